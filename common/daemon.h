@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * daemon.h - the habits of a long-running program that both programs share: the pid file, going to
+ * the background, giving up privilege. Signals and the log are not here: the event loop owns the
+ * signals, log.h the log.
+ *
+ * The order in which main() uses it:
+ *
+ *	parse options                        errors: exit 2
+ *	daemon_fork()                        with -d only; from here on this is the child
+ *	pid_file_open()                      refuses a second instance
+ *	open captures, sockets, the log      errors: to the terminal, exit 1; both still work
+ *	daemon_drop_capabilities()
+ *	pid_file_write()
+ *	daemon_ready()                       with -d only; the command returns to the shell
+ *	run the event loop
+ *	pid_file_close()
+ *
+ * The fork comes first and not last because event bases, epoll descriptors and packet rings do not
+ * survive one well; that the parent waits for daemon_ready() makes up for it: whoever started the
+ * program sees every error on his terminal and gets the true exit code, and when the command returns 0
+ * the program listens.
+ */
+#ifndef COMMON_DAEMON_H
+#define COMMON_DAEMON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+	DAEMON_ERROR_MAX = 512,
+};
+
+struct pid_file;
+
+/*
+ * Opens or creates path and locks it (flock) for the life of the process; an unlocked file left by a dead
+ * process is taken over. NULL with one sentence in error: another instance holds it (with its
+ * number), the file cannot be opened, or it exists and holds something else than a number.
+ */
+struct pid_file *pid_file_open(const char *path, char error[DAEMON_ERROR_MAX]);
+/* Writes the number of the calling process. 0, or -1 with errno. */
+int pid_file_write(struct pid_file *p);
+/* Removes the file, unlocks and frees. NULL is fine. */
+void pid_file_close(struct pid_file *p);
+
+/*
+ * Forks. Returns in the child only, in a session of its own (setsid), standard streams still those
+ * of the caller. The parent waits: it exits with 0 when the child has called daemon_ready(), or with
+ * the child's exit code if that ends before. Call before anything is opened and before any thread.
+ * Returns the descriptor for daemon_ready(), or -1 with errno (no fork happened).
+ */
+int daemon_fork(void);
+/*
+ * Lets the parent exit with 0, points the standard streams to /dev/null and closes ready_fd. The
+ * working directory stays, so that relative paths given as options keep their meaning when a file
+ * is opened again. 0, or -1 with errno (/dev/null cannot be opened; the parent is not told).
+ */
+int daemon_ready(int ready_fd);
+
+/* Capabilities that a program may need again after its start, or-ed. */
+enum daemon_capability {
+	DAEMON_KEEP_NONE = 0,
+	DAEMON_KEEP_NET_RAW = 1,   /* to open a capture or a raw socket again */
+	DAEMON_KEEP_NET_ADMIN = 2, /* to force buffer sizes */
+	DAEMON_KEEP_FILES = 4, /* root's access to directories of others: log, pid and stats file */
+};
+
+/*
+ * Gives up every capability that is not in keep, for good, and forbids gaining any by execve.
+ * Without libcap-ng in the build only the latter. 0, or -1 with errno; running on is fine then.
+ */
+int daemon_drop_capabilities(unsigned keep);
+#endif

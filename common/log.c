@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * log.c - one line, one write(2): lines of several processes in one file do not mix. A failed write
+ * is nobody's business; the program goes on.
+ */
+#include "common/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	LINE_MAX_BYTES = 2048, /* a longer one is cut, and shows it */
+	LOG_FILE_MODE = 0640,
+};
+
+struct log_state {
+	const char *program;
+	enum log_level max_level;
+	int fd;     /* of path; -1: standard error */
+	char *path; /* absolute, so that it can be opened again after a chdir */
+};
+
+static struct log_state the_log = {
+	.program = "",
+	.max_level = LOG_LEVEL_INFO,
+	.fd = -1,
+};
+
+static const char *level_name(enum log_level level)
+{
+	switch (level) {
+	case LOG_LEVEL_ERR:
+		return "error";
+	case LOG_LEVEL_WARN:
+		return "warning";
+	case LOG_LEVEL_INFO:
+		return "info";
+	case LOG_LEVEL_DEBUG:
+		return "debug";
+	}
+	return "?";
+}
+
+void log_init(const char *program, enum log_level max_level)
+{
+	the_log.program = program;
+	the_log.max_level = max_level;
+}
+
+static int open_file(const char *path)
+{
+	/* Non-blocking: a FIFO without a reader must not hold the program up. */
+	return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+		    LOG_FILE_MODE);
+}
+
+/* Allocated; NULL with errno. */
+static char *absolute_path(const char *path)
+{
+	char dir[PATH_MAX];
+	char *absolute;
+
+	if (path[0] == '/')
+		return strdup(path);
+	if (!getcwd(dir, sizeof(dir)))
+		return NULL;
+	if (asprintf(&absolute, "%s/%s", dir, path) < 0) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return absolute;
+}
+
+int log_open(const char *path)
+{
+	char *absolute = absolute_path(path);
+	int fd, saved_errno;
+
+	if (!absolute)
+		return -1;
+	fd = open_file(absolute);
+	if (fd < 0) {
+		saved_errno = errno;
+		free(absolute);
+		errno = saved_errno;
+		return -1;
+	}
+	log_close();
+	the_log.fd = fd;
+	the_log.path = absolute;
+	return 0;
+}
+
+int log_reopen(void)
+{
+	int fd;
+
+	if (!the_log.path)
+		return 0;
+	fd = open_file(the_log.path);
+	if (fd < 0)
+		return -1;
+	close(the_log.fd);
+	the_log.fd = fd;
+	return 0;
+}
+
+void log_close(void)
+{
+	int saved_errno = errno;
+
+	if (the_log.fd >= 0)
+		close(the_log.fd);
+	free(the_log.path);
+	the_log.fd = -1;
+	the_log.path = NULL;
+	errno = saved_errno;
+}
+
+/* Text of peers stands in lines: none of it may begin a line of its own or steer a terminal. */
+static void sanitise(char *text, size_t len_bytes)
+{
+	for (size_t i = 0; i < len_bytes; i++)
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+			text[i] = text[i] == '\t' ? ' ' : '?';
+}
+
+/* A line under construction; a zero stands at len_bytes. */
+struct line {
+	char text[LINE_MAX_BYTES];
+	size_t len_bytes;
+};
+
+static void line_vadd(struct line *l, const char *format, va_list args)
+{
+	size_t room = sizeof(l->text) - 1 - l->len_bytes; /* 1 for the line feed */
+	int n = vsnprintf(l->text + l->len_bytes, room, format, args);
+
+	if (n < 0)
+		return;
+	if ((size_t)n >= room) {
+		l->len_bytes += room - 1;
+		memcpy(l->text + l->len_bytes - 3, "...", 3);
+		return;
+	}
+	l->len_bytes += (size_t)n;
+}
+
+__attribute__((format(printf, 2, 3))) static void line_add(struct line *l, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	line_vadd(l, format, args);
+	va_end(args);
+}
+
+static void line_begin(struct line *l, enum log_level level)
+{
+	struct timespec now = {0};
+	struct tm tm;
+
+	l->len_bytes = 0;
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (localtime_r(&now.tv_sec, &tm))
+		l->len_bytes = strftime(l->text, sizeof(l->text), "%Y-%m-%d %H:%M:%S", &tm);
+	line_add(l, ".%03ld %s %s: ", now.tv_nsec / 1000000, the_log.program, level_name(level));
+}
+
+static void line_write(struct line *l)
+{
+	ssize_t n;
+
+	sanitise(l->text, l->len_bytes);
+	l->text[l->len_bytes] = '\n';
+	do
+		n = write(the_log.fd >= 0 ? the_log.fd : STDERR_FILENO, l->text, l->len_bytes + 1);
+	while (n < 0 && errno == EINTR);
+}
+
+/*
+ * Whether the site may write now. *held_back is how many lines it could not write since the last
+ * that it did.
+ */
+static bool site_may_write(struct log_site *site, uint32_t *held_back)
+{
+	struct timespec now = {0};
+	uint64_t now_s;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	now_s = (uint64_t)now.tv_sec;
+	if (now_s - site->interval_start_s >= LOG_SITE_INTERVAL_S) {
+		site->interval_start_s = now_s;
+		site->lines = 0;
+	}
+	if (site->lines >= LOG_SITE_BURST) {
+		if (site->held_back < UINT32_MAX)
+			site->held_back++;
+		return false;
+	}
+	site->lines++;
+	*held_back = site->held_back;
+	site->held_back = 0;
+	return true;
+}
+
+void log_write(struct log_site *site, enum log_level level, const char *format, ...)
+{
+	int saved_errno = errno;
+	uint32_t held_back;
+	struct line l;
+	va_list args;
+
+	if (level > the_log.max_level)
+		return;
+	if (site_may_write(site, &held_back)) {
+		line_begin(&l, level);
+		if (held_back)
+			line_add(&l, "[%u more like this held back] ", held_back);
+		errno = saved_errno; /* for %m */
+		va_start(args, format);
+		line_vadd(&l, format, args);
+		va_end(args);
+		line_write(&l);
+	}
+	errno = saved_errno;
+}
+
+void log_plain(enum log_level level, const char *format, ...)
+{
+	int saved_errno = errno;
+	struct line l;
+	va_list args;
+
+	if (level > the_log.max_level)
+		return;
+	line_begin(&l, level);
+	errno = saved_errno;
+	va_start(args, format);
+	line_vadd(&l, format, args);
+	va_end(args);
+	line_write(&l);
+	errno = saved_errno;
+}

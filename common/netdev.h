@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * netdev.h - questions to this host's network: devices (libdnet), their addresses, routes and
+ * neighbours (rtnetlink). Blocking for microseconds; for start-up and slow paths.
+ */
+#ifndef COMMON_NETDEV_H
+#define COMMON_NETDEV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/endpoint.h"
+
+enum {
+	NETDEV_NAME_MAX = 16, /* IFNAMSIZ */
+};
+
+struct netdev {
+	char name[NETDEV_NAME_MAX];
+	int index;
+	int mtu_bytes;
+	bool is_up;
+	bool is_loopback;
+	bool has_mac; /* an Ethernet-like device */
+	uint8_t mac[MAC_LEN];
+};
+
+enum route_kind {
+	ROUTE_NONE,    /* unreachable */
+	ROUTE_LOCAL,   /* one of this host's own addresses */
+	ROUTE_ON_LINK, /* the neighbour is the destination itself */
+	ROUTE_GATEWAY,
+};
+
+struct route {
+	enum route_kind kind;
+	struct ip_addr next_hop; /* the destination itself if on-link */
+	struct ip_addr source;   /* the address that this host would use; unspecified if none */
+	int device_index;
+	int mtu_bytes; /* of the route if it has one, otherwise of the device */
+};
+
+/* Calls fn for each device. 0, or -1 with errno. */
+int netdev_for_each(int (*fn)(void *ctx, const struct netdev *d), void *ctx);
+/* 0, or -1 with errno ENODEV. */
+int netdev_by_index(struct netdev *d, int index);
+int netdev_by_name(struct netdev *d, const char *name);
+/*
+ * This host's own addresses, with the device that carries each. Fills at most max, returns how many
+ * there are (which may be more), or -1 with errno. device may be NULL (all), a name otherwise.
+ */
+int netdev_local_addresses(const char *device, struct ip_addr *addresses, size_t max);
+bool netdev_is_local_address(const struct ip_addr *a);
+/* Asks the kernel (RTM_GETROUTE). 0 (perhaps ROUTE_NONE), or -1 with errno. */
+int netdev_route(struct route *r, const struct ip_addr *dst);
+/* The kernel's neighbour entry if it has a usable one. 0, or -1 with errno ENOENT. */
+int netdev_neighbour(uint8_t mac[MAC_LEN], int device_index, const struct ip_addr *next_hop);
+/*
+ * A descriptor that becomes readable when links, routes, addresses or neighbours change (rtnetlink
+ * groups), non-blocking; netdev_watch_drain empties it. -1 with errno.
+ */
+int netdev_watch_open(void);
+void netdev_watch_drain(int fd);
+#endif

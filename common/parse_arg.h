@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * parse_arg.h - values of command line options. Every parser takes the whole text or refuses it;
+ * the refusal goes into an error buffer as one sentence with the value, the rule and an example.
+ * Pure, but for resolving names.
+ */
+#ifndef COMMON_PARSE_ARG_H
+#define COMMON_PARSE_ARG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/endpoint.h"
+
+enum {
+	PARSE_ERROR_MAX = 512,
+};
+
+/* All return 0, or -1 with the sentence in error. what names the value: "port", "-f". */
+int parse_unsigned(uint64_t *value, const char *text, uint64_t min, uint64_t max, const char *what,
+		   char error[PARSE_ERROR_MAX]);
+int parse_port(uint16_t *port, const char *text, const char *what, char error[PARSE_ERROR_MAX]);
+int parse_mac(uint8_t mac[MAC_LEN], const char *text, char error[PARSE_ERROR_MAX]);
+/* "10.0.0.1:80", "[fe80::1]:80"; numeric, both parts needed. */
+int parse_endpoint(struct endpoint *e, const char *text, const char *what,
+		   char error[PARSE_ERROR_MAX]);
+/*
+ * "host[:port]": a number or a name that is resolved here, blocking. All addresses of a name count:
+ * fills at most max, *count says how many.
+ */
+int parse_host_port(struct endpoint *endpoints, size_t max, size_t *count, const char *text,
+		    uint16_t default_port, const char *what, char error[PARSE_ERROR_MAX]);
+/*
+ * One item of -c: "10.20.30.x" (1 to 254), "10.20.30.7", "10.20.0.0/16" (network and broadcast address of
+ * a /30 or wider left out), "10.20.30.5-10.20.30.9" and IPv6 likewise.
+ */
+int parse_addr_range(struct addr_range *r, const char *text, char error[PARSE_ERROR_MAX]);
+
+/*
+ * Splits a comma-separated list in place: returns the next item with blanks trimmed, or NULL
+ * at the end. An empty item is returned as "" so that the caller refuses it.
+ */
+char *parse_list_next(char **rest);
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "common/slab.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	CHUNK_SHIFT = 8,
+	CHUNK_MASK = SLAB_CHUNK_OBJECTS - 1,
+	BITMAP_WORDS = SLAB_CHUNK_OBJECTS / 64,
+};
+
+static_assert(1 << CHUNK_SHIFT == SLAB_CHUNK_OBJECTS, "shift and count agree");
+
+/* Chunks with room form a list, so that taking an object looks at one chunk. */
+struct chunk {
+	uint64_t taken[BITMAP_WORDS];
+	uint32_t number;
+	uint32_t count;
+	struct chunk *prev_with_room;
+	struct chunk *next_with_room;
+	_Alignas(16) uint8_t objects[];
+};
+
+struct slab {
+	size_t object_size;
+	uint32_t max_objects;
+	uint32_t count;
+	uint32_t chunk_limit; /* one more than the highest chunk in use */
+	uint32_t chunk_room;  /* length of the array */
+	uint32_t chunks_live;
+	uint32_t chunks_empty;
+	struct chunk **chunks;
+	struct chunk *with_room;
+};
+
+struct slab *slab_new(size_t object_size_bytes, uint32_t max_objects)
+{
+	struct slab *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->object_size = (object_size_bytes + 15) & ~(size_t)15;
+	s->max_objects = max_objects < SLAB_NONE ? max_objects : SLAB_NONE - 1;
+	return s;
+}
+
+void slab_free(struct slab *s)
+{
+	if (!s)
+		return;
+	for (uint32_t i = 0; i < s->chunk_limit; i++)
+		free(s->chunks[i]);
+	free(s->chunks);
+	free(s);
+}
+
+static void list_add(struct slab *s, struct chunk *c)
+{
+	c->prev_with_room = NULL;
+	c->next_with_room = s->with_room;
+	if (s->with_room)
+		s->with_room->prev_with_room = c;
+	s->with_room = c;
+}
+
+static void list_remove(struct slab *s, struct chunk *c)
+{
+	if (c->prev_with_room)
+		c->prev_with_room->next_with_room = c->next_with_room;
+	else
+		s->with_room = c->next_with_room;
+	if (c->next_with_room)
+		c->next_with_room->prev_with_room = c->prev_with_room;
+}
+
+/* The lowest free chunk number, so that the index space stays dense. */
+static uint32_t free_chunk_number(const struct slab *s)
+{
+	if (s->chunks_live == s->chunk_limit)
+		return s->chunk_limit;
+	for (uint32_t i = 0; i < s->chunk_limit; i++)
+		if (!s->chunks[i])
+			return i;
+	return s->chunk_limit;
+}
+
+static int grow_array(struct slab *s, uint32_t number)
+{
+	uint32_t room = s->chunk_room ? s->chunk_room * 2 : 16;
+	struct chunk **chunks;
+
+	if (number < s->chunk_room)
+		return 0;
+	chunks = realloc(s->chunks, room * sizeof(struct chunk *));
+	if (!chunks)
+		return -1;
+	s->chunks = chunks;
+	s->chunk_room = room;
+	return 0;
+}
+
+static struct chunk *add_chunk(struct slab *s)
+{
+	uint32_t number = free_chunk_number(s);
+	struct chunk *c;
+
+	if (grow_array(s, number))
+		return NULL;
+	c = aligned_alloc(16, sizeof(*c) + SLAB_CHUNK_OBJECTS * s->object_size);
+	if (!c)
+		return NULL;
+	memset(c, 0, sizeof(*c));
+	c->number = number;
+	s->chunks[number] = c;
+	if (number == s->chunk_limit)
+		s->chunk_limit++;
+	s->chunks_live++;
+	s->chunks_empty++;
+	list_add(s, c);
+	return c;
+}
+
+static uint32_t first_free_slot(const struct chunk *c)
+{
+	for (uint32_t w = 0; w < BITMAP_WORDS; w++)
+		if (~c->taken[w])
+			return w * 64 + (uint32_t)__builtin_ctzll(~c->taken[w]);
+	assert(!"a chunk with room has a free slot");
+	return 0;
+}
+
+void *slab_take(struct slab *s, uint32_t *index)
+{
+	struct chunk *c = s->with_room;
+	uint32_t slot;
+
+	if (s->count >= s->max_objects) {
+		errno = ENOBUFS;
+		return NULL;
+	}
+	if (!c && !(c = add_chunk(s))) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	slot = first_free_slot(c);
+	c->taken[slot / 64] |= UINT64_C(1) << slot % 64;
+	if (c->count++ == 0)
+		s->chunks_empty--;
+	if (c->count == SLAB_CHUNK_OBJECTS)
+		list_remove(s, c);
+	s->count++;
+	*index = c->number << CHUNK_SHIFT | slot;
+	return c->objects + slot * s->object_size;
+}
+
+static void drop_chunk(struct slab *s, struct chunk *c)
+{
+	list_remove(s, c);
+	s->chunks[c->number] = NULL;
+	s->chunks_live--;
+	s->chunks_empty--;
+	free(c);
+	while (s->chunk_limit && !s->chunks[s->chunk_limit - 1])
+		s->chunk_limit--;
+}
+
+void slab_give(struct slab *s, uint32_t index)
+{
+	struct chunk *c = s->chunks[index >> CHUNK_SHIFT];
+	uint32_t slot = index & CHUNK_MASK;
+
+	assert(c->taken[slot / 64] >> slot % 64 & 1);
+	c->taken[slot / 64] &= ~(UINT64_C(1) << slot % 64);
+	s->count--;
+	if (c->count-- == SLAB_CHUNK_OBJECTS)
+		list_add(s, c);
+	if (c->count == 0 && ++s->chunks_empty > 1)
+		drop_chunk(s, c);
+}
+
+void *slab_at(const struct slab *s, uint32_t index)
+{
+	return s->chunks[index >> CHUNK_SHIFT]->objects + (index & CHUNK_MASK) * s->object_size;
+}
+
+void *slab_find(const struct slab *s, uint32_t index)
+{
+	uint32_t number = index >> CHUNK_SHIFT;
+	uint32_t slot = index & CHUNK_MASK;
+	const struct chunk *c;
+
+	if (number >= s->chunk_limit || !(c = s->chunks[number]))
+		return NULL;
+	if (!(c->taken[slot / 64] >> slot % 64 & 1))
+		return NULL;
+	return slab_at(s, index);
+}
+
+uint32_t slab_count(const struct slab *s)
+{
+	return s->count;
+}
+
+uint32_t slab_limit(const struct slab *s)
+{
+	return s->chunk_limit << CHUNK_SHIFT;
+}
+
+size_t slab_memory(const struct slab *s)
+{
+	return sizeof(*s) + s->chunk_room * sizeof(struct chunk *) +
+	       s->chunks_live * (sizeof(struct chunk) + SLAB_CHUNK_OBJECTS * s->object_size);
+}

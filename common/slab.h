@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * slab.h - many objects of one size, found by a 32-bit index that is half the size of a pointer.
+ * Objects never move. Memory comes in chunks; a chunk that empties is given back, but for
+ * one, so that a table shrinks after a load and a steady state does not allocate. Pure.
+ */
+#ifndef COMMON_SLAB_H
+#define COMMON_SLAB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	SLAB_NONE = UINT32_MAX,
+	SLAB_CHUNK_OBJECTS = 256,
+};
+
+struct slab;
+
+/* Objects of at least 4 bytes, aligned to 16. At most max_objects. NULL with errno ENOMEM. */
+struct slab *slab_new(size_t object_size_bytes, uint32_t max_objects);
+void slab_free(struct slab *s);
+/* An object that is not cleared, its index in *index; NULL with errno ENOMEM or ENOBUFS (at the maximum). */
+void *slab_take(struct slab *s, uint32_t *index);
+void slab_give(struct slab *s, uint32_t index);
+/* The object of an index that was taken. */
+void *slab_at(const struct slab *s, uint32_t index);
+/* As slab_at, but NULL for an index that is not taken: for indices that came from outside. */
+void *slab_find(const struct slab *s, uint32_t index);
+/* Objects taken, and one more than the highest index that may be taken: for walking with slab_find. */
+uint32_t slab_count(const struct slab *s);
+uint32_t slab_limit(const struct slab *s);
+size_t slab_memory(const struct slab *s);
+#endif

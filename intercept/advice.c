@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* advice.c - see advice.h. */
+#include "intercept/advice.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct text {
+	char *at;
+	size_t left;
+};
+
+/* Appends; what does not fit is cut. */
+__attribute__((format(printf, 2, 3))) static void say(struct text *t, const char *format, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(t->at, t->left, format, args);
+	va_end(args);
+	if (n < 0)
+		return;
+	if ((size_t)n >= t->left)
+		n = t->left ? (int)t->left - 1 : 0;
+	t->at += n;
+	t->left -= (size_t)n;
+}
+
+static const char *sysctl_command(bool is_v4)
+{
+	return is_v4 ? "sysctl -w net.ipv4.ip_forward=0"
+		     : "sysctl -w net.ipv6.conf.all.forwarding=0";
+}
+
+const char *advice_forwarding_at_start(char *buf, size_t size, bool is_v4)
+{
+	struct text t = {.at = buf, .left = size};
+
+	say(&t,
+	    "this host forwards %s packets, so it may send the target's answers on to others, or "
+	    "answer the target with ICMP errors; remedy: \"%s\"; if it must forward (Docker "
+	    "does), the rule to add instead is shown when the first session is registered",
+	    is_v4 ? "IPv4" : "IPv6", sysctl_command(is_v4));
+	return buf;
+}
+
+/* "any" names no device that a rule could match. */
+static bool has_named_devices(const struct advice_facts *f)
+{
+	return f->device_count > 0 && strcmp(f->devices[0], "any") != 0;
+}
+
+static void say_nft(struct text *t, const struct advice_facts *f, const char *target, bool is_v4)
+{
+	say(t, "nft 'add table inet intercept; add chain inet intercept answers { type filter hook "
+	       "prerouting priority raw; }; add rule inet intercept answers ");
+	if (has_named_devices(f)) {
+		say(t, "iifname { ");
+		for (size_t i = 0; i < f->device_count; i++)
+			say(t, "%s\"%s\"", i ? ", " : "", f->devices[i]);
+		say(t, " } ");
+	}
+	say(t, "%s saddr %s tcp sport %u drop'", is_v4 ? "ip" : "ip6", target,
+	    (unsigned)f->response.src.port);
+}
+
+static void say_iptables(struct text *t, const struct advice_facts *f, const char *target,
+			 bool is_v4)
+{
+	size_t rules = has_named_devices(f) ? f->device_count : 1;
+
+	for (size_t i = 0; i < rules; i++) {
+		say(t, "%s%s -t raw -I PREROUTING", i ? "; " : "",
+		    is_v4 ? "iptables" : "ip6tables");
+		if (has_named_devices(f))
+			say(t, " -i %s", f->devices[i]);
+		say(t, " -p tcp -s %s --sport %u -j DROP", target, (unsigned)f->response.src.port);
+	}
+}
+
+const char *advice_forwarding(char *buf, size_t size, const struct advice_facts *f)
+{
+	bool is_v4 = ip_addr_is_v4(&f->response.src.addr);
+	char target[IP_ADDR_TEXT_MAX], client[IP_ADDR_TEXT_MAX], onward[IP_ADDR_TEXT_MAX];
+	struct text t = {.at = buf, .left = size};
+
+	ip_addr_format(target, sizeof(target), &f->response.src.addr);
+	ip_addr_format(client, sizeof(client), &f->response.dst.addr);
+	say(&t, "this host forwards %s packets: the answers of the target %s to %s ",
+	    is_v4 ? "IPv4" : "IPv6", target, client);
+	if (f->has_onward)
+		say(&t, "go on to %s through %s",
+		    ip_addr_format(onward, sizeof(onward), &f->onward), f->onward_device);
+	else
+		say(&t, "are answered with ICMP errors");
+	say(&t,
+	    ", which can end the copied connections; remedy: \"%s\"\n"
+	    "or, if this host must forward (Docker does), drop them before they are routed "
+	    "(intercept still sees them; if that is done, all is well): ",
+	    sysctl_command(is_v4));
+	say_nft(&t, f, target, is_v4);
+	say(&t, "\nor the same with iptables: ");
+	say_iptables(&t, f, target, is_v4);
+	return buf;
+}
+
+const char *advice_local_client(char *buf, size_t size, const struct tuple *response)
+{
+	char client[IP_ADDR_TEXT_MAX], target[IP_ADDR_TEXT_MAX];
+	struct text t = {.at = buf, .left = size};
+
+	say(&t,
+	    "the faked client address %s is an address of this host, whose kernel will answer the "
+	    "target %s with RST: give tcpcopy a range that no host uses, for example -c "
+	    "10.20.30.x, or remove the address here",
+	    ip_addr_format(client, sizeof(client), &response->dst.addr),
+	    ip_addr_format(target, sizeof(target), &response->src.addr));
+	return buf;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* host_check.c - see host_check.h. */
+#include "intercept/host_check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/netdev.h"
+#include "intercept/advice.h"
+
+static bool forwards(bool is_v4)
+{
+	FILE *f = fopen(is_v4 ? "/proc/sys/net/ipv4/ip_forward"
+			      : "/proc/sys/net/ipv6/conf/all/forwarding",
+			"re");
+	int c;
+
+	if (!f)
+		return false;
+	c = fgetc(f);
+	fclose(f);
+	return c != EOF && c != '0';
+}
+
+static void warn_lines(char *text)
+{
+	char *line;
+
+	while ((line = strsep(&text, "\n")))
+		log_plain(LOG_LEVEL_WARN, "%s", line);
+}
+
+void host_check_start(struct host_check *h, const struct intercept_options *options)
+{
+	char text[ADVICE_TEXT_MAX];
+
+	*h = (struct host_check){.options = options};
+	for (int is_v4 = 1; is_v4 >= 0; is_v4--)
+		if (forwards(is_v4)) {
+			advice_forwarding_at_start(text, sizeof(text), is_v4);
+			warn_lines(text);
+		}
+}
+
+/* True if the rules for this target have been shown, or enough of others. */
+static bool was_shown(struct host_check *h, const struct endpoint *target)
+{
+	for (size_t i = 0; i < h->target_count; i++)
+		if (endpoint_equal(&h->targets[i], target))
+			return true;
+	if (h->target_count == HOST_CHECK_TARGETS_MAX)
+		return true;
+	h->targets[h->target_count++] = *target;
+	return false;
+}
+
+static void look_onward(struct advice_facts *facts)
+{
+	struct route route;
+	struct netdev device;
+
+	if (netdev_route(&route, &facts->response.dst.addr))
+		return;
+	if (route.kind != ROUTE_ON_LINK && route.kind != ROUTE_GATEWAY)
+		return;
+	if (netdev_by_index(&device, route.device_index))
+		return;
+	facts->has_onward = true;
+	facts->onward = route.next_hop;
+	memcpy(facts->onward_device, device.name, sizeof(facts->onward_device));
+}
+
+static void warn_forwarding(struct host_check *h, const struct tuple *response)
+{
+	char text[ADVICE_TEXT_MAX];
+	struct advice_facts facts = {
+		.devices = (const char(*)[NETDEV_NAME_MAX])h->options->devices,
+		.device_count = h->options->device_count,
+		.response = *response,
+	};
+
+	look_onward(&facts);
+	advice_forwarding(text, sizeof(text), &facts);
+	warn_lines(text);
+}
+
+void host_check_registration(struct host_check *h, const struct tuple *response)
+{
+	char text[ADVICE_TEXT_MAX];
+
+	if (!h->told_local_client && netdev_is_local_address(&response->dst.addr)) {
+		h->told_local_client = true;
+		advice_local_client(text, sizeof(text), response);
+		warn_lines(text);
+		return;
+	}
+	if (forwards(ip_addr_is_v4(&response->src.addr)) && !was_shown(h, &response->src))
+		warn_forwarding(h, response);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * host_check.h - looks whether this host swallows the target's answers, as an assistant must, and
+ * warns with the remedy (advice.h) if it would forward them or answer them itself. Looks at
+ * /proc and asks the kernel's routing; changes nothing.
+ */
+#ifndef INTERCEPT_HOST_CHECK_H
+#define INTERCEPT_HOST_CHECK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/endpoint.h"
+#include "intercept/options.h"
+
+enum {
+	HOST_CHECK_TARGETS_MAX = 4, /* targets for which the rules are shown */
+};
+
+struct host_check {
+	const struct intercept_options *options;         /* borrowed: -i */
+	struct endpoint targets[HOST_CHECK_TARGETS_MAX]; /* shown already */
+	size_t target_count;
+	bool told_local_client;
+};
+
+/* At start: forwarding of either family. */
+void host_check_start(struct host_check *h, const struct intercept_options *options);
+/* For the first registrations. */
+void host_check_registration(struct host_check *h, const struct tuple *response);
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * main.c - intercept: options, then a worker. Wiring only.
+ *
+ * CAP_NET_RAW is kept while running, because a capture device that goes away and comes back is
+ * opened again. Access to files is kept when the log, the statistics or the pid file may lie in a
+ * directory of somebody else.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/daemon.h"
+#include "common/log.h"
+#include "intercept/options.h"
+#include "intercept/worker.h"
+
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "unknown"
+#endif
+
+enum {
+	EXIT_USAGE = 2,
+	ERROR_MAX = 512,
+};
+
+static int fail(int code, const char *error)
+{
+	fprintf(stderr, "intercept: %s\n", error);
+	return code;
+}
+
+static unsigned capabilities_to_keep(const struct intercept_options *o)
+{
+	unsigned keep = DAEMON_KEEP_NET_RAW;
+
+	if (o->log_file || o->pid_file || o->stats_file)
+		keep |= DAEMON_KEEP_FILES;
+	return keep;
+}
+
+/* From the open worker to its end. */
+static int run(struct worker *w, const struct intercept_options *o, struct pid_file *pid_file,
+	       int ready_fd)
+{
+	if (daemon_drop_capabilities(capabilities_to_keep(o)))
+		log_warn("capabilities are kept: %s", strerror(errno));
+	if (pid_file && pid_file_write(pid_file))
+		log_warn("the pid file cannot be written: %s", strerror(errno));
+	if (o->daemon && !o->log_file)
+		log_warn("-d without -l: from now on nothing is logged; for example -l "
+			 "/var/log/intercept.log");
+	if (ready_fd != -1 && daemon_ready(ready_fd))
+		log_warn("the standard streams stay open: %s", strerror(errno));
+	return worker_run(w) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int start(const struct intercept_options *o)
+{
+	struct pid_file *pid_file = NULL;
+	struct worker *w = NULL;
+	char error[ERROR_MAX];
+	int ready_fd = -1, code = EXIT_FAILURE;
+
+	if (o->daemon && (ready_fd = daemon_fork()) == -1)
+		return fail(EXIT_FAILURE, strerror(errno));
+	if (o->pid_file && !(pid_file = pid_file_open(o->pid_file, error)))
+		return fail(EXIT_FAILURE, error);
+	if (o->log_file && log_open(o->log_file)) {
+		snprintf(error, sizeof(error),
+			 "-l %.200s: %s; give a file that can be written, for example -l "
+			 "/var/log/intercept.log",
+			 o->log_file, strerror(errno));
+		fail(EXIT_FAILURE, error);
+		goto out;
+	}
+	log_plain(LOG_LEVEL_INFO, "intercept " PACKAGE_VERSION " starts");
+	w = worker_open(o, error);
+	if (!w) {
+		fail(EXIT_FAILURE, error);
+		goto out;
+	}
+	code = run(w, o, pid_file, ready_fd);
+out:
+	worker_close(w);
+	pid_file_close(pid_file);
+	log_close();
+	return code;
+}
+
+int main(int argc, char *argv[])
+{
+	static struct intercept_options options;
+	char error[ERROR_MAX];
+
+	log_init("intercept", LOG_LEVEL_INFO);
+	if (intercept_options_parse(&options, argc, argv, error))
+		return fail(EXIT_USAGE, error);
+	if (options.help) {
+		fputs(intercept_options_help(), stdout);
+		return EXIT_SUCCESS;
+	}
+	if (options.version) {
+		puts("intercept " PACKAGE_VERSION);
+		return EXIT_SUCCESS;
+	}
+	if (intercept_options_check(&options, error))
+		return fail(EXIT_USAGE, error);
+	return start(&options);
+}

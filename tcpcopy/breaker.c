@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tcpcopy/breaker.h"
+
+bool breaker_may_send(const struct breaker *b, uint64_t now_us)
+{
+	return !b->is_open || now_us >= b->next_probe_us;
+}
+
+void breaker_on_syn(struct breaker *b, uint64_t now_us)
+{
+	if (!b->first_unanswered_us)
+		b->first_unanswered_us = now_us;
+	b->unanswered++;
+	b->next_probe_us = now_us + BREAKER_PROBE_US;
+}
+
+bool breaker_on_answer(struct breaker *b)
+{
+	bool was_open = b->is_open;
+
+	b->first_unanswered_us = 0;
+	b->unanswered = 0;
+	b->is_open = false;
+	b->was_answered = true;
+	b->told_unanswered = false;
+	return was_open;
+}
+
+enum breaker_event breaker_check(struct breaker *b, uint64_t now_us)
+{
+	uint64_t waited_us;
+
+	if (!b->first_unanswered_us || b->is_open)
+		return BREAKER_NOTHING;
+	waited_us = now_us - b->first_unanswered_us;
+	if (!b->tried_ip && !b->was_answered && b->unanswered >= BREAKER_SYNS &&
+	    waited_us >= BREAKER_TRY_IP_US) {
+		b->tried_ip = true;
+		return BREAKER_TRY_IP;
+	}
+	if (waited_us < BREAKER_WAIT_US)
+		return BREAKER_NOTHING;
+	if (b->unanswered >= BREAKER_SYNS) {
+		b->is_open = true;
+		b->next_probe_us = now_us + BREAKER_PROBE_US;
+		return BREAKER_OPENED;
+	}
+	if (!b->told_unanswered) {
+		b->told_unanswered = true;
+		return BREAKER_UNANSWERED;
+	}
+	return BREAKER_NOTHING;
+}
+
+uint64_t breaker_next_us(const struct breaker *b)
+{
+	if (!b->first_unanswered_us || b->is_open)
+		return UINT64_MAX;
+	if (!b->tried_ip && !b->was_answered && b->unanswered >= BREAKER_SYNS)
+		return b->first_unanswered_us + BREAKER_TRY_IP_US;
+	if (b->told_unanswered && b->unanswered < BREAKER_SYNS)
+		return UINT64_MAX; /* the SYN that makes them enough is followed by a check */
+	return b->first_unanswered_us + BREAKER_WAIT_US;
+}

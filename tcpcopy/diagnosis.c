@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * diagnosis.c - see diagnosis.h. The order of the remedies is that of how often they are the
+ * reason: a missing route back, the reverse-path filter, a target that does not listen.
+ */
+#include "tcpcopy/diagnosis.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct block {
+	char *bytes;
+	size_t size;
+	size_t len_bytes;
+	unsigned steps;
+};
+
+__attribute__((format(printf, 2, 3))) static void block_add(struct block *b, const char *format,
+							    ...)
+{
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(b->bytes + b->len_bytes, b->size - b->len_bytes, format, args);
+	va_end(args);
+	if (len < 0)
+		return;
+	b->len_bytes += (size_t)len;
+	if (b->len_bytes >= b->size)
+		b->len_bytes = b->size - 1;
+}
+
+/* A numbered remedy. */
+static void block_step(struct block *b, const char *text)
+{
+	block_add(b, "  %u. %s\n", ++b->steps, text);
+}
+
+/* --- prefixes --- */
+
+static bool low_bits_are(const struct ip_addr *a, unsigned bits, bool value)
+{
+	for (unsigned i = 0; i < bits; i++) {
+		if ((a->b[15 - i / 8] >> i % 8 & 1) != (value ? 1 : 0))
+			return false;
+	}
+	return true;
+}
+
+static struct ip_addr with_low_bits(const struct ip_addr *a, unsigned bits, bool value)
+{
+	struct ip_addr result = *a;
+
+	for (unsigned i = 0; i < bits; i++) {
+		uint8_t bit = (uint8_t)(1u << i % 8);
+
+		if (value)
+			result.b[15 - i / 8] |= bit;
+		else
+			result.b[15 - i / 8] &= (uint8_t)~bit;
+	}
+	return result;
+}
+
+static void prefix_format(char text[DIAGNOSIS_PREFIX_TEXT_MAX], const struct ip_addr *network,
+			  unsigned host_bits)
+{
+	char address[IP_ADDR_TEXT_MAX];
+	unsigned bits = ip_addr_is_v4(network) ? 32 : 128;
+
+	snprintf(text, DIAGNOSIS_PREFIX_TEXT_MAX, "%s/%u",
+		 ip_addr_format(address, sizeof(address), network), bits - host_bits);
+}
+
+/* Whether the range is the network around it, but for its first and last address. */
+static bool range_is_network(const struct addr_range *r, unsigned host_bits)
+{
+	struct ip_addr first = with_low_bits(&r->first, host_bits, false);
+	struct ip_addr last = with_low_bits(&r->first, host_bits, true);
+	struct ip_addr second = ip_addr_add(&first, 1);
+	struct ip_addr after = ip_addr_add(&r->last, 1);
+
+	return (ip_addr_equal(&r->first, &first) || ip_addr_equal(&r->first, &second)) &&
+	       (ip_addr_equal(&r->last, &last) || ip_addr_equal(&after, &last));
+}
+
+size_t diagnosis_prefixes(char (*texts)[DIAGNOSIS_PREFIX_TEXT_MAX], size_t max,
+			  const struct addr_range *range)
+{
+	unsigned bits = ip_addr_is_v4(&range->first) ? 32 : 128;
+	struct ip_addr at = range->first;
+	size_t count = 0;
+
+	for (unsigned host_bits = 2; host_bits < bits && max; host_bits++) {
+		struct ip_addr network = with_low_bits(&range->first, host_bits, false);
+
+		if (!range_is_network(range, host_bits))
+			continue;
+		prefix_format(texts[0], &network, host_bits);
+		return 1;
+	}
+	while (ip_addr_compare(&at, &range->last) <= 0 && count <= max) {
+		unsigned host_bits = 0;
+		struct ip_addr last = at;
+
+		while (host_bits + 1 < bits && low_bits_are(&at, host_bits + 1, false)) {
+			struct ip_addr wider = with_low_bits(&at, host_bits + 1, true);
+
+			if (ip_addr_compare(&wider, &range->last) > 0)
+				break;
+			last = wider;
+			host_bits++;
+		}
+		if (count < max)
+			prefix_format(texts[count], &at, host_bits);
+		count++;
+		if (ip_addr_equal(&last, &range->last))
+			break;
+		at = ip_addr_add(&last, 1);
+	}
+	return count;
+}
+
+/* --- remedies --- */
+
+static void add_route_commands(struct block *b, const struct diagnosis_facts *f)
+{
+	char texts[DIAGNOSIS_PREFIXES_MAX][DIAGNOSIS_PREFIX_TEXT_MAX];
+	char via[IP_ADDR_TEXT_MAX];
+	const char *ip = ip_addr_is_v4(&f->target.addr) ? "ip" : "ip -6";
+	size_t shown = 0;
+	bool more = false;
+
+	ip_addr_format(via, sizeof(via), &f->assistant);
+	if (!f->pool_count)
+		block_add(b, "       %s route add NETWORK-OF-THE-CLIENTS via %s\n", ip, via);
+	for (size_t i = 0; i < f->pool_count && !more; i++) {
+		size_t room = DIAGNOSIS_PREFIXES_MAX - shown, n;
+
+		if (ip_addr_is_v4(&f->pool[i].first) != ip_addr_is_v4(&f->target.addr))
+			continue;
+		n = room ? diagnosis_prefixes(texts, room, &f->pool[i]) : 1;
+		more = n > room;
+		n = more ? room : n;
+		for (size_t k = 0; k < n; k++)
+			block_add(b, "       %s route add %s via %s\n", ip, texts[k], via);
+		shown += n;
+	}
+	if (more)
+		block_add(b, "       ... and so on for the rest of -c\n");
+}
+
+/* The way there and back, when nothing of ours is seen at intercept. */
+static void add_way_back(struct block *b, const struct diagnosis_facts *f)
+{
+	unsigned port = f->target.port;
+
+	block_step(b, "on the target, the faked clients need a route to the assistant:");
+	add_route_commands(b, f);
+	if (ip_addr_is_v4(&f->target.addr)) {
+		block_step(b, "on the target, the reverse-path filter drops the copies (DEV: where "
+			      "they arrive; all counts too):");
+		block_add(b, "       sysctl -w net.ipv4.conf.all.rp_filter=0 "
+			     "net.ipv4.conf.DEV.rp_filter=0\n");
+	} else {
+		block_step(b,
+			   "on the target, a reverse-path rule of the firewall drops the copies:");
+		block_add(b, "       nft list ruleset | grep fib\n");
+	}
+	block_step(b,
+		   "nothing listens there, or a firewall between drops the copies; on the target:");
+	block_add(b,
+		  "       ss -ltn 'sport = :%u'\n"
+		  "       tcpdump -ni any 'tcp port %u'\n",
+		  port, port);
+	block_step(b,
+		   "on the assistant, -F or -i of intercept leaves the answers out; it must take "
+		   "them:");
+	block_add(b, "       intercept -i any -F 'tcp and src port %u'\n", port);
+}
+
+static void add_no_answer(struct block *b, const struct diagnosis_facts *f)
+{
+	char assistant[IP_ADDR_TEXT_MAX];
+
+	block_add(b, "  intercept at %s captured no packet at all in the last seconds.\n",
+		  ip_addr_format(assistant, sizeof(assistant), &f->assistant));
+	add_way_back(b, f);
+}
+
+static void add_other_tuple(struct block *b, const struct diagnosis_facts *f)
+{
+	char target[ENDPOINT_TEXT_MAX];
+
+	endpoint_format(target, sizeof(target), &f->target);
+	block_add(b,
+		  "  intercept captured %" PRIu64 " packets in the last seconds, but none of "
+		  "our connections.\n",
+		  f->recent.captured);
+	block_step(b,
+		   "address translation on the way (a container's published port, a NAT gateway): "
+		   "the answers come");
+	block_add(b,
+		  "     from another address or port than %s; look on the assistant, and name "
+		  "in -x what answers:\n"
+		  "       tcpdump -ni any 'tcp[13] & 18 = 18'\n",
+		  target);
+	block_step(b, "they are another tcpcopy's; give each its own -c");
+	block_add(b,
+		  "  or they are other traffic of the assistant, and none of ours arrives; then\n");
+	add_way_back(b, f);
+}
+
+static void add_no_link(struct block *b, const struct diagnosis_facts *f)
+{
+	char assistant[IP_ADDR_TEXT_MAX];
+
+	ip_addr_format(assistant, sizeof(assistant), &f->assistant);
+	block_add(b, "  tcpcopy is not connected to intercept, %u of %u links are up.\n",
+		  f->links_up, f->links);
+	block_add(b,
+		  "  1. on the assistant %s, start it:\n"
+		  "       intercept -i any -F 'tcp and src port %u' -d\n",
+		  assistant, (unsigned)f->target.port);
+	block_add(b,
+		  "  2. a firewall there must let port %u in:\n"
+		  "       ss -ltn 'sport = :%u'\n",
+		  (unsigned)f->assistant_port, (unsigned)f->assistant_port);
+}
+
+static void add_not_sent(struct block *b, const struct diagnosis_facts *f)
+{
+	char target[IP_ADDR_TEXT_MAX];
+
+	ip_addr_format(target, sizeof(target), &f->target.addr);
+	block_add(b, "  packets do not leave this host: %" PRIu64 " failed in the last seconds.\n",
+		  f->recent_send_failures);
+	if (f->recent_no_neighbour)
+		block_add(b,
+			  "  1. nobody answers for the target or its gateway (ARP or ND):\n"
+			  "       ip route get %s\n"
+			  "       ip neighbour\n",
+			  target);
+	else if (f->recent_send_not_permitted)
+		block_add(b, "  1. a firewall of this host forbids them; send below it, or let "
+			     "them pass:\n"
+			     "       tcpcopy --send link\n"
+			     "       nft list ruleset\n");
+	else
+		block_add(b,
+			  "  1. the kernel has no way to the target, or its device is down or "
+			  "full:\n"
+			  "       ip route get %s\n"
+			  "       ip -s link\n",
+			  target);
+}
+
+static void add_some_answer(struct block *b, const struct diagnosis_facts *f)
+{
+	block_add(b,
+		  "  answers of other connections do come (%" PRIu64 " packets in the last "
+		  "seconds).\n",
+		  f->recent.routed);
+	block_add(b,
+		  "  1. the target's queue of new connections overflows; on the target:\n"
+		  "       nstat -az TcpExtListenOverflows TcpExtListenDrops\n"
+		  "       ss -ltn 'sport = :%u'\n",
+		  (unsigned)f->target.port);
+	block_add(b, "  2. only a part of the faked clients is routed to the assistant; on the "
+		     "target:\n");
+	add_route_commands(b, f);
+	if (f->recent.dropped)
+		block_add(b, "  3. intercept loses packets (%" PRIu64 " in the last seconds)\n",
+			  f->recent.dropped);
+}
+
+enum diagnosis diagnosis_of(const struct diagnosis_facts *f)
+{
+	if (!f->links_up)
+		return DIAGNOSIS_NO_LINK;
+	/* A single answer proves that sending works. */
+	if (f->recent_send_failures && !(f->has_recent && f->recent.routed))
+		return DIAGNOSIS_NOT_SENT;
+	if (!f->has_recent)
+		return DIAGNOSIS_UNKNOWN;
+	if (f->recent.routed)
+		return DIAGNOSIS_SOME_ANSWER;
+	return f->recent.captured ? DIAGNOSIS_OTHER_TUPLE : DIAGNOSIS_NO_ANSWER;
+}
+
+const char *diagnosis_text(char *buf, size_t size, const struct diagnosis_facts *f)
+{
+	struct block b = {.bytes = buf, .size = size};
+	char target[ENDPOINT_TEXT_MAX];
+
+	buf[0] = '\0';
+	block_add(&b, "no answer to our SYNs from the target %s\n",
+		  endpoint_format(target, sizeof(target), &f->target));
+	switch (diagnosis_of(f)) {
+	case DIAGNOSIS_NO_LINK:
+		add_no_link(&b, f);
+		break;
+	case DIAGNOSIS_NOT_SENT:
+		add_not_sent(&b, f);
+		break;
+	case DIAGNOSIS_NO_ANSWER:
+		add_no_answer(&b, f);
+		break;
+	case DIAGNOSIS_OTHER_TUPLE:
+		add_other_tuple(&b, f);
+		break;
+	case DIAGNOSIS_SOME_ANSWER:
+		add_some_answer(&b, f);
+		break;
+	case DIAGNOSIS_UNKNOWN:
+		block_add(&b, "  intercept has not told its counters yet.\n");
+		add_way_back(&b, f);
+		break;
+	}
+	return buf;
+}
+
+const char *diagnosis_refused_text(char *buf, size_t size, const struct endpoint *target)
+{
+	char text[ENDPOINT_TEXT_MAX];
+
+	snprintf(buf, size,
+		 "the target %s refuses connections (RST): start the server there, or correct its "
+		 "port in -x; on the target: ss -ltn 'sport = :%u'",
+		 endpoint_format(text, sizeof(text), target), (unsigned)target->port);
+	return buf;
+}

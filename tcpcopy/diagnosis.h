@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * diagnosis.h - when SYNs go unanswered: what may be wrong, and the command that mends it, from
+ * counters of this host and of intercept. Text only; who asks decides when to log it. Pure.
+ */
+#ifndef TCPCOPY_DIAGNOSIS_H
+#define TCPCOPY_DIAGNOSIS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/endpoint.h"
+#include "common/wire.h"
+
+enum {
+	DIAGNOSIS_TEXT_MAX = 4096,
+	DIAGNOSIS_PREFIXES_MAX = 4, /* route commands shown */
+};
+
+enum diagnosis {
+	DIAGNOSIS_NO_LINK,     /* no intercept is connected */
+	DIAGNOSIS_NOT_SENT,    /* packets do not leave this host */
+	DIAGNOSIS_NO_ANSWER,   /* intercept captures nothing at all */
+	DIAGNOSIS_OTHER_TUPLE, /* it captures answers, but none of registered sessions */
+	DIAGNOSIS_SOME_ANSWER, /* answers of other sessions come */
+	DIAGNOSIS_UNKNOWN,     /* connected too short a time to tell */
+};
+
+struct diagnosis_facts {
+	struct endpoint target;
+	struct ip_addr assistant;      /* of the first intercept */
+	uint16_t assistant_port;       /* likewise */
+	const struct addr_range *pool; /* -c */
+	size_t pool_count;             /* 0: the clients' own addresses */
+	unsigned links_up;             /* of links */
+	unsigned links;
+	bool has_recent;               /* two heartbeats at least have come */
+	struct wire_heartbeat recent;  /* the last seconds, all connected intercepts together */
+	uint64_t recent_send_failures; /* since the SYNs began to go unanswered */
+	uint64_t recent_send_not_permitted; /* of these */
+	uint64_t recent_no_neighbour;       /* of these */
+};
+
+enum diagnosis diagnosis_of(const struct diagnosis_facts *facts);
+/*
+ * A short block of lines, each ended by '\n', at most DIAGNOSIS_TEXT_MAX with the zero. Returns
+ * buf.
+ */
+const char *diagnosis_text(char *buf, size_t size, const struct diagnosis_facts *facts);
+/* The target answers SYNs with RST: one line. Returns buf. */
+const char *diagnosis_refused_text(char *buf, size_t size, const struct endpoint *target);
+
+/*
+ * The prefixes that cover a range of -c as route commands want them: one if the range is a whole
+ * network (less its first and last address), otherwise the aligned pieces. Writes at most max
+ * texts "10.20.30.0/24"; returns how many there are, at most max + 1.
+ */
+enum {
+	DIAGNOSIS_PREFIX_TEXT_MAX = IP_ADDR_TEXT_MAX + 4,
+};
+size_t diagnosis_prefixes(char (*texts)[DIAGNOSIS_PREFIX_TEXT_MAX], size_t max,
+			  const struct addr_range *range);
+#endif

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tcpcopy/ledger.h"
+
+#include <assert.h>
+#include <string.h>
+
+void ledger_init(struct ledger *l, size_t target_count)
+{
+	assert(target_count <= TRANSFERS_MAX);
+	memset(l, 0, sizeof(*l));
+	l->target_count = target_count;
+}
+
+void ledger_packet(struct ledger *l, enum packet_fate fate)
+{
+	l->packets.captured++;
+	l->packets.fate[fate]++;
+}
+
+static void amount_add(struct ledger_amount *a, uint64_t bytes, uint64_t requests)
+{
+	a->bytes += bytes;
+	a->requests += requests;
+}
+
+static void amount_take(struct ledger_amount *a, uint64_t bytes, uint64_t requests)
+{
+	assert(a->bytes >= bytes && a->requests >= requests);
+	a->bytes -= bytes;
+	a->requests -= requests;
+}
+
+void ledger_captured(struct ledger *l, size_t target, uint64_t bytes, uint64_t requests)
+{
+	struct ledger_stream *s = &l->targets[target].stream;
+
+	amount_add(&s->captured, bytes, requests);
+	amount_add(&s->in_flight, bytes, requests);
+}
+
+void ledger_delivered(struct ledger *l, size_t target, uint64_t bytes, uint64_t requests)
+{
+	struct ledger_stream *s = &l->targets[target].stream;
+
+	amount_take(&s->in_flight, bytes, requests);
+	amount_add(&s->delivered, bytes, requests);
+}
+
+void ledger_dropped(struct ledger *l, size_t target, enum drop_cause cause, uint64_t bytes,
+		    uint64_t requests)
+{
+	struct ledger_stream *s = &l->targets[target].stream;
+
+	amount_take(&s->in_flight, bytes, requests);
+	amount_add(&s->dropped[cause], bytes, requests);
+}
+
+bool ledger_packets_add_up(const struct ledger *l)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < PACKET_FATES; i++)
+		sum += l->packets.fate[i];
+	return sum == l->packets.captured;
+}
+
+bool ledger_stream_adds_up(const struct ledger_stream *s)
+{
+	struct ledger_amount sum = s->delivered;
+
+	amount_add(&sum, s->in_flight.bytes, s->in_flight.requests);
+	for (size_t i = 0; i < DROP_CAUSES; i++)
+		amount_add(&sum, s->dropped[i].bytes, s->dropped[i].requests);
+	return sum.bytes == s->captured.bytes && sum.requests == s->captured.requests;
+}
+
+/* A ledger_target is counters and nothing else, so that totals are a loop over words. */
+static_assert(sizeof(struct ledger_target) % sizeof(uint64_t) == 0, "only 64-bit counters");
+
+void ledger_total(const struct ledger *l, struct ledger_target *total)
+{
+	uint64_t *sum = (uint64_t *)total;
+
+	memset(total, 0, sizeof(*total));
+	for (size_t t = 0; t < l->target_count; t++) {
+		const uint64_t *from = (const uint64_t *)&l->targets[t];
+
+		for (size_t i = 0; i < sizeof(*total) / sizeof(*sum); i++)
+			sum[i] += from[i];
+	}
+}
+
+const char *drop_cause_name(enum drop_cause cause)
+{
+	switch (cause) {
+	case DROP_BEFORE_JOIN:
+		return "before-join";
+	case DROP_NO_INTERCEPT:
+		return "no-intercept";
+	case DROP_PAUSED:
+		return "paused";
+	case DROP_CAPTURE_GAP:
+		return "capture-gap";
+	case DROP_SAMPLED_OUT:
+		return "sampled-out";
+	case DROP_LIMIT:
+		return "limit";
+	case DROP_BACKLOG:
+		return "backlog";
+	case DROP_NO_TUPLE:
+		return "no-tuple";
+	case DROP_NOT_REPLAYABLE:
+		return "not-replayable";
+	case DROP_TARGET_REFUSED:
+		return "target-refused";
+	case DROP_TARGET_RESET:
+		return "target-reset";
+	case DROP_TARGET_CLOSED:
+		return "target-closed";
+	case DROP_TIMED_OUT:
+		return "timed-out";
+	case DROP_CLIENT_RESET:
+		return "client-reset";
+	case DROP_SHUTDOWN:
+		return "shutdown";
+	case DROP_CAUSES:
+		break;
+	}
+	return "unknown";
+}
+
+const char *drop_cause_text(enum drop_cause cause)
+{
+	switch (cause) {
+	case DROP_BEFORE_JOIN:
+		return "the connection is older than tcpcopy: its beginning was never captured";
+	case DROP_NO_INTERCEPT:
+		return "no link to intercept when the connection began: start intercept, check -s "
+		       "and "
+		       "port 36524";
+	case DROP_PAUSED:
+		return "the target's answers did not come back, so the copy paused: see the log's "
+		       "diagnosis";
+	case DROP_CAPTURE_GAP:
+		return "packets of the client were not captured: see kernel drops, raise -B";
+	case DROP_SAMPLED_OUT:
+		return "not in the sample that was asked for";
+	case DROP_LIMIT:
+		return "sessions or memory at their limit: raise -m";
+	case DROP_BACKLOG:
+		return "the target is too slow for this connection: it had queued too much";
+	case DROP_NO_TUPLE:
+		return "no free address and port left: give more addresses with -c";
+	case DROP_NOT_REPLAYABLE:
+		return "this kind of connection cannot be replayed (Multipath TCP)";
+	case DROP_TARGET_REFUSED:
+		return "the target refused the connection: is its server running on that port?";
+	case DROP_TARGET_RESET:
+		return "the target reset the connection";
+	case DROP_TARGET_CLOSED:
+		return "the target closed the connection before it had everything (keep-alive "
+		       "limit?)";
+	case DROP_TIMED_OUT:
+		return "the target did not answer within -t";
+	case DROP_CLIENT_RESET:
+		return "the client gave up before the target had everything";
+	case DROP_SHUTDOWN:
+		return "tcpcopy was stopped before the target had it";
+	case DROP_CAUSES:
+		break;
+	}
+	return "unknown";
+}
+
+const char *packet_fate_name(enum packet_fate fate)
+{
+	switch (fate) {
+	case PACKET_FATE_USED:
+		return "used";
+	case PACKET_FATE_DUPLICATE:
+		return "duplicate";
+	case PACKET_FATE_CORRUPT:
+		return "corrupt";
+	case PACKET_FATE_MALFORMED:
+		return "malformed";
+	case PACKET_FATE_NOT_OURS:
+		return "not-ours";
+	case PACKET_FATES:
+		break;
+	}
+	return "unknown";
+}

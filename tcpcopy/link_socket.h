@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * link_socket.h - the TCP socket under one intercept_link: non-blocking connect, reads into its
+ * input, writes of its output. Decides nothing: that is intercept_link.
+ */
+#ifndef TCPCOPY_LINK_SOCKET_H
+#define TCPCOPY_LINK_SOCKET_H
+
+#include <stdint.h>
+
+#include "tcpcopy/intercept_link.h"
+
+struct event_base;
+struct link_socket;
+
+/* What comes out of the link, with the owner's ctx. None may free the socket. */
+struct link_socket_handlers {
+	void (*record)(void *ctx, const struct wire_record *record, uint64_t now_us);
+	void (*refused)(void *ctx, uint32_t session_id, uint64_t now_us);
+	void (*link_state)(void *ctx, struct intercept_link *link, enum intercept_link_state state,
+			   const char *why, uint64_t now_us);
+};
+
+/* Borrows base, handlers and ctx. NULL with errno. */
+struct link_socket *link_socket_new(struct event_base *base,
+				    const struct intercept_link_config *config,
+				    const struct link_socket_handlers *handlers, void *ctx,
+				    uint64_t now_us);
+void link_socket_free(struct link_socket *s);
+struct intercept_link *link_socket_link(struct link_socket *s);
+/* Gives the link's output to the kernel; what it does not take follows when it does. */
+void link_socket_write(struct link_socket *s, uint64_t now_us);
+#endif

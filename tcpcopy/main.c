@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * main.c - tcpcopy: options, then a worker. Wiring only.
+ *
+ * CAP_NET_RAW is kept while running, because a capture device that goes away and comes back is
+ * opened again; CAP_NET_ADMIN goes once the buffers are made. Access to files is kept when the log
+ * or the statistics are written again and again to a directory of somebody else.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "common/capture.h"
+#include "common/daemon.h"
+#include "common/log.h"
+#include "common/netdev.h"
+#include "tcpcopy/options.h"
+#include "tcpcopy/worker.h"
+
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "unknown"
+#endif
+
+enum {
+	EXIT_USAGE = 2,
+	LOCAL_ADDRESSES_MAX = 4096,
+	ERROR_MAX = 512,
+};
+
+static int fail(int code, const char *error)
+{
+	fprintf(stderr, "tcpcopy: %s\n", error);
+	return code;
+}
+
+/* Reads a short file into buf; what cannot be read stays as it is. */
+static void read_identity(const char *path, char *buf, size_t size)
+{
+	FILE *f = fopen(path, "re");
+
+	if (!f)
+		return;
+	if (!fgets(buf, (int)size, f))
+		buf[0] = '\0';
+	fclose(f);
+}
+
+/*
+ * RFC 6528 wants a secret; a restart wants the same one, so that our ISNs stay above those that
+ * the target remembers. A host's identity and its boot are both: known to few, and constant
+ * while the clock that ISNs are made of runs.
+ */
+static struct hash_key stable_secret(void)
+{
+	const struct hash_key fixed = {UINT64_C(0x69736e2d73656372), UINT64_C(0x65742d746370636f)};
+	char identity[256] = "";
+	struct hash_key secret;
+
+	read_identity("/etc/machine-id", identity, 128);
+	read_identity("/proc/sys/kernel/random/boot_id", identity + 128, 128);
+	secret.k0 = hash_bytes(&fixed, identity, sizeof(identity));
+	identity[255] = 1;
+	secret.k1 = hash_bytes(&fixed, identity, sizeof(identity));
+	return secret;
+}
+
+static int fill_secrets(struct worker_config *config)
+{
+	if (getrandom(&config->key, sizeof(config->key), 0) != (ssize_t)sizeof(config->key) ||
+	    getrandom(&config->instance_id, sizeof(config->instance_id), 0) !=
+		    (ssize_t)sizeof(config->instance_id))
+		return -1;
+	config->isn_secret = stable_secret();
+	return 0;
+}
+
+static int check_host(const struct tcpcopy_options *o, char error[ERROR_MAX])
+{
+	static struct ip_addr addresses[LOCAL_ADDRESSES_MAX];
+	struct host_facts host = {
+		.addresses = addresses,
+		.device_exists = capture_device_exists,
+		.device_list = capture_device_list,
+		.check_filter = capture_check_filter,
+	};
+	int count = netdev_local_addresses(NULL, addresses, LOCAL_ADDRESSES_MAX);
+
+	if (count > 0)
+		host.address_count =
+			count < LOCAL_ADDRESSES_MAX ? (size_t)count : LOCAL_ADDRESSES_MAX;
+	return tcpcopy_options_check(o, &host, error);
+}
+
+static void log_start(const struct tcpcopy_options *o)
+{
+	log_plain(LOG_LEVEL_INFO, "tcpcopy " PACKAGE_VERSION " starts");
+	if (!o->client_range_count)
+		log_plain(LOG_LEVEL_WARN,
+			  "without -c the faked clients have the real clients' addresses: the "
+			  "target must route these to the assistant, and then cannot talk to the "
+			  "real clients itself; -c 10.20.30.x avoids that");
+}
+
+static unsigned capabilities_to_keep(const struct tcpcopy_options *o)
+{
+	unsigned keep = DAEMON_KEEP_NET_RAW;
+
+	if (o->log_file || o->pid_file || o->stats_file)
+		keep |= DAEMON_KEEP_FILES;
+	return keep;
+}
+
+/* From the open worker to its end. */
+static int run(struct worker *w, const struct tcpcopy_options *o, struct pid_file *pid_file,
+	       int ready_fd)
+{
+	if (daemon_drop_capabilities(capabilities_to_keep(o)))
+		log_warn("capabilities are kept: %s", strerror(errno));
+	if (pid_file && pid_file_write(pid_file))
+		log_warn("the pid file cannot be written: %s", strerror(errno));
+	if (ready_fd != -1 && daemon_ready(ready_fd))
+		log_warn("the standard streams stay open: %s", strerror(errno));
+	return worker_run(w) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int start(const struct tcpcopy_options *o)
+{
+	struct worker_config config = {.options = o};
+	struct pid_file *pid_file = NULL;
+	struct worker *w = NULL;
+	char error[ERROR_MAX];
+	int ready_fd = -1, code = EXIT_FAILURE;
+
+	if (o->daemon && (ready_fd = daemon_fork()) == -1)
+		return fail(EXIT_FAILURE, strerror(errno));
+	if (o->pid_file && !(pid_file = pid_file_open(o->pid_file, error)))
+		return fail(EXIT_FAILURE, error);
+	if (o->log_file && log_open(o->log_file)) {
+		snprintf(error, sizeof(error),
+			 "-l %.200s: %s; give a file that can be written, "
+			 "for example -l /var/log/tcpcopy.log",
+			 o->log_file, strerror(errno));
+		fail(EXIT_FAILURE, error);
+		goto out;
+	}
+	log_start(o);
+	if (fill_secrets(&config)) {
+		fail(EXIT_FAILURE, "the kernel gives no random numbers");
+		goto out;
+	}
+	w = worker_open(&config, error);
+	if (!w) {
+		fail(EXIT_FAILURE, error);
+		goto out;
+	}
+	code = run(w, o, pid_file, ready_fd);
+out:
+	worker_close(w);
+	pid_file_close(pid_file);
+	log_close();
+	return code;
+}
+
+int main(int argc, char *argv[])
+{
+	static struct tcpcopy_options options;
+	char error[ERROR_MAX];
+
+	log_init("tcpcopy", LOG_LEVEL_INFO);
+	if (tcpcopy_options_parse(&options, argc, argv, error))
+		return fail(EXIT_USAGE, error);
+	if (options.help) {
+		fputs(tcpcopy_options_help(), stdout);
+		return EXIT_SUCCESS;
+	}
+	if (options.version) {
+		puts("tcpcopy " PACKAGE_VERSION);
+		return EXIT_SUCCESS;
+	}
+	if (check_host(&options, error))
+		return fail(EXIT_USAGE, error);
+	if (options.check) {
+		puts("tcpcopy: the options are right");
+		return EXIT_SUCCESS;
+	}
+	return start(&options);
+}

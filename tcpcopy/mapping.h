@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mapping.h - from a client's endpoint to the faked one that the target sees; a NAT: two live
+ * sessions never share (faked endpoint, target).
+ *
+ * The address is a keyed hash of the client's address over the pool of -c (without a pool: the
+ * client's own), so that a client keeps its faked address. The port is the client's where it is
+ * free, otherwise the next free one of that address; when the address is full, the next address. A
+ * faked address always has the target's family; the client's does not matter where there is a pool.
+ *
+ * Constant time however full the pool is. Memory grows with what is in use and shrinks again: some
+ * 64 bytes for an address in use and 2 to 32 bytes for each of its ports. Pure.
+ */
+#ifndef TCPCOPY_MAPPING_H
+#define TCPCOPY_MAPPING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/endpoint.h"
+
+struct mapping_config {
+	struct hash_key key;
+	const struct addr_range *pool; /* copied; may overlap; none: clients keep their addresses */
+	size_t pool_count;
+	uint16_t first_port; /* faked ports lie in [first_port, last_port]; a slice of a worker */
+	uint16_t last_port;
+};
+
+struct mapping;
+
+enum {
+	/*
+	 * A pool (of one family) with up to this many addresses finds a free address wherever there is
+	 * one. Of a larger one the client's address and those after it are tried, up to
+	 * MAPPING_PROBES_MAX: that fails with addresses left only when this many in a row are full,
+	 * with all ports some 16 million live sessions at one target.
+	 */
+	MAPPING_SEARCHED_ADDRESSES_MAX = 1 << 20,
+	MAPPING_PROBES_MAX = 256,
+};
+
+/*
+ * NULL with errno ENOMEM or EINVAL (ports out of order or 0; a range of two families, reversed,
+ * or of IPv6 that takes in the IPv4-mapped addresses).
+ */
+struct mapping *mapping_new(const struct mapping_config *config);
+void mapping_free(struct mapping *m);
+/*
+ * Takes a faked endpoint for a client's session to a target. 0, or -1 with errno EADDRNOTAVAIL (pool
+ * exhausted, no address of the target's family, or more than TRANSFERS_MAX targets in use) or
+ * ENOMEM.
+ */
+int mapping_take(struct mapping *m, const struct endpoint *client, const struct endpoint *target,
+		 struct endpoint *faked);
+/* Gives back what mapping_take gave for this target; giving back anything else is a bug (asserted). */
+void mapping_release(struct mapping *m, const struct endpoint *faked,
+		     const struct endpoint *target);
+/* Sessions that hold an endpoint now. */
+size_t mapping_count(const struct mapping *m);
+/* Bytes of memory that it holds. */
+size_t mapping_memory(const struct mapping *m);
+/* Words and slots that all searches so far have looked at: tests hold a take to a constant by it. */
+uint64_t mapping_steps(const struct mapping *m);
+#endif

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tcpcopy/online.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/seq.h"
+#include "common/tcp_option.h"
+
+const char *online_state_name(enum online_state state)
+{
+	static const char *const names[ONLINE_STATES] = {
+		[ONLINE_OPENING] = "opening",
+		[ONLINE_OPEN] = "open",
+		[ONLINE_ENDED] = "ended",
+		[ONLINE_LOST] = "lost",
+	};
+
+	return names[state];
+}
+
+void online_init(struct online *o, const struct tuple *tuple, uint32_t isn)
+{
+	memset(o, 0, sizeof(*o));
+	o->tuple = *tuple;
+	o->isn = isn;
+	o->known_seq = isn + 1;
+	o->state = ONLINE_OPENING;
+	segment_queue_init(&o->queue, 0);
+	turn_list_init(&o->turns);
+}
+
+void online_fini(struct online *o, struct session_env *env)
+{
+	timer_wheel_cancel(env->online_wheel, &o->timer);
+	segment_queue_fini(&o->queue, env->blocks);
+	turn_list_fini(&o->turns, env->turns);
+}
+
+void online_lose(struct online *o, uint32_t seq)
+{
+	o->state = ONLINE_LOST;
+	o->known_seq = seq;
+	o->hole_since_us = 0;
+	o->has_end = false;
+}
+
+void online_offer(struct session_offer *offer, const struct packet *p)
+{
+	struct tcp_options opt;
+
+	/* What was good before a malformed option still counts: the kernel reads it so too. */
+	tcp_options_parse(&opt, p->options, p->options_len_bytes);
+	*offer = (struct session_offer){
+		.mss = opt.has_mss ? opt.mss : 0,
+		.window_scale = opt.window_scale,
+		.has_window_scale = opt.has_window_scale,
+		.has_sack_permitted = opt.has_sack_permitted,
+		.has_timestamps = opt.has_timestamps,
+	};
+}
+
+bool online_has_live_session(const struct online *o)
+{
+	for (const struct session *s = o->sessions; s; s = s->next_of_online)
+		if (session_is_live(s))
+			return true;
+	return false;
+}
+
+static uint32_t next_seq(const struct online *o)
+{
+	return o->isn + 1 + (uint32_t)o->queue.end;
+}
+
+static void account_captured(struct online *o, struct session_env *env, uint64_t bytes,
+			     uint64_t requests)
+{
+	for (struct session *s = o->sessions; s; s = s->next_of_online)
+		session_account_captured(s, env, bytes, requests);
+}
+
+/* Captured, but for nobody: of a connection that is not followed any more. */
+static void account_lost(struct online *o, struct session_env *env, uint64_t bytes,
+			 uint64_t requests)
+{
+	for (struct session *s = o->sessions; s; s = s->next_of_online) {
+		session_account_captured(s, env, bytes, requests);
+		session_account_dropped(s, env, DROP_CAPTURE_GAP, bytes, requests);
+	}
+}
+
+/* Response bytes that the client had seen when it sent this ACK; the server's FIN is not one. */
+static uint64_t seen_by(const struct online *o, uint32_t ack)
+{
+	int64_t distance = seq_diff(ack, o->ack_last);
+	uint64_t seen;
+
+	if (distance > 0)
+		distance = 0; /* take_ack did not believe it */
+	if (distance < 0 && (uint64_t)-distance > o->seen)
+		return 0;
+	seen = o->seen + (uint64_t)distance;
+	if (o->has_server_fin && seen && seq_gt(ack, o->server_fin_seq))
+		seen--;
+	return seen;
+}
+
+/* The client's acknowledgement. True if it said something new. */
+static bool take_ack(struct online *o, const struct packet *p)
+{
+	int32_t distance;
+
+	if (!(p->flags & TCP_ACK))
+		return false;
+	if (!o->has_ack) {
+		o->ack_last = p->ack;
+		o->has_ack = true;
+		return true;
+	}
+	distance = seq_diff(p->ack, o->ack_last);
+	if (distance <= 0 || distance > ONLINE_RESPONSE_JUMP_MAX)
+		return false;
+	o->seen += (uint64_t)distance;
+	o->ack_last = p->ack;
+	return true;
+}
+
+static void announce(struct online *o, struct session_env *env, struct turn *t, bool is_new)
+{
+	for (struct session *s = o->sessions; s; s = s->next_of_online)
+		session_on_stream(s, env, t, is_new);
+}
+
+/* No memory for a turn: what cannot be described cannot be said in its order. */
+static void give_up(struct online *o, struct session_env *env, enum drop_cause cause)
+{
+	for (struct session *s = o->sessions; s; s = s->next_of_online)
+		if (session_is_live(s))
+			session_abort(s, env, cause);
+	online_lose(o, o->known_seq);
+	online_release(o, env);
+}
+
+/* Makes turns of what has become contiguous. */
+static void advance(struct online *o, struct session_env *env)
+{
+	uint64_t start = o->queue.end;
+	uint64_t end;
+	uint64_t seen;
+
+	while (segment_queue_advance(&o->queue, &end, &seen)) {
+		bool is_new;
+		struct turn *t = turn_list_data(&o->turns, env->turns, start, end, seen,
+						env->now_us, &is_new);
+
+		if (!t) {
+			give_up(o, env, DROP_LIMIT);
+			return;
+		}
+		if (is_new && t->is_request)
+			account_captured(o, env, 0, 1);
+		announce(o, env, t, is_new);
+		start = end;
+	}
+}
+
+static void say_end(struct online *o, struct session_env *env, enum turn_kind kind)
+{
+	struct turn *t = turn_list_end(&o->turns, env->turns, kind, o->queue.end,
+				       seen_by(o, o->ack_last), env->now_us);
+
+	if (t)
+		announce(o, env, t, true);
+	else
+		give_up(o, env, DROP_LIMIT);
+}
+
+/* The client's FIN or RST takes its place once all before it is there. */
+static void try_end(struct online *o, struct session_env *env)
+{
+	if (!o->has_end || o->state == ONLINE_LOST || next_seq(o) != o->end_seq)
+		return;
+	o->has_end = false;
+	say_end(o, env, o->end_kind);
+	if (o->state != ONLINE_LOST)
+		o->state = ONLINE_ENDED;
+}
+
+/* Bytes are missing when the client is known to have sent more than is contiguous. */
+static void watch_hole(struct online *o, struct session_env *env, bool moved)
+{
+	if (o->state == ONLINE_LOST || seq_leq(o->known_seq, next_seq(o))) {
+		o->hole_since_us = 0;
+		return;
+	}
+	if (!o->hole_since_us || moved) {
+		o->hole_since_us = env->now_us;
+		online_arm(o, env);
+	}
+}
+
+/* Makes room by ending those sessions that hold the oldest bytes. */
+static void shed_slowest(struct online *o, struct session_env *env)
+{
+	for (struct session *s = o->sessions; s; s = s->next_of_online)
+		if (session_is_live(s) && s->una_off <= o->queue.start)
+			session_abort(s, env, DROP_BACKLOG);
+	online_release(o, env);
+}
+
+/* Puts the payload in its place. Returns the number of new bytes, or -1 if this connection was given up. */
+static long take_payload(struct online *o, struct session_env *env, const struct packet *p,
+			 uint64_t off)
+{
+	uint64_t seen = seen_by(o, p->flags & TCP_ACK ? p->ack : o->ack_last);
+	long fresh = segment_queue_push(&o->queue, env->blocks, off, p->payload,
+					p->payload_len_bytes, seen, ONLINE_BACKLOG_MAX);
+
+	if (fresh < 0) {
+		shed_slowest(o, env);
+		if (online_has_live_session(o))
+			fresh = segment_queue_push(&o->queue, env->blocks, off, p->payload,
+						   p->payload_len_bytes, seen, ONLINE_BACKLOG_MAX);
+	}
+	if (fresh < 0) {
+		give_up(o, env, DROP_BACKLOG);
+		return -1;
+	}
+	if (fresh)
+		account_captured(o, env, (uint64_t)fresh, 0);
+	return fresh;
+}
+
+/* A connection that is not followed: unique bytes by the highest number seen, requests by ACKs. */
+static enum packet_fate count_lost(struct online *o, struct session_env *env,
+				   const struct packet *p)
+{
+	uint32_t end = p->seq + p->payload_wire_len_bytes;
+	uint64_t seen_before = o->turns.seen;
+	uint64_t seen;
+	uint32_t fresh;
+
+	take_ack(o, p);
+	if (p->flags & (TCP_FIN | TCP_RST))
+		o->state = ONLINE_ENDED;
+	if (!p->payload_wire_len_bytes || seq_leq(end, o->known_seq))
+		return p->flags & (TCP_FIN | TCP_RST) ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;
+	fresh = seq_lt(p->seq, o->known_seq) ? end - o->known_seq : p->payload_wire_len_bytes;
+	seen = seen_by(o, o->ack_last);
+	o->known_seq = end;
+	o->turns.seen = seen;
+	account_lost(o, env, fresh, seen > seen_before || !o->turns.any);
+	o->turns.any = true;
+	return PACKET_FATE_USED;
+}
+
+static bool note_end(struct online *o, const struct packet *p)
+{
+	uint32_t at = p->seq + p->payload_wire_len_bytes;
+
+	if (o->has_end || !(p->flags & (TCP_FIN | TCP_RST)))
+		return false;
+	if (seq_lt(at, next_seq(o)))
+		return false;
+	if (p->flags & TCP_RST)
+		at = seq_max(p->seq, o->known_seq);
+	o->has_end = true;
+	o->end_seq = at;
+	o->end_kind = p->flags & TCP_RST ? TURN_RST : TURN_FIN;
+	o->known_seq = seq_max(o->known_seq, at);
+	return true;
+}
+
+/* After the FIN only a RST is news. */
+static enum packet_fate on_client_ended(struct online *o, struct session_env *env,
+					const struct packet *p)
+{
+	bool is_news = take_ack(o, p);
+
+	if ((p->flags & TCP_RST) && o->end_kind != TURN_RST) {
+		o->end_kind = TURN_RST;
+		say_end(o, env, TURN_RST);
+		is_news = true;
+	}
+	return is_news ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;
+}
+
+enum packet_fate online_on_client(struct online *o, struct session_env *env, const struct packet *p)
+{
+	int64_t distance = seq_diff(p->seq, next_seq(o));
+	uint64_t end_before = o->queue.end;
+	bool is_news;
+	long fresh;
+
+	o->last_seen_us = env->now_us;
+	if (o->state == ONLINE_LOST)
+		return count_lost(o, env, p);
+	if (o->state == ONLINE_ENDED)
+		return on_client_ended(o, env, p);
+	/* Out of any window that the server may have offered: its kernel ignores it, so do we. */
+	if (distance > ONLINE_BACKLOG_MAX ||
+	    (distance < 0 && (uint64_t)-distance > o->queue.end + 1))
+		return PACKET_FATE_DUPLICATE;
+	if (distance < 0 && (uint64_t)-distance > o->queue.end) /* a keep-alive before byte 0 */
+		return take_ack(o, p) ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;
+	is_news = take_ack(o, p) || o->state == ONLINE_OPENING;
+	o->state = ONLINE_OPEN;
+	fresh = take_payload(o, env, p, o->queue.end + (uint64_t)distance);
+	if (fresh < 0) {
+		account_lost(o, env, p->payload_len_bytes, 0);
+		return PACKET_FATE_USED;
+	}
+	o->known_seq = seq_max(o->known_seq, p->seq + p->payload_wire_len_bytes);
+	advance(o, env);
+	is_news |= note_end(o, p);
+	try_end(o, env);
+	watch_hole(o, env, o->queue.end != end_before);
+	return is_news || fresh ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;
+}
+
+enum packet_fate online_on_server(struct online *o, struct session_env *env, const struct packet *p)
+{
+	o->last_seen_us = env->now_us;
+	if (p->flags & TCP_RST) {
+		if (o->state == ONLINE_ENDED && o->end_kind == TURN_RST)
+			return PACKET_FATE_DUPLICATE;
+		if (o->state != ONLINE_LOST && o->end_kind != TURN_RST)
+			online_cut(o, env);
+		o->state = ONLINE_ENDED;
+		return PACKET_FATE_USED;
+	}
+	if (p->flags & TCP_SYN) {
+		if (o->has_ack || p->ack != o->isn + 1)
+			return PACKET_FATE_DUPLICATE;
+		o->has_ack = true;
+		o->ack_last = p->seq + 1;
+		return PACKET_FATE_USED;
+	}
+	if (!(p->flags & TCP_FIN) || o->has_server_fin)
+		return PACKET_FATE_DUPLICATE;
+	o->has_server_fin = true;
+	o->server_fin_seq = p->seq + p->payload_wire_len_bytes;
+	return PACKET_FATE_USED;
+}
+
+void online_cut(struct online *o, struct session_env *env)
+{
+	uint64_t beyond = segment_queue_drop_beyond(&o->queue, env->blocks);
+
+	for (struct session *s = o->sessions; s; s = s->next_of_online)
+		session_account_dropped(s, env, DROP_CAPTURE_GAP, beyond, 0);
+	o->has_end = false;
+	o->hole_since_us = 0;
+	o->end_kind = TURN_RST;
+	say_end(o, env, TURN_RST);
+}
+
+static bool gap_is_due(const struct online *o, const struct session_env *env)
+{
+	return o->hole_since_us && env->now_us >= o->hole_since_us + ONLINE_GAP_US;
+}
+
+/* When a connection that is copied has been silent for too long to be alive. */
+static uint64_t silent_at(const struct online *o)
+{
+	uint64_t limit_s = o->state == ONLINE_OPENING ? ONLINE_OPENING_MAX_S : ONLINE_SILENT_MAX_S;
+
+	if (o->state != ONLINE_OPENING && o->state != ONLINE_OPEN)
+		return UINT64_MAX;
+	return o->last_seen_us + limit_s * 1000000;
+}
+
+static uint64_t forget_at(const struct online *o)
+{
+	if (online_has_live_session(o))
+		return silent_at(o);
+	return o->last_seen_us + (o->state == ONLINE_ENDED ? ONLINE_LINGER_US : ONLINE_IDLE_US);
+}
+
+void online_arm(struct online *o, struct session_env *env)
+{
+	uint64_t at = forget_at(o);
+
+	if (o->hole_since_us && o->hole_since_us + ONLINE_GAP_US < at)
+		at = o->hole_since_us + ONLINE_GAP_US;
+	if (at == UINT64_MAX || (timer_is_set(&o->timer) && o->timer_at_us <= at))
+		return;
+	o->timer_at_us = at;
+	timer_wheel_set(env->online_wheel, &o->timer, at);
+}
+
+bool online_on_timer(struct online *o, struct session_env *env)
+{
+	if (gap_is_due(o, env)) {
+		uint32_t known_seq = o->known_seq;
+
+		online_cut(o, env);
+		online_lose(o, known_seq);
+		o->was_cut = true;
+	}
+	if (online_has_live_session(o) && env->now_us >= silent_at(o)) {
+		online_cut(o, env);
+		o->state = ONLINE_ENDED;
+	}
+	if (env->now_us >= forget_at(o))
+		return true;
+	online_arm(o, env);
+	return false;
+}
+
+void online_release(struct online *o, struct session_env *env)
+{
+	uint64_t needed = o->queue.end;
+	struct turn *t;
+
+	for (const struct session *s = o->sessions; s; s = s->next_of_online)
+		if (session_is_live(s) && s->una_off < needed)
+			needed = s->una_off;
+	segment_queue_release(&o->queue, env->blocks, needed);
+	while ((t = turn_list_first(&o->turns, env->turns))) {
+		for (const struct session *s = o->sessions; s; s = s->next_of_online)
+			if (session_is_live(s) &&
+			    (s->acked_turn == t->index || s->gate_turn == t->index))
+				return;
+		turn_list_release_first(&o->turns, env->turns);
+	}
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * online.h - a client's connection to the online server, as captured: reassembly, turns, holes.
+ * Shared by the sessions that copy it (a target each), so the payload is held once. It never
+ * sends anything and believes nothing that it has not seen: no byte is invented, no stream is
+ * joined across a gap. Pure.
+ */
+#ifndef TCPCOPY_ONLINE_H
+#define TCPCOPY_ONLINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/packet.h"
+#include "tcpcopy/segment_queue.h"
+#include "tcpcopy/session.h"
+#include "tcpcopy/turn.h"
+
+enum {
+	ONLINE_GAP_US = 3000000,       /* a hole older than this was never captured */
+	ONLINE_LINGER_US = 1000000,    /* an ended connection catches late packets */
+	ONLINE_IDLE_US = 600000000,    /* one that is not copied is forgotten after this silence */
+	ONLINE_SILENT_MAX_S = 7200,    /* a copied one whose end was missed ends after this */
+	ONLINE_OPENING_MAX_S = 75,     /* a SYN that nothing followed: a flood, or lost interest */
+	ONLINE_BACKLOG_MAX = 16 << 20, /* stream bytes a connection may hold */
+	ONLINE_RESPONSE_JUMP_MAX = 1 << 30, /* an ACK may advance by one window at most */
+};
+
+enum online_state {
+	ONLINE_OPENING, /* the client's SYN was captured, nothing in its sequence space since */
+	ONLINE_OPEN,
+	ONLINE_ENDED, /* FIN or RST: the stream is complete */
+	ONLINE_LOST,  /* not followed (any more): new bytes are counted as dropped */
+	ONLINE_STATES,
+};
+
+/* A SYN on a tuple that is still in use: it counts once its sequence space is confirmed. */
+struct online_syn {
+	uint32_t isn;
+	struct session_offer offer;
+};
+
+struct online {
+	struct timer timer; /* first: the wheel hands out timers */
+	struct tuple tuple; /* client -> online server */
+	struct session *sessions;
+	struct segment_queue queue;
+	struct turn_list turns;
+	uint64_t seen;          /* response bytes that the client has acknowledged, by ack_last */
+	uint64_t hole_since_us; /* 0: no hole */
+	uint64_t last_seen_us;
+	uint64_t timer_at_us;
+	uint32_t index;
+	uint32_t isn;
+	uint32_t ack_last;
+	uint32_t
+		known_seq; /* the highest sequence number that the client is known to have sent, plus one */
+	uint32_t end_seq; /* of the client's FIN or RST; if has_end */
+	uint32_t server_fin_seq;
+	struct online_syn reuse; /* if has_reuse */
+	uint8_t state;           /* enum online_state */
+	uint8_t end_kind;        /* enum turn_kind */
+	bool has_ack;
+	bool has_end; /* a FIN or RST that waits for the bytes before it */
+	bool has_server_fin;
+	bool has_reuse;
+	bool was_cut;   /* the stream ended at a gap, not by the client */
+	bool is_mapped; /* found by its tuple; false once a newer connection has that */
+};
+
+void online_init(struct online *o, const struct tuple *tuple, uint32_t isn);
+/* Gives back queue and turns; the sessions are the caller's. */
+void online_fini(struct online *o, struct session_env *env);
+/* Not followed from here on; sequence numbers are counted from seq. */
+void online_lose(struct online *o, uint32_t seq);
+
+/* Says what the client's SYN offered. */
+void online_offer(struct session_offer *offer, const struct packet *p);
+
+/* A segment of the client, not a SYN. */
+enum packet_fate online_on_client(struct online *o, struct session_env *env,
+				  const struct packet *p);
+/* A SYN, FIN or RST of the online server. */
+enum packet_fate online_on_server(struct online *o, struct session_env *env,
+				  const struct packet *p);
+/* The hole's deadline and the like. True if the connection may be freed. */
+bool online_on_timer(struct online *o, struct session_env *env);
+/* The stream ends here, whatever comes: the sessions finish what is complete, then reset. */
+void online_cut(struct online *o, struct session_env *env);
+/* Lets go of bytes and turns that no live session needs. */
+void online_release(struct online *o, struct session_env *env);
+/* Sets the timer by what is pending. */
+void online_arm(struct online *o, struct session_env *env);
+bool online_has_live_session(const struct online *o);
+const char *online_state_name(enum online_state state);
+#endif

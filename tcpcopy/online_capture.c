@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * online_capture.c - see online_capture.h. Capture is in ring blocks of a millisecond, not
+ * immediate: the delay of the online capture only shifts the copy, and costs a tenth of the
+ * processor time. Outgoing packets are wanted: SYN-ACK, FIN and RST of the online server.
+ */
+#include "tcpcopy/online_capture.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "common/log.h"
+#include "common/netdev.h"
+#include "tcpcopy/clock.h"
+#include "tcpcopy/online_filter.h"
+
+enum {
+	DISPATCH_MAX = 256, /* frames a call: the other descriptors get their turn */
+	CAPTURE_TIMEOUT_MS = 1,
+	DEVICE_ADDRESSES_MAX = 256, /* looked at on one device */
+	FULL_BUFFERS = 4,           /* from the fifth device on they share the memory of four */
+	DRAIN_CALLS_MAX = 64,
+	MTU_DEFAULT = 1500,
+};
+
+struct device {
+	struct online_capture *owner;
+	char name[NETDEV_NAME_MAX];
+	struct capture *capture; /* NULL: failed, tried again every second */
+	struct event *readable;
+	int link_type;
+	bool is_reported; /* its failure is in the log */
+};
+
+struct device_names {
+	char names[OPTIONS_DEVICES_MAX][NETDEV_NAME_MAX];
+	size_t count;
+	bool overflow;
+};
+
+struct online_capture {
+	struct event_base *base;
+	const struct tcpcopy_options *options;
+	online_frame_fn *fn;
+	void *ctx;
+	char *filter;
+	struct device *devices[OPTIONS_DEVICES_MAX];
+	size_t device_count;
+	struct capture_stats closed; /* counters of handles that are gone */
+	uint64_t now_us;             /* of the batch under way */
+};
+
+/* --- which devices --- */
+
+bool online_capture_counts(const struct ip_addr *a)
+{
+	return a->b[0] != 0xfe || (a->b[1] & 0xc0) != 0x80;
+}
+
+struct selection {
+	const struct tcpcopy_options *options;
+	struct device_names *names;
+	bool is_carried[TRANSFERS_MAX]; /* sources that some device has */
+};
+
+static void names_add(struct device_names *names, const char *name)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		if (strcmp(names->names[i], name) == 0)
+			return;
+	}
+	if (names->count == OPTIONS_DEVICES_MAX) {
+		names->overflow = true;
+		return;
+	}
+	snprintf(names->names[names->count++], NETDEV_NAME_MAX, "%s", name);
+}
+
+static bool has_own_address(const struct ip_addr *addresses, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (online_capture_counts(&addresses[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Whether the device has an address for this pair. */
+static bool device_carries(const struct netdev *d, const struct transfer *t,
+			   const struct ip_addr *addresses, size_t count)
+{
+	if (ip_addr_is_unspecified(&t->source.addr))
+		return !d->is_loopback && has_own_address(addresses, count);
+	if (ip_addr_is_loopback(&t->source.addr))
+		return d->is_loopback;
+	for (size_t i = 0; i < count; i++) {
+		if (ip_addr_equal(&addresses[i], &t->source.addr))
+			return true;
+	}
+	return false;
+}
+
+static int select_device(void *ctx, const struct netdev *d)
+{
+	struct selection *s = ctx;
+	struct ip_addr addresses[DEVICE_ADDRESSES_MAX];
+	int count;
+
+	if (!d->is_up)
+		return 0;
+	count = netdev_local_addresses(d->name, addresses, DEVICE_ADDRESSES_MAX);
+	if (count < 0)
+		count = 0;
+	if (count > DEVICE_ADDRESSES_MAX)
+		count = DEVICE_ADDRESSES_MAX;
+	for (size_t i = 0; i < s->options->transfer_count; i++) {
+		if (!device_carries(d, &s->options->transfers[i], addresses, (size_t)count))
+			continue;
+		s->is_carried[i] = true;
+		names_add(s->names, d->name);
+	}
+	return 0;
+}
+
+static int refuse_source(const struct transfer *t, char error[CAPTURE_ERROR_MAX])
+{
+	char text[IP_ADDR_TEXT_MAX];
+
+	if (ip_addr_is_unspecified(&t->source.addr))
+		snprintf(error, CAPTURE_ERROR_MAX,
+			 "no device of this host is up and has an address; name one with -i, for "
+			 "example -i eth0");
+	else
+		snprintf(error, CAPTURE_ERROR_MAX,
+			 "no device of this host carries %s, a source of -x; name the device on "
+			 "which its traffic passes, for example -i eth0",
+			 ip_addr_format(text, sizeof(text), &t->source.addr));
+	return -1;
+}
+
+/* -1 with a sentence if some source is on no device. */
+static int select_devices(const struct tcpcopy_options *options, struct device_names *names,
+			  char error[CAPTURE_ERROR_MAX])
+{
+	struct selection s = {.options = options, .names = names};
+
+	memset(names, 0, sizeof(*names));
+	for (size_t i = 0; i < options->device_count; i++)
+		names_add(names, options->devices[i]);
+	if (options->device_count)
+		return 0;
+	netdev_for_each(select_device, &s);
+	if (names->overflow) {
+		names->count = 0;
+		names_add(names, "any");
+	}
+	for (size_t i = 0; i < options->transfer_count; i++) {
+		if (!s.is_carried[i])
+			return refuse_source(&options->transfers[i], error);
+	}
+	return 0;
+}
+
+/* --- one device --- */
+
+static void on_frame(void *ctx, const uint8_t *frame, size_t captured_len_bytes,
+		     size_t wire_len_bytes, uint64_t wall_us)
+{
+	struct device *d = ctx;
+	struct online_capture *o = d->owner;
+
+	(void)wall_us;
+	o->fn(o->ctx, d->link_type, frame, captured_len_bytes, wire_len_bytes, o->now_us);
+}
+
+static void device_close(struct device *d)
+{
+	struct capture_stats stats;
+
+	if (d->readable)
+		event_free(d->readable);
+	d->readable = NULL;
+	if (d->capture && capture_get_stats(d->capture, &stats) == 0) {
+		d->owner->closed.received += stats.received;
+		d->owner->closed.dropped += stats.dropped;
+	}
+	capture_close(d->capture);
+	d->capture = NULL;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct device *d = arg;
+
+	(void)fd;
+	(void)what;
+	d->owner->now_us = clock_now_us();
+	if (capture_dispatch(d->capture, DISPATCH_MAX, on_frame, d) >= 0)
+		return;
+	log_warn("capture on %s failed: %s; trying again every second", d->name,
+		 capture_error(d->capture));
+	d->is_reported = true;
+	device_close(d);
+}
+
+static int buffer_bytes(const struct online_capture *o)
+{
+	size_t mb = o->options->buffer_mb;
+
+	if (o->device_count > FULL_BUFFERS)
+		mb = mb * FULL_BUFFERS / o->device_count;
+	return (int)((mb ? mb : 1) * 1024 * 1024);
+}
+
+static int device_open(struct device *d, char error[CAPTURE_ERROR_MAX])
+{
+	struct online_capture *o = d->owner;
+	const struct capture_config config = {
+		.device = d->name,
+		.filter = o->filter,
+		.snaplen_bytes = o->options->snaplen_bytes,
+		.buffer_bytes = buffer_bytes(o),
+		.timeout_ms = CAPTURE_TIMEOUT_MS,
+	};
+
+	d->capture = capture_open(&config, error);
+	if (!d->capture)
+		return -1;
+	d->link_type = capture_link_type(d->capture);
+	d->readable =
+		event_new(o->base, capture_fd(d->capture), EV_READ | EV_PERSIST, on_readable, d);
+	if (!d->readable || event_add(d->readable, NULL) == -1) {
+		snprintf(error, CAPTURE_ERROR_MAX, "no memory for the events of %s", d->name);
+		device_close(d);
+		return -1;
+	}
+	d->is_reported = false;
+	return 0;
+}
+
+static void device_reopen(struct device *d)
+{
+	char error[CAPTURE_ERROR_MAX];
+
+	if (device_open(d, error) == 0)
+		log_info("capturing on %s", d->name);
+	else if (!d->is_reported)
+		log_warn("%s; trying again every second", error);
+	d->is_reported = d->capture == NULL;
+}
+
+/* --- all devices --- */
+
+static struct device *device_new(struct online_capture *o, const char *name)
+{
+	struct device *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	d->owner = o;
+	snprintf(d->name, sizeof(d->name), "%s", name);
+	return d;
+}
+
+static void device_free(struct device *d)
+{
+	if (!d)
+		return;
+	device_close(d);
+	free(d);
+}
+
+static char *make_filter(const struct tcpcopy_options *options, const struct ip_addr *addresses,
+			 size_t address_count)
+{
+	return online_filter_text(options->transfers, options->transfer_count, addresses,
+				  address_count, options->filter);
+}
+
+struct online_capture *online_capture_open(struct event_base *base,
+					   const struct tcpcopy_options *options,
+					   const struct ip_addr *addresses, size_t address_count,
+					   online_frame_fn *fn, void *ctx,
+					   char error[CAPTURE_ERROR_MAX])
+{
+	struct online_capture *o = calloc(1, sizeof(*o));
+	struct device_names names;
+
+	snprintf(error, CAPTURE_ERROR_MAX, "no memory for the capture");
+	if (!o)
+		return NULL;
+	o->base = base;
+	o->options = options;
+	o->fn = fn;
+	o->ctx = ctx;
+	o->filter = make_filter(options, addresses, address_count);
+	if (!o->filter || select_devices(options, &names, error))
+		goto fail;
+	o->device_count = names.count; /* they share the buffers */
+	for (size_t i = 0; i < names.count; i++) {
+		o->devices[i] = device_new(o, names.names[i]);
+		if (!o->devices[i] || device_open(o->devices[i], error))
+			goto fail;
+		log_plain(LOG_LEVEL_INFO, "capturing on %s", o->devices[i]->name);
+	}
+	return o;
+fail:
+	online_capture_close(o);
+	return NULL;
+}
+
+void online_capture_close(struct online_capture *o)
+{
+	if (!o)
+		return;
+	for (size_t i = 0; i < o->device_count; i++)
+		device_free(o->devices[i]);
+	free(o->filter);
+	free(o);
+}
+
+static bool same_devices(const struct online_capture *o, const struct device_names *names)
+{
+	if (o->device_count != names->count)
+		return false;
+	for (size_t i = 0; i < names->count; i++) {
+		if (strcmp(o->devices[i]->name, names->names[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Takes the device of this name out of the list, or NULL. */
+static struct device *take_device(struct device **devices, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct device *d = devices[i];
+
+		if (!d || strcmp(d->name, name) != 0)
+			continue;
+		devices[i] = NULL;
+		return d;
+	}
+	return NULL;
+}
+
+/* What the handle still holds. */
+static void device_drain(struct device *d)
+{
+	for (int i = 0; d->capture && i < DRAIN_CALLS_MAX; i++) {
+		if (capture_dispatch(d->capture, DISPATCH_MAX, on_frame, d) <= 0)
+			return;
+	}
+}
+
+/*
+ * Devices that stay keep their handle, unless the filter is another. New handles are opened before
+ * old ones are emptied and closed: what both captured is counted as duplicate, nothing is missed.
+ */
+static void replace_devices(struct online_capture *o, const struct device_names *names,
+			    bool keep_handles)
+{
+	struct device *old[OPTIONS_DEVICES_MAX];
+	size_t old_count = o->device_count, count = 0;
+
+	memcpy(old, o->devices, sizeof(old));
+	o->device_count = names->count;
+	for (size_t i = 0; i < names->count; i++) {
+		struct device *d = NULL;
+
+		if (keep_handles)
+			d = take_device(old, old_count, names->names[i]);
+		if (!d && (d = device_new(o, names->names[i])) != NULL)
+			device_reopen(d);
+		if (d)
+			o->devices[count++] = d;
+	}
+	o->device_count = count;
+	o->now_us = clock_now_us();
+	for (size_t i = 0; i < old_count; i++) {
+		if (old[i])
+			device_drain(old[i]);
+		device_free(old[i]);
+	}
+}
+
+void online_capture_on_change(struct online_capture *o, const struct ip_addr *addresses,
+			      size_t address_count)
+{
+	char *filter = make_filter(o->options, addresses, address_count);
+	char error[CAPTURE_ERROR_MAX];
+	struct device_names names;
+	bool same_filter;
+
+	if (!filter)
+		return;
+	/* An address that is gone for a moment is no reason to stop listening where it was. */
+	if (select_devices(o->options, &names, error)) {
+		free(filter);
+		return;
+	}
+	same_filter = strcmp(filter, o->filter) == 0;
+	free(o->filter);
+	o->filter = filter;
+	if (same_filter && same_devices(o, &names))
+		return;
+	log_info("addresses or devices of this host have changed: the capture follows");
+	replace_devices(o, &names, same_filter);
+}
+
+void online_capture_on_tick(struct online_capture *o)
+{
+	for (size_t i = 0; i < o->device_count; i++) {
+		if (!o->devices[i]->capture)
+			device_reopen(o->devices[i]);
+	}
+}
+
+void online_capture_get_stats(const struct online_capture *o, struct capture_stats *stats)
+{
+	struct capture_stats one;
+
+	*stats = o->closed;
+	for (size_t i = 0; i < o->device_count; i++) {
+		if (!o->devices[i]->capture || capture_get_stats(o->devices[i]->capture, &one))
+			continue;
+		stats->received += one.received;
+		stats->dropped += one.dropped;
+	}
+}
+
+static int largest_mtu(void *ctx, const struct netdev *d)
+{
+	int *mtu = ctx;
+
+	if (d->is_up && !d->is_loopback && d->mtu_bytes > *mtu)
+		*mtu = d->mtu_bytes;
+	return 0;
+}
+
+int online_capture_mtu(const struct online_capture *o)
+{
+	int mtu = 0;
+
+	for (size_t i = 0; i < o->device_count; i++) {
+		struct netdev d;
+
+		if (strcmp(o->devices[i]->name, "any") == 0)
+			netdev_for_each(largest_mtu, &mtu);
+		else if (netdev_by_name(&d, o->devices[i]->name) == 0 && d.mtu_bytes > mtu)
+			mtu = d.mtu_bytes;
+	}
+	return mtu ? mtu : MTU_DEFAULT;
+}

@@ -1,0 +1,787 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tcpcopy/replay.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/packet.h"
+#include "common/tcp_option.h"
+#include "tcpcopy/mapping.h"
+#include "tcpcopy/online.h"
+#include "tcpcopy/session.h"
+#include "tcpcopy/session_table.h"
+
+enum {
+	MTU_DEFAULT = 1500,
+	MTU_MIN = 576,
+	FIRST_PORT = 1024,
+	LAST_PORT = 65535,
+	URGENCY_LINGER_US = 10000, /* waiting comes and goes: intercept need not hear of each */
+	ADMIT_NUMERATOR = 9,       /* admission stops at nine tenths of the memory limit */
+	ADMIT_DENOMINATOR = 10,
+};
+
+struct replay {
+	struct session_env env;
+	struct session_table table;
+	struct mapping *mapping;
+	struct breaker breaker;
+	struct ledger ledger;
+	struct transfer transfers[TRANSFERS_MAX];
+	size_t transfer_count;
+	struct ip_addr *local;
+	size_t local_count;
+	uint64_t max_memory_bytes;
+	uint64_t urgent_until_us; /* 0: intercept was told that nothing waits */
+	int online_mtu_bytes;
+	unsigned links_up;
+	bool check_checksums;
+	bool is_blocked;
+	bool told_full;
+	bool told_refused;
+};
+
+/* ---- creation ---- */
+
+static void init_env(struct replay *r, const struct replay_config *config,
+		     const struct replay_effects *effects, void *ctx, uint64_t now_us)
+{
+	struct session_env *env = &r->env;
+
+	env->effects = effects;
+	env->ctx = ctx;
+	env->ledger = &r->ledger;
+	env->breaker = &r->breaker;
+	env->isn_secret = config->isn_secret;
+	env->ts_base = (uint32_t)hash_bytes(&config->isn_secret, "timestamps", 10);
+	env->give_up_us = config->give_up_us;
+	env->now_us = now_us;
+	env->dirty_tail = &env->dirty;
+	for (size_t i = 0; i < TRANSFERS_MAX; i++)
+		env->mtu_bytes[i] = MTU_DEFAULT;
+	env->wheel = timer_wheel_new(now_us);
+	env->online_wheel = timer_wheel_new(now_us);
+	env->blocks = segment_blocks_new(config->max_memory_bytes);
+	env->turns = slab_new(sizeof(struct turn), SLAB_NONE);
+}
+
+struct replay *replay_new(const struct replay_config *config, const struct replay_effects *effects,
+			  void *ctx, uint64_t now_us)
+{
+	struct mapping_config mapping = {
+		.key = config->key,
+		.pool = config->client_pool,
+		.pool_count = config->client_pool_count,
+		.first_port = FIRST_PORT,
+		.last_port = LAST_PORT,
+	};
+	struct replay *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	assert(config->transfer_count && config->transfer_count <= TRANSFERS_MAX);
+	memcpy(r->transfers, config->transfers, config->transfer_count * sizeof(r->transfers[0]));
+	r->transfer_count = config->transfer_count;
+	r->max_memory_bytes = config->max_memory_bytes;
+	r->check_checksums = config->check_checksums;
+	r->online_mtu_bytes = config->online_mtu_bytes;
+	ledger_init(&r->ledger, config->transfer_count);
+	init_env(r, config, effects, ctx, now_us);
+	r->mapping = mapping_new(&mapping);
+	if (session_table_init(&r->table, &config->key, config->max_sessions) || !r->mapping ||
+	    !r->env.wheel || !r->env.online_wheel || !r->env.blocks || !r->env.turns) {
+		replay_free(r);
+		errno = ENOMEM;
+		return NULL;
+	}
+	return r;
+}
+
+static void fini_onlines(struct replay *r)
+{
+	uint32_t limit = r->table.onlines ? slab_limit(r->table.onlines) : 0;
+
+	for (uint32_t i = 0; i < limit; i++) {
+		struct online *o = slab_find(r->table.onlines, i);
+
+		if (o)
+			online_fini(o, &r->env);
+	}
+}
+
+void replay_free(struct replay *r)
+{
+	if (!r)
+		return;
+	fini_onlines(r);
+	session_table_fini(&r->table);
+	mapping_free(r->mapping);
+	timer_wheel_free(r->env.wheel);
+	timer_wheel_free(r->env.online_wheel);
+	slab_free(r->env.turns);
+	slab_free(r->env.blocks);
+	free(r->local);
+	free(r);
+}
+
+int replay_set_local_addresses(struct replay *r, const struct ip_addr *addresses, size_t count)
+{
+	struct ip_addr *copy = NULL;
+
+	if (count) {
+		copy = malloc(count * sizeof(*copy));
+		if (!copy)
+			return -1;
+		memcpy(copy, addresses, count * sizeof(*copy));
+	}
+	free(r->local);
+	r->local = copy;
+	r->local_count = count;
+	return 0;
+}
+
+void replay_set_mtu(struct replay *r, size_t target, int mtu_bytes)
+{
+	assert(target < r->transfer_count);
+	r->env.mtu_bytes[target] = mtu_bytes < MTU_MIN ? MTU_MIN : mtu_bytes;
+}
+
+/* ---- which traffic is ours ---- */
+
+static bool is_local(const struct replay *r, const struct ip_addr *a)
+{
+	for (size_t i = 0; i < r->local_count; i++)
+		if (ip_addr_equal(&r->local[i], a))
+			return true;
+	return false;
+}
+
+static bool matches_source(const struct replay *r, const struct transfer *t,
+			   const struct endpoint *server)
+{
+	if (t->source.port != server->port)
+		return false;
+	if (ip_addr_is_unspecified(&t->source.addr))
+		return is_local(r, &server->addr);
+	return ip_addr_equal(&t->source.addr, &server->addr);
+}
+
+static bool is_source(const struct replay *r, const struct endpoint *server)
+{
+	for (size_t i = 0; i < r->transfer_count; i++)
+		if (matches_source(r, &r->transfers[i], server))
+			return true;
+	return false;
+}
+
+/* ---- sessions come and go ---- */
+
+static void notice(struct replay *r, enum replay_notice what, size_t target)
+{
+	r->env.effects->notice(r->env.ctx, what, target);
+}
+
+static bool has_room(const struct replay *r)
+{
+	return replay_memory(r) < r->max_memory_bytes / ADMIT_DENOMINATOR * ADMIT_NUMERATOR;
+}
+
+/* Takes a faked endpoint, registers it and starts. False if the pool is exhausted. */
+static bool start_session(struct replay *r, struct session *s, const struct session_offer *offer)
+{
+	const struct transfer *transfer = &r->transfers[s->target_index];
+	struct tuple tuple = {.dst = transfer->target, .protocol = PROTOCOL_TCP};
+	struct tuple response;
+
+	if (mapping_take(r->mapping, &s->online->tuple.src, &transfer->target, &tuple.src))
+		return false;
+	response = tuple_reverse(&tuple);
+	session_start(s, &r->env, &tuple, session_table_new_id(&r->table, s), offer, 0);
+	r->env.effects->register_session(r->env.ctx, s->id, &response);
+	return true;
+}
+
+/* Gives back the tuple of a session that has ended and said so. */
+static void release_tuple(struct replay *r, struct session *s)
+{
+	if (!s->has_tuple)
+		return;
+	s->has_tuple = false;
+	r->env.effects->unregister_session(r->env.ctx, s->id);
+	mapping_release(r->mapping, &s->tuple.src, &s->tuple.dst);
+	r->ledger.targets[s->target_index].sessions.active--;
+}
+
+static void unlink_session(struct online *o, struct session *s)
+{
+	struct session **at = &o->sessions;
+
+	while (*at != s)
+		at = &(*at)->next_of_online;
+	*at = s->next_of_online;
+	s->next_of_online = NULL;
+}
+
+static void remove_session(struct replay *r, struct session *s)
+{
+	timer_wheel_cancel(r->env.wheel, &s->timer);
+	session_table_remove(&r->table, s);
+}
+
+static void forget_online(struct replay *r, struct online *o)
+{
+	while (o->sessions) {
+		struct session *s = o->sessions;
+
+		unlink_session(o, s);
+		s->online = NULL;
+		if (!s->is_dirty) /* otherwise the end of the batch removes it */
+			remove_session(r, s);
+	}
+	online_fini(o, &r->env);
+	session_table_remove_online(&r->table, o);
+}
+
+/* After a session's output: what its state asks of the tables. */
+static void settle_session(struct replay *r, struct session *s)
+{
+	if (s->state == SESSION_TIME_WAIT && s->online) {
+		struct online *o = s->online;
+
+		r->ledger.targets[s->target_index].sessions.ended_by_client++;
+		unlink_session(o, s);
+		s->online = NULL;
+		online_release(o, &r->env);
+		online_arm(o, &r->env);
+	}
+	if (session_is_live(s) || s->rst_due)
+		return;
+	if (s->closed_cause == DROP_TARGET_REFUSED && !r->told_refused) {
+		r->told_refused = true;
+		notice(r, REPLAY_NOTICE_REFUSED, s->target_index);
+	}
+	release_tuple(r, s);
+	if (s->online) {
+		online_release(s->online, &r->env);
+		online_arm(s->online, &r->env);
+	} else {
+		remove_session(r, s);
+	}
+}
+
+/*
+ * What is missing to copy a connection that begins now; DROP_CAUSES: nothing. When the breaker is
+ * open and no session is left to try for it (the turn to send a SYN has passed), this one does.
+ */
+static enum drop_cause shortage(const struct replay *r)
+{
+	if (r->links_up == 0)
+		return DROP_NO_INTERCEPT;
+	if (!breaker_may_send(&r->breaker, r->env.now_us))
+		return DROP_PAUSED;
+	if (!has_room(r))
+		return DROP_LIMIT;
+	return DROP_CAUSES;
+}
+
+/* Why a connection would not be copied; DROP_CAUSES if it would. */
+static enum drop_cause refusal(struct replay *r, const struct packet *syn)
+{
+	struct tcp_options opt;
+
+	tcp_options_parse(&opt, syn->options, syn->options_len_bytes);
+	if (opt.has_mptcp)
+		return DROP_NOT_REPLAYABLE;
+	return shortage(r);
+}
+
+static struct session *add_session(struct replay *r, struct online *o, size_t target,
+				   enum drop_cause cause)
+{
+	uint32_t index;
+	struct session *s = session_table_add(&r->table, &index);
+
+	if (!s)
+		return NULL;
+	session_init(s, o, target, cause);
+	s->index = index;
+	s->next_of_online = o->sessions;
+	o->sessions = s;
+	return s;
+}
+
+/* A session for each transfer that this server endpoint is the source of. */
+static void add_sessions(struct replay *r, struct online *o, const struct session_offer *offer,
+			 enum drop_cause cause)
+{
+	for (size_t i = 0; i < r->transfer_count; i++) {
+		struct ledger_sessions *count = &r->ledger.targets[i].sessions;
+		struct session *s;
+
+		if (!matches_source(r, &r->transfers[i], &o->tuple.dst))
+			continue;
+		s = add_session(r, o, i, cause == DROP_CAUSES ? DROP_NO_TUPLE : cause);
+		if (!s) {
+			count->not_started[DROP_LIMIT]++;
+			continue;
+		}
+		if (cause == DROP_CAUSES && start_session(r, s, offer)) {
+			count->started++;
+			count->active++;
+		} else {
+			count->not_started[s->closed_cause]++;
+		}
+	}
+}
+
+static struct online *add_online(struct replay *r, const struct tuple *tuple, uint32_t isn)
+{
+	struct online *o = session_table_add_online(&r->table);
+	uint32_t index;
+
+	if (!o) {
+		if (!r->told_full)
+			notice(r, REPLAY_NOTICE_TABLE_FULL, 0);
+		r->told_full = true;
+		return NULL;
+	}
+	index = o->index;
+	online_init(o, tuple, isn);
+	o->index = index;
+	o->last_seen_us = r->env.now_us;
+	if (session_table_map_online(&r->table, o)) {
+		session_table_remove_online(&r->table, o);
+		return NULL;
+	}
+	return o;
+}
+
+/* No room even to follow it: its bytes are counted as they come, repetitions too. */
+static void count_unfollowed(struct replay *r, const struct packet *p)
+{
+	for (size_t i = 0; i < r->transfer_count; i++) {
+		if (!matches_source(r, &r->transfers[i], &p->tuple.dst))
+			continue;
+		ledger_captured(&r->ledger, i, p->payload_wire_len_bytes, 0);
+		ledger_dropped(&r->ledger, i, DROP_LIMIT, p->payload_wire_len_bytes, 0);
+	}
+}
+
+/* ---- online packets ---- */
+
+static void begin(struct replay *r, const struct tuple *tuple, uint32_t isn,
+		  const struct session_offer *offer, enum drop_cause cause)
+{
+	struct online *o = add_online(r, tuple, isn);
+
+	if (!o)
+		return;
+	add_sessions(r, o, offer, cause);
+	if (!online_has_live_session(o))
+		online_lose(o, isn + 1);
+	online_arm(o, &r->env);
+}
+
+/* The tuple belongs to a newer connection now; this one finishes what it has. */
+static void displace(struct replay *r, struct online *o)
+{
+	session_table_unmap_online(&r->table, o);
+	if (o->state == ONLINE_OPENING || o->state == ONLINE_OPEN) {
+		online_cut(o, &r->env);
+		o->state = ONLINE_ENDED;
+	}
+	online_arm(o, &r->env);
+}
+
+/* TCP Fast Open: the request comes with the SYN. To the target it goes as ordinary data. */
+static void take_syn_payload(struct replay *r, const struct packet *p)
+{
+	struct online *o = session_table_find_online(&r->table, &p->tuple);
+	struct packet data = *p;
+
+	data.flags &= (uint8_t)~TCP_SYN;
+	data.seq++;
+	if (o)
+		online_on_client(o, &r->env, &data);
+}
+
+static enum packet_fate on_first_syn(struct replay *r, const struct packet *p)
+{
+	struct session_offer offer;
+
+	online_offer(&offer, p);
+	begin(r, &p->tuple, p->seq, &offer, refusal(r, p));
+	if (p->payload_wire_len_bytes)
+		take_syn_payload(r, p);
+	return PACKET_FATE_USED;
+}
+
+/*
+ * A SYN for a tuple that has a connection: a retransmission, or the client took its port again. A live one is
+ * given up only for proof: something in the new sequence space (design: a forged SYN ends nothing).
+ */
+static enum packet_fate on_syn_again(struct replay *r, struct online *o, const struct packet *p)
+{
+	if (p->seq == o->isn && o->state != ONLINE_ENDED)
+		return PACKET_FATE_DUPLICATE;
+	if (o->state == ONLINE_ENDED || !online_has_live_session(o)) {
+		displace(r, o);
+		return on_first_syn(r, p);
+	}
+	o->has_reuse = true;
+	o->reuse.isn = p->seq;
+	online_offer(&o->reuse.offer, p);
+	return PACKET_FATE_USED;
+}
+
+/* The saved SYN was meant: the newer connection takes the tuple. */
+static struct online *confirm_reuse(struct replay *r, struct online *o)
+{
+	struct online_syn syn = o->reuse;
+	struct tuple tuple = o->tuple;
+
+	displace(r, o);
+	begin(r, &tuple, syn.isn, &syn.offer, shortage(r));
+	return session_table_find_online(&r->table, &tuple);
+}
+
+/* Data of a connection whose beginning was not captured: counted, not copied. */
+static enum packet_fate on_unknown(struct replay *r, const struct packet *p)
+{
+	struct session_offer none = {0};
+	struct online *o;
+
+	if (!p->payload_wire_len_bytes)
+		return PACKET_FATE_DUPLICATE; /* says nothing that would count */
+	begin(r, &p->tuple, p->seq - 1, &none, DROP_BEFORE_JOIN);
+	o = session_table_find_online(&r->table, &p->tuple);
+	if (!o) {
+		count_unfollowed(r, p);
+		return PACKET_FATE_USED;
+	}
+	return online_on_client(o, &r->env, p);
+}
+
+static enum packet_fate on_client(struct replay *r, struct online *o, const struct packet *p)
+{
+	enum packet_fate fate;
+
+	if ((p->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+		return o ? on_syn_again(r, o, p) : on_first_syn(r, p);
+	if (!o)
+		return on_unknown(r, p);
+	if (o->has_reuse && p->seq == o->reuse.isn + 1) {
+		o = confirm_reuse(r, o);
+		if (!o)
+			return PACKET_FATE_USED;
+	}
+	fate = online_on_client(o, &r->env, p);
+	if (o->state >= ONLINE_ENDED)
+		online_arm(o, &r->env);
+	return fate;
+}
+
+static enum packet_fate on_server(struct replay *r, struct online *o, const struct packet *p)
+{
+	enum packet_fate fate;
+
+	if (o->has_reuse && (p->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) &&
+	    p->ack == o->reuse.isn + 1) {
+		o = confirm_reuse(r, o);
+		if (!o)
+			return PACKET_FATE_USED;
+	}
+	fate = online_on_server(o, &r->env, p);
+	if (o->state >= ONLINE_ENDED)
+		online_arm(o, &r->env);
+	return fate;
+}
+
+static bool is_corrupt(const struct replay *r, const struct packet *p, size_t wire_len_bytes)
+{
+	return r->check_checksums && wire_len_bytes <= (size_t)r->online_mtu_bytes + 64 &&
+	       !packet_checksum_ok(p);
+}
+
+/* Our direction first: one look-up for what clients send, which is nearly everything. */
+static enum packet_fate dispatch(struct replay *r, const struct packet *p)
+{
+	struct online *o = session_table_find_online(&r->table, &p->tuple);
+	struct tuple reverse;
+
+	if (o)
+		return on_client(r, o, p);
+	if (p->flags & (TCP_SYN | TCP_FIN | TCP_RST)) {
+		reverse = tuple_reverse(&p->tuple);
+		o = session_table_find_online(&r->table, &reverse);
+		if (o)
+			return on_server(r, o, p);
+	}
+	if (is_source(r, &p->tuple.dst))
+		return on_client(r, NULL, p);
+	return is_source(r, &p->tuple.src) ? PACKET_FATE_DUPLICATE : PACKET_FATE_NOT_OURS;
+}
+
+static enum packet_fate fate_of(struct replay *r, int link_type, const uint8_t *frame,
+				size_t captured_len_bytes, size_t wire_len_bytes)
+{
+	struct packet p;
+
+	switch (packet_parse(&p, link_type, frame, captured_len_bytes, wire_len_bytes)) {
+	case PACKET_OK:
+		break;
+	case PACKET_NOT_TCP:
+		return PACKET_FATE_NOT_OURS;
+	case PACKET_FRAGMENT:
+	case PACKET_MALFORMED:
+	case PACKET_UNKNOWN_LINK:
+		return PACKET_FATE_MALFORMED;
+	}
+	if (is_corrupt(r, &p, wire_len_bytes))
+		return PACKET_FATE_CORRUPT;
+	return dispatch(r, &p);
+}
+
+void replay_on_frame(struct replay *r, int link_type, const uint8_t *frame,
+		     size_t captured_len_bytes, size_t wire_len_bytes, uint64_t now_us)
+{
+	r->env.now_us = now_us;
+	ledger_packet(&r->ledger, fate_of(r, link_type, frame, captured_len_bytes, wire_len_bytes));
+}
+
+/*
+ * The breaker opened: whoever waits for an answer to its SYN asks again within a second, so that one
+ * of them tries each second. It closed: all of them go on at once.
+ */
+static void hurry_handshakes(struct replay *r, uint64_t delay_us)
+{
+	uint32_t limit = slab_limit(r->table.sessions);
+
+	for (uint32_t i = 0; i < limit; i++) {
+		struct session *s = slab_find(r->table.sessions, i);
+
+		if (s && s->state == SESSION_SYN_SENT)
+			session_retry_syn(s, &r->env, delay_us);
+	}
+}
+
+/* ---- the link ---- */
+
+void replay_on_record(struct replay *r, const struct wire_record *record, uint64_t now_us)
+{
+	struct session *s = session_table_find(&r->table, record->session_id);
+	bool was_open = r->breaker.is_open;
+
+	r->env.now_us = now_us;
+	if (!s) {
+		r->ledger.targets[0].traffic.records_ignored++;
+		return;
+	}
+	session_on_target(s, &r->env, record);
+	if (was_open && !r->breaker.is_open) {
+		notice(r, REPLAY_NOTICE_RESUMED, s->target_index);
+		hurry_handshakes(r, 0);
+	}
+}
+
+/* Another tcpcopy holds this tuple: take the next before this one is given back. */
+static void remap(struct replay *r, struct session *s)
+{
+	struct tuple tuple = s->tuple;
+	struct tuple response;
+
+	if (mapping_take(r->mapping, &s->online->tuple.src, &s->tuple.dst, &tuple.src)) {
+		session_abort(s, &r->env, DROP_NO_TUPLE);
+		s->rst_due = false; /* the tuple is another's: a RST would hit its connection */
+		return;
+	}
+	r->env.effects->unregister_session(r->env.ctx, s->id);
+	mapping_release(r->mapping, &s->tuple.src, &s->tuple.dst);
+	s->id = session_table_new_id(&r->table, s);
+	session_restart_on(s, &r->env, &tuple);
+	response = tuple_reverse(&tuple);
+	r->env.effects->register_session(r->env.ctx, s->id, &response);
+}
+
+void replay_on_register_refused(struct replay *r, uint32_t session_id, uint64_t now_us)
+{
+	struct session *s = session_table_find(&r->table, session_id);
+
+	r->env.now_us = now_us;
+	if (!s || !session_is_live(s))
+		return;
+	r->ledger.targets[s->target_index].traffic.register_refused++;
+	if (s->state == SESSION_SYN_SENT) {
+		remap(r, s);
+		return;
+	}
+	if (s->state == SESSION_TIME_WAIT) {
+		session_close(s, &r->env, DROP_SHUTDOWN);
+		return;
+	}
+	session_abort(s, &r->env, DROP_NO_TUPLE);
+	s->rst_due = false;
+}
+
+void replay_on_links(struct replay *r, unsigned up, uint64_t now_us)
+{
+	r->env.now_us = now_us;
+	r->links_up = up;
+	r->urgent_until_us = 0; /* a new link has heard of no urgency */
+}
+
+bool replay_each_session(struct replay *r, uint32_t *cursor, size_t max,
+			 void (*fn)(void *ctx, uint32_t session_id, const struct tuple *response),
+			 void *ctx)
+{
+	uint32_t limit = slab_limit(r->table.sessions);
+
+	for (size_t n = 0; *cursor < limit && n < max; ++*cursor) {
+		const struct session *s = slab_find(r->table.sessions, *cursor);
+		struct tuple response;
+
+		if (!s || !s->has_tuple)
+			continue;
+		response = tuple_reverse(&s->tuple);
+		fn(ctx, s->id, &response);
+		n++;
+	}
+	return *cursor < limit;
+}
+
+/* ---- time and output ---- */
+
+static void check_breaker(struct replay *r)
+{
+	for (;;) {
+		switch (breaker_check(&r->breaker, r->env.now_us)) {
+		case BREAKER_NOTHING:
+			return;
+		case BREAKER_TRY_IP:
+			notice(r, REPLAY_NOTICE_TRY_IP, 0);
+			hurry_handshakes(r, 0);
+			break;
+		case BREAKER_UNANSWERED:
+			notice(r, REPLAY_NOTICE_UNANSWERED, 0);
+			break;
+		case BREAKER_OPENED:
+			hurry_handshakes(r, SESSION_PROBE_HELD_US);
+			notice(r, REPLAY_NOTICE_PAUSED, 0);
+			break;
+		}
+	}
+}
+
+/* Tells intercept to hurry while somebody waits for its records, and a little longer. */
+static void update_urgency(struct replay *r)
+{
+	if (r->env.waiting) {
+		if (!r->urgent_until_us)
+			r->env.effects->urgency(r->env.ctx, true);
+		r->urgent_until_us = r->env.now_us + URGENCY_LINGER_US;
+	} else if (r->urgent_until_us && r->env.now_us >= r->urgent_until_us) {
+		r->urgent_until_us = 0;
+		r->env.effects->urgency(r->env.ctx, false);
+	}
+}
+
+void replay_on_time(struct replay *r, uint64_t now_us)
+{
+	struct timer *t;
+
+	r->env.now_us = now_us;
+	while ((t = timer_wheel_pop(r->env.wheel, now_us)))
+		session_on_timer((struct session *)t, &r->env);
+	while ((t = timer_wheel_pop(r->env.online_wheel, now_us)))
+		if (online_on_timer((struct online *)t, &r->env))
+			forget_online(r, (struct online *)t);
+	check_breaker(r);
+}
+
+void replay_end_batch(struct replay *r, uint64_t now_us)
+{
+	struct session_env *env = &r->env;
+
+	env->now_us = now_us;
+	r->is_blocked = false;
+	while (env->dirty) {
+		struct session *s = env->dirty;
+
+		/* It stays first until it has said all, so what it marks meanwhile is itself. */
+		if (!session_output(s, env)) {
+			r->is_blocked = true;
+			break;
+		}
+		env->dirty = s->next_dirty;
+		if (!env->dirty)
+			env->dirty_tail = &env->dirty;
+		s->is_dirty = false;
+		settle_session(r, s);
+	}
+	check_breaker(r);
+	update_urgency(r);
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+uint64_t replay_next_us(const struct replay *r)
+{
+	uint64_t at =
+		sooner(timer_wheel_next_us(r->env.wheel), timer_wheel_next_us(r->env.online_wheel));
+
+	at = sooner(at, breaker_next_us(&r->breaker));
+	if (r->urgent_until_us)
+		at = sooner(at, r->urgent_until_us);
+	return at;
+}
+
+bool replay_is_blocked(const struct replay *r)
+{
+	return r->is_blocked;
+}
+
+void replay_shutdown(struct replay *r, uint64_t now_us)
+{
+	uint32_t limit = slab_limit(r->table.sessions);
+
+	r->env.now_us = now_us;
+	for (uint32_t i = 0; i < limit; i++) {
+		struct session *s = slab_find(r->table.sessions, i);
+
+		if (!s || !session_is_live(s))
+			continue;
+		if (s->state == SESSION_TIME_WAIT)
+			session_close(s, &r->env, DROP_SHUTDOWN);
+		else
+			session_abort(s, &r->env, DROP_SHUTDOWN);
+	}
+	replay_end_batch(r, now_us);
+}
+
+/* ---- reports ---- */
+
+const struct ledger *replay_ledger(const struct replay *r)
+{
+	return &r->ledger;
+}
+
+size_t replay_memory(const struct replay *r)
+{
+	return session_table_memory(&r->table) + mapping_memory(r->mapping) +
+	       slab_memory(r->env.blocks) + slab_memory(r->env.turns);
+}
+
+bool replay_is_paused(const struct replay *r)
+{
+	return r->breaker.is_open;
+}
+
+size_t replay_connections(const struct replay *r)
+{
+	return tuple_map_count(r->table.by_tuple);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * replay.h - the pure data path of tcpcopy: captured frames and intercept's records in, segments
+ * out. It owns the tables, the mapping, the timers and the ledger of one worker, and has no idea of
+ * sockets, clocks or files: time comes in as monotonic microseconds, effects go out through one
+ * table. Production and tests link the same object.
+ *
+ *	frame  -> parse -> match -x -> online connection -> sessions   \
+ *	record -> session by id                                         > dirty list
+ *	timer  -> session, online connection                           /
+ *	replay_end_batch: every dirty session says what it has to send
+ *
+ * So that acknowledgements and data share packets, nothing is sent before replay_end_batch.
+ */
+#ifndef TCPCOPY_REPLAY_H
+#define TCPCOPY_REPLAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/endpoint.h"
+#include "common/wire.h"
+#include "tcpcopy/effects.h"
+#include "tcpcopy/ledger.h"
+#include "tcpcopy/transfer.h"
+
+struct replay_config {
+	const struct transfer *transfers; /* copied */
+	size_t transfer_count;
+	const struct addr_range *client_pool; /* -c; copied */
+	size_t client_pool_count;
+	struct hash_key key;        /* random, one a process */
+	struct hash_key isn_secret; /* RFC 6528: survives a restart, so that ISNs keep rising */
+	uint64_t give_up_us;        /* -t: how long a session waits for the target */
+	uint64_t max_memory_bytes;  /* -m: payload and sessions */
+	uint32_t max_sessions;
+	bool check_checksums; /* drop corrupt packets (those not above the MTU) */
+	int online_mtu_bytes; /* packets above are super-packets whose checksum tells nothing */
+};
+
+struct replay;
+
+/* NULL with errno ENOMEM. Borrows effects and ctx. */
+struct replay *replay_new(const struct replay_config *config, const struct replay_effects *effects,
+			  void *ctx, uint64_t now_us);
+/* Frees all. Call replay_shutdown first to leave the target clean. */
+void replay_free(struct replay *r);
+
+/* This host's own addresses, which a transfer without a source address matches; copied. */
+int replay_set_local_addresses(struct replay *r, const struct ip_addr *addresses, size_t count);
+/* The MTU towards a transfer's target (default 1500): bounds what a segment carries. */
+void replay_set_mtu(struct replay *r, size_t target, int mtu_bytes);
+
+/* One captured frame; link_type as in packet.h. */
+void replay_on_frame(struct replay *r, int link_type, const uint8_t *frame,
+		     size_t captured_len_bytes, size_t wire_len_bytes, uint64_t now_us);
+/* One record from any intercept. */
+void replay_on_record(struct replay *r, const struct wire_record *record, uint64_t now_us);
+/* An intercept refused the registration: the session takes another tuple. */
+void replay_on_register_refused(struct replay *r, uint32_t session_id, uint64_t now_us);
+/*
+ * How many intercepts are connected. With none, connections that begin get no session; live sessions wait.
+ */
+void replay_on_links(struct replay *r, unsigned up, uint64_t now_us);
+/*
+ * Calls fn for live sessions from *cursor on (start with 0), at most max; for registering them again at an
+ * intercept that came back. Returns false when all have been visited.
+ */
+bool replay_each_session(struct replay *r, uint32_t *cursor, size_t max,
+			 void (*fn)(void *ctx, uint32_t session_id, const struct tuple *response),
+			 void *ctx);
+/* Runs the timers that are due. */
+void replay_on_time(struct replay *r, uint64_t now_us);
+/* Sends what is due; call after every batch of the above. */
+void replay_end_batch(struct replay *r, uint64_t now_us);
+/* When replay_on_time wants to be called next; UINT64_MAX for never. */
+uint64_t replay_next_us(const struct replay *r);
+/* True if sessions wait for the sender (emit said full): call replay_end_batch again soon. */
+bool replay_is_blocked(const struct replay *r);
+/* Resets every open session at the target (emits RSTs) and accounts what was in flight. */
+void replay_shutdown(struct replay *r, uint64_t now_us);
+
+const struct ledger *replay_ledger(const struct replay *r);
+/* Bytes held for sessions, connections and payload. */
+size_t replay_memory(const struct replay *r);
+bool replay_is_paused(const struct replay *r);
+/* Connections followed, whether copied or not. */
+size_t replay_connections(const struct replay *r);
+#endif

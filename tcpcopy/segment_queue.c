@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tcpcopy/segment_queue.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * The tree is a ring: a node slot is picked by the low bits of the block number, so that a
+ * window that slides along the stream needs no moving. A tree of height h holds FANOUT^h blocks.
+ */
+enum {
+	FANOUT = SEGMENT_BLOCK_BYTES / sizeof(uint32_t), /* 256 */
+	FANOUT_SHIFT = 8,
+	HEIGHT_MAX = 2, /* 64 MiB a connection */
+};
+
+static_assert(FANOUT == 1 << FANOUT_SHIFT, "a node is a block");
+
+static uint64_t block_of(uint64_t off)
+{
+	return off / SEGMENT_BLOCK_BYTES;
+}
+
+static uint64_t tree_blocks(unsigned height)
+{
+	return UINT64_C(1) << (FANOUT_SHIFT * height);
+}
+
+struct slab *segment_blocks_new(size_t max_bytes)
+{
+	size_t blocks = max_bytes / SEGMENT_BLOCK_BYTES;
+
+	return slab_new(SEGMENT_BLOCK_BYTES, blocks < SLAB_NONE ? (uint32_t)blocks : SLAB_NONE);
+}
+
+void segment_queue_init(struct segment_queue *q, uint64_t start)
+{
+	*q = (struct segment_queue){
+		.start = start, .end = start, .ready_end = start, .root = SLAB_NONE};
+}
+
+static void free_tree(struct slab *blocks, uint32_t root, unsigned height)
+{
+	if (root == SLAB_NONE)
+		return;
+	if (height) {
+		const uint32_t *node = slab_at(blocks, root);
+
+		for (size_t i = 0; i < FANOUT; i++)
+			free_tree(blocks, node[i], height - 1);
+	}
+	slab_give(blocks, root);
+}
+
+static void free_ranges(struct segment_queue *q)
+{
+	while (q->ranges) {
+		struct segment_range *r = q->ranges;
+
+		q->ranges = r->next;
+		free(r);
+	}
+	q->range_count = 0;
+}
+
+void segment_queue_fini(struct segment_queue *q, struct slab *blocks)
+{
+	free_tree(blocks, q->root, q->height);
+	q->root = SLAB_NONE;
+	q->height = 0;
+	free_ranges(q);
+}
+
+/* Puts nodes above the root until the tree spans the blocks of [start, last]. */
+static int grow_tree(struct segment_queue *q, struct slab *blocks, uint64_t last)
+{
+	while (block_of(last) - block_of(q->start) >= tree_blocks(q->height)) {
+		uint32_t index;
+		uint32_t *node;
+
+		if (q->height == HEIGHT_MAX) {
+			errno = ENOBUFS;
+			return -1;
+		}
+		node = slab_take(blocks, &index);
+		if (!node)
+			return -1;
+		memset(node, 0xff, SEGMENT_BLOCK_BYTES);
+		if (q->height == 0) {
+			node[block_of(q->start) % FANOUT] = q->root;
+		} else if (q->root != SLAB_NONE) {
+			/* The old ring may wrap around its end: it then spreads over two new slots. */
+			uint32_t *old = slab_at(blocks, q->root);
+			uint64_t first = block_of(q->start);
+			uint64_t turn = first / FANOUT;
+			uint32_t wrapped = SLAB_NONE;
+			uint32_t *next = NULL;
+
+			if (first % FANOUT) {
+				next = slab_take(blocks, &wrapped);
+				if (!next) {
+					slab_give(blocks, index);
+					return -1;
+				}
+				memset(next, 0xff, SEGMENT_BLOCK_BYTES);
+				memcpy(next, old, first % FANOUT * sizeof(*old));
+				memset(old, 0xff, first % FANOUT * sizeof(*old));
+			}
+			node[turn % FANOUT] = q->root;
+			if (next)
+				node[(turn + 1) % FANOUT] = wrapped;
+		}
+		q->root = index;
+		q->height++;
+	}
+	return 0;
+}
+
+static uint32_t *slot_of(uint32_t *node, uint64_t block, unsigned height)
+{
+	return &node[block >> (FANOUT_SHIFT * (height - 1)) & (FANOUT - 1)];
+}
+
+/* The data block of a block number, made if it is missing; NULL with errno. */
+static uint8_t *block_make(struct segment_queue *q, struct slab *blocks, uint64_t block)
+{
+	uint32_t *at = &q->root;
+
+	for (unsigned h = q->height; h; h--) {
+		if (*at == SLAB_NONE) {
+			uint32_t *node = slab_take(blocks, at);
+
+			if (!node) {
+				*at = SLAB_NONE;
+				return NULL;
+			}
+			memset(node, 0xff, SEGMENT_BLOCK_BYTES);
+		}
+		at = slot_of(slab_at(blocks, *at), block, h);
+	}
+	if (*at == SLAB_NONE) {
+		uint8_t *data = slab_take(blocks, at);
+
+		if (!data)
+			*at = SLAB_NONE;
+		return data;
+	}
+	return slab_at(blocks, *at);
+}
+
+static const uint8_t *block_find(const struct segment_queue *q, const struct slab *blocks,
+				 uint64_t block)
+{
+	uint32_t at = q->root;
+
+	for (unsigned h = q->height; h; h--)
+		at = *slot_of(slab_at(blocks, at), block, h);
+	return slab_at(blocks, at);
+}
+
+/* Empties the slots of the blocks in [first, last], both inclusive. */
+static void give_blocks(struct segment_queue *q, struct slab *blocks, uint64_t first, uint64_t last)
+{
+	for (uint64_t b = first; b <= last; b++) {
+		uint32_t *at = &q->root;
+
+		for (unsigned h = q->height; h && *at != SLAB_NONE; h--)
+			at = slot_of(slab_at(blocks, *at), b, h);
+		if (*at != SLAB_NONE) {
+			slab_give(blocks, *at);
+			*at = SLAB_NONE;
+		}
+	}
+}
+
+static bool holds_bytes(const struct segment_queue *q, uint64_t block)
+{
+	uint64_t first = block * SEGMENT_BLOCK_BYTES;
+	uint64_t last = first + SEGMENT_BLOCK_BYTES - 1;
+
+	if (q->start <= last && q->end > first && q->start < q->end)
+		return true;
+	for (const struct segment_range *r = q->ranges; r; r = r->next)
+		if (r->start <= last && r->end > first)
+			return true;
+	return false;
+}
+
+/* Gives back what a reservation that failed had made: others may need it more. */
+static void unreserve(struct segment_queue *q, struct slab *blocks, uint64_t first, uint64_t last)
+{
+	if (q->start == q->end && !q->ranges) {
+		free_tree(blocks, q->root, q->height);
+		q->root = SLAB_NONE;
+		q->height = 0;
+		return;
+	}
+	for (uint64_t b = first; b <= last; b++)
+		if (!holds_bytes(q, b))
+			give_blocks(q, blocks, b, b);
+}
+
+/* Makes all blocks for [off, off + len) or says why not; copies nothing. */
+static int reserve(struct segment_queue *q, struct slab *blocks, uint64_t off, size_t len)
+{
+	uint64_t last = block_of(off + len - 1);
+
+	if (grow_tree(q, blocks, off + len - 1))
+		return -1;
+	for (uint64_t b = block_of(off); b <= last; b++) {
+		if (!block_make(q, blocks, b)) {
+			int error = errno;
+
+			unreserve(q, blocks, block_of(off), b);
+			errno = error;
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static void copy_in(struct segment_queue *q, struct slab *blocks, uint64_t off, const uint8_t *data,
+		    size_t len)
+{
+	while (len) {
+		size_t at = off % SEGMENT_BLOCK_BYTES;
+		size_t n = SEGMENT_BLOCK_BYTES - at < len ? SEGMENT_BLOCK_BYTES - at : len;
+
+		memcpy(block_make(q, blocks, block_of(off)) + at, data, n);
+		off += n;
+		data += n;
+		len -= n;
+	}
+}
+
+static struct segment_range *range_new(struct segment_range *next, uint64_t start, uint64_t end,
+				       uint64_t seen)
+{
+	struct segment_range *r = malloc(sizeof(*r));
+
+	if (r)
+		*r = (struct segment_range){next, start, end, seen};
+	return r;
+}
+
+/*
+ * Fills every gap that [off, end) covers between the ranges, each as a range of its own (their
+ * `seen` may differ), in order.
+ */
+static long insert(struct segment_queue *q, struct slab *blocks, uint64_t off, const uint8_t *data,
+		   uint64_t end, uint64_t seen)
+{
+	struct segment_range **at = &q->ranges;
+	uint64_t from = off;
+	long added = 0;
+
+	while (from < end) {
+		struct segment_range *r = *at;
+		uint64_t until = r && r->start < end ? r->start : end;
+
+		if (r && r->end <= from) {
+			at = &r->next;
+			continue;
+		}
+		if (from < until) {
+			struct segment_range *fresh = range_new(r, from, until, seen);
+
+			if (!fresh)
+				return added ? added : -1;
+			copy_in(q, blocks, from, data + (from - off), until - from);
+			*at = fresh;
+			at = &fresh->next;
+			q->range_count++;
+			added += (long)(until - from);
+		}
+		from = r && r->start < end ? r->end : end;
+	}
+	return added;
+}
+
+long segment_queue_push(struct segment_queue *q, struct slab *blocks, uint64_t off,
+			const uint8_t *data, size_t len_bytes, uint64_t seen,
+			size_t queue_limit_bytes)
+{
+	uint64_t end = off + len_bytes;
+
+	if (end <= q->end || !len_bytes)
+		return 0;
+	if (off < q->end) {
+		data += q->end - off;
+		off = q->end;
+	}
+	if (end - q->start > queue_limit_bytes || q->range_count >= SEGMENT_QUEUE_RANGES_MAX) {
+		errno = ENOBUFS;
+		return -1;
+	}
+	if (reserve(q, blocks, off, (size_t)(end - off)))
+		return -1;
+	if (off == q->end && (!q->ranges || q->ranges->start >= end)) {
+		copy_in(q, blocks, off, data, (size_t)(end - off));
+		q->ready_end = end;
+		q->ready_seen = seen;
+		return (long)(end - off);
+	}
+	return insert(q, blocks, off, data, end, seen);
+}
+
+int segment_queue_advance(struct segment_queue *q, uint64_t *end, uint64_t *seen)
+{
+	struct segment_range *r = q->ranges;
+
+	if (q->ready_end > q->end) {
+		q->end = q->ready_end;
+		*end = q->ready_end;
+		*seen = q->ready_seen;
+		return 1;
+	}
+	if (!r || r->start > q->end)
+		return 0;
+	q->end = r->end;
+	*end = r->end;
+	*seen = r->seen;
+	q->ranges = r->next;
+	q->range_count--;
+	free(r);
+	return 1;
+}
+
+uint64_t segment_queue_beyond(const struct segment_queue *q)
+{
+	uint64_t bytes = 0;
+
+	for (const struct segment_range *r = q->ranges; r; r = r->next)
+		bytes += r->end - r->start;
+	return bytes;
+}
+
+uint64_t segment_queue_drop_beyond(struct segment_queue *q, struct slab *blocks)
+{
+	uint64_t bytes = segment_queue_beyond(q);
+	uint64_t keep = q->end > q->start ? block_of(q->end - 1) + 1 : block_of(q->start);
+	uint64_t last = 0;
+
+	for (const struct segment_range *r = q->ranges; r; r = r->next)
+		last = block_of(r->end - 1);
+	if (q->start == q->end) {
+		free_tree(blocks, q->root, q->height);
+		q->root = SLAB_NONE;
+		q->height = 0;
+	} else if (bytes && last >= keep) {
+		give_blocks(q, blocks, keep, last);
+	}
+	free_ranges(q);
+	return bytes;
+}
+
+size_t segment_queue_peek(const struct segment_queue *q, const struct slab *blocks, uint64_t off,
+			  size_t len_bytes, struct iovec *iov, size_t max, uint16_t *count)
+{
+	size_t total = 0;
+	uint16_t n = 0;
+
+	assert(off >= q->start && off <= q->end);
+	if (len_bytes > q->end - off)
+		len_bytes = (size_t)(q->end - off);
+	while (total < len_bytes && n < max) {
+		size_t at = off % SEGMENT_BLOCK_BYTES;
+		size_t piece = SEGMENT_BLOCK_BYTES - at;
+
+		if (piece > len_bytes - total)
+			piece = len_bytes - total;
+		iov[n].iov_base = (uint8_t *)block_find(q, blocks, block_of(off)) + at;
+		iov[n++].iov_len = piece;
+		off += piece;
+		total += piece;
+	}
+	*count = n;
+	return total;
+}
+
+void segment_queue_release(struct segment_queue *q, struct slab *blocks, uint64_t off)
+{
+	assert(off <= q->end);
+	if (off <= q->start)
+		return;
+	if (off == q->end && !q->ranges) {
+		free_tree(blocks, q->root, q->height);
+		q->root = SLAB_NONE;
+		q->height = 0;
+	} else if (q->root != SLAB_NONE && block_of(off) > block_of(q->start)) {
+		give_blocks(q, blocks, block_of(q->start), block_of(off) - 1);
+	}
+	q->start = off;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * segment_queue.h - a client's byte stream as captured: from the first byte that some session still needs to
+ * the last one seen, with holes. Owns one copy of every payload, whoever reads it. Pure.
+ *
+ * Bytes lie where their stream offset says, in blocks of one size found through a small radix
+ * tree whose nodes are blocks too: any cutting, any order and any overlap of the captured segments
+ * gives the same stream. Where segments overlap, what came first stays. Beyond the contiguous end a
+ * sorted list of ranges says which bytes are there.
+ */
+#ifndef TCPCOPY_SEGMENT_QUEUE_H
+#define TCPCOPY_SEGMENT_QUEUE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "common/slab.h"
+
+enum {
+	SEGMENT_BLOCK_BYTES = 1024,
+	SEGMENT_QUEUE_RANGES_MAX = 256, /* holes a connection */
+};
+
+/* A run of bytes beyond a hole, with what its packet said of the client's view. */
+struct segment_range {
+	struct segment_range *next;
+	uint64_t start;
+	uint64_t end;
+	uint64_t seen; /* response bytes that the client had acknowledged */
+};
+
+struct segment_queue {
+	uint64_t start;               /* first byte that is still held */
+	uint64_t end;                 /* contiguous end: the next byte expected */
+	uint64_t ready_end;           /* in-order bytes that were just pushed reach to here, ... */
+	uint64_t ready_seen;          /* ... so that the usual packet needs no range */
+	struct segment_range *ranges; /* beyond end, sorted, disjoint */
+	uint32_t root;                /* a block: data (height 0) or a node */
+	uint16_t range_count;
+	uint8_t height;
+};
+
+/* Blocks for all queues of a worker; at most max_bytes of payload. */
+struct slab *segment_blocks_new(size_t max_bytes);
+
+void segment_queue_init(struct segment_queue *q, uint64_t start);
+/* Gives all blocks and ranges back. */
+void segment_queue_fini(struct segment_queue *q, struct slab *blocks);
+
+/*
+ * Copies what is new of [off, off + len) into its place. Bytes before the contiguous end are old. seen is kept with
+ * bytes beyond a hole. Returns the number of new bytes (the contiguous end has not moved
+ * yet: call segment_queue_advance until it returns 0), or -1 with errno ENOBUFS (queue_limit bytes from start,
+ * the blocks' maximum or the number of holes) or ENOMEM: then nothing has changed.
+ */
+long segment_queue_push(struct segment_queue *q, struct slab *blocks, uint64_t off,
+			const uint8_t *data, size_t len_bytes, uint64_t seen,
+			size_t queue_limit_bytes);
+
+/*
+ * If the bytes at the contiguous end are there by now, moves it over one range and fills *end and *seen
+ * with what that range said. Returns 1, or 0 when the next byte is missing.
+ */
+int segment_queue_advance(struct segment_queue *q, uint64_t *end, uint64_t *seen);
+
+/* Bytes that are held beyond the first hole. */
+uint64_t segment_queue_beyond(const struct segment_queue *q);
+/* Forgets what lies beyond the first hole; returns how many bytes that were. */
+uint64_t segment_queue_drop_beyond(struct segment_queue *q, struct slab *blocks);
+
+/*
+ * Describes at most len bytes from off (start <= off <= end) in at most max pieces, borrowed until
+ * the next release. Returns the bytes described.
+ */
+size_t segment_queue_peek(const struct segment_queue *q, const struct slab *blocks, uint64_t off,
+			  size_t len_bytes, struct iovec *iov, size_t max, uint16_t *count);
+
+/* No reader needs bytes before off any more (off <= end). */
+void segment_queue_release(struct segment_queue *q, struct slab *blocks, uint64_t off);
+#endif

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* session.c - a session's life: states, start, end, account, timer. */
+#include "tcpcopy/session.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "common/seq.h"
+#include "tcpcopy/online.h"
+
+const char *session_state_name(enum session_state state)
+{
+	static const char *const names[SESSION_STATES] = {
+		[SESSION_SYN_SENT] = "SYN-SENT",     [SESSION_ESTABLISHED] = "ESTABLISHED",
+		[SESSION_FIN_WAIT_1] = "FIN-WAIT-1", [SESSION_FIN_WAIT_2] = "FIN-WAIT-2",
+		[SESSION_CLOSE_WAIT] = "CLOSE-WAIT", [SESSION_CLOSING] = "CLOSING",
+		[SESSION_LAST_ACK] = "LAST-ACK",     [SESSION_TIME_WAIT] = "TIME-WAIT",
+		[SESSION_CLOSED] = "CLOSED",
+	};
+
+	return names[state];
+}
+
+#define TO(state) (1U << SESSION_##state)
+
+/* RFC 9293, figure 5, the client's half; every state may end at once. */
+static const uint16_t legal_steps[SESSION_STATES] = {
+	[SESSION_SYN_SENT] = TO(ESTABLISHED) | TO(CLOSED),
+	[SESSION_ESTABLISHED] = TO(FIN_WAIT_1) | TO(CLOSE_WAIT) | TO(CLOSED),
+	[SESSION_FIN_WAIT_1] = TO(FIN_WAIT_2) | TO(CLOSING) | TO(TIME_WAIT) | TO(CLOSED),
+	[SESSION_FIN_WAIT_2] = TO(TIME_WAIT) | TO(CLOSED),
+	[SESSION_CLOSE_WAIT] = TO(LAST_ACK) | TO(CLOSED),
+	[SESSION_CLOSING] = TO(TIME_WAIT) | TO(CLOSED),
+	[SESSION_LAST_ACK] = TO(CLOSED),
+	[SESSION_TIME_WAIT] = TO(CLOSED),
+	[SESSION_CLOSED] = TO(SYN_SENT),
+};
+
+void session_set_state(struct session *s, enum session_state state)
+{
+	assert(legal_steps[s->state] & 1U << state);
+	s->state = (uint8_t)state;
+}
+
+void session_init(struct session *s, struct online *online, size_t target_index,
+		  enum drop_cause cause)
+{
+	memset(s, 0, sizeof(*s));
+	s->online = online;
+	s->target_index = (uint8_t)target_index;
+	s->state = SESSION_CLOSED;
+	s->closed_cause = (uint8_t)cause;
+	s->gate_turn = SLAB_NONE;
+	s->acked_turn = SLAB_NONE;
+}
+
+/* RFC 6528: a clock of 4 microseconds a step, plus a secret function of the tuple. */
+static uint32_t initial_sequence(const struct session_env *env, const struct tuple *tuple)
+{
+	return (uint32_t)(env->now_us / 4) + (uint32_t)tuple_hash(&env->isn_secret, tuple);
+}
+
+static void begin_handshake(struct session *s, struct session_env *env, const struct tuple *tuple)
+{
+	struct session_target *t = &s->target;
+
+	s->tuple = *tuple;
+	t->iss = initial_sequence(env, tuple);
+	t->snd_una = t->iss;
+	t->snd_nxt = t->iss;
+	t->snd_max = t->iss;
+	t->recover = t->iss;
+	t->rto_us = SESSION_RTO_INITIAL_US;
+	t->backoff = 0;
+	s->syn_due = true;
+	s->rst_due = false;
+	s->retransmit_at_us = 0;
+	s->timed_us = 0;
+	s->progress_us = env->now_us;
+}
+
+void session_start(struct session *s, struct session_env *env, const struct tuple *tuple,
+		   uint32_t id, const struct session_offer *offer, uint64_t start)
+{
+	s->id = id;
+	s->offer = *offer;
+	s->una_off = start;
+	s->answer_min_off = start;
+	s->has_tuple = true;
+	session_set_state(s, SESSION_SYN_SENT);
+	begin_handshake(s, env, tuple);
+	session_recovery_init(s);
+	session_mark_dirty(s, env);
+}
+
+void session_restart_on(struct session *s, struct session_env *env, const struct tuple *tuple)
+{
+	assert(s->state == SESSION_SYN_SENT);
+	begin_handshake(s, env, tuple);
+	session_mark_dirty(s, env);
+}
+
+void session_retry_syn(struct session *s, struct session_env *env, uint64_t delay_us)
+{
+	assert(s->state == SESSION_SYN_SENT);
+	s->target.backoff = 0;
+	s->syn_due = delay_us == 0;
+	s->retransmit_at_us = delay_us ? env->now_us + delay_us : 0;
+	if (s->syn_due)
+		session_mark_dirty(s, env);
+	else
+		session_arm(s, env);
+}
+
+void session_mark_dirty(struct session *s, struct session_env *env)
+{
+	if (s->is_dirty)
+		return;
+	s->is_dirty = true;
+	s->next_dirty = NULL;
+	*env->dirty_tail = s;
+	env->dirty_tail = &s->next_dirty;
+}
+
+void session_account_captured(struct session *s, struct session_env *env, uint64_t bytes,
+			      uint64_t requests)
+{
+	ledger_captured(env->ledger, s->target_index, bytes, requests);
+	if (!session_is_live(s)) {
+		ledger_dropped(env->ledger, s->target_index, s->closed_cause, bytes, requests);
+		return;
+	}
+	if (!session_is_awaiting_target(s))
+		s->progress_us = env->now_us; /* the wait begins now, not when it fell idle */
+	s->bytes_in_flight += bytes;
+	s->requests_in_flight += (uint32_t)requests;
+}
+
+void session_account_dropped(struct session *s, struct session_env *env, enum drop_cause cause,
+			     uint64_t bytes, uint64_t requests)
+{
+	if (!session_is_live(s))
+		return; /* was dropped as it was captured */
+	assert(s->bytes_in_flight >= bytes && s->requests_in_flight >= requests);
+	s->bytes_in_flight -= bytes;
+	s->requests_in_flight -= (uint32_t)requests;
+	ledger_dropped(env->ledger, s->target_index, cause, bytes, requests);
+}
+
+/* The target has acknowledged the stream up to una_off: account it and pass the turns. */
+void session_acknowledged(struct session *s, struct session_env *env, uint64_t una_off)
+{
+	uint64_t bytes = una_off - s->una_off;
+	uint32_t requests = 0;
+
+	s->una_off = una_off;
+	while (s->acked_turn != SLAB_NONE && s->acked_turn != s->gate_turn) {
+		struct turn *t = slab_at(env->turns, s->acked_turn);
+
+		if (t->end > una_off)
+			break;
+		t->is_passed = true;
+		requests += t->is_request;
+		s->acked_turn = t->next;
+	}
+	assert(s->bytes_in_flight >= bytes && s->requests_in_flight >= requests);
+	s->bytes_in_flight -= bytes;
+	s->requests_in_flight -= requests;
+	ledger_delivered(env->ledger, s->target_index, bytes, requests);
+}
+
+void session_set_waiting(struct session *s, struct session_env *env, bool waiting)
+{
+	if (s->is_waiting == waiting)
+		return;
+	s->is_waiting = waiting;
+	if (waiting)
+		env->waiting++;
+	else
+		env->waiting--;
+}
+
+/* Into CLOSED, whatever the reason; what is still in flight is dropped for it. */
+void session_close(struct session *s, struct session_env *env, enum drop_cause cause)
+{
+	session_account_dropped(s, env, cause, s->bytes_in_flight, s->requests_in_flight);
+	session_set_state(s, SESSION_CLOSED);
+	s->closed_cause = (uint8_t)cause;
+	s->gate_turn = SLAB_NONE;
+	s->acked_turn = SLAB_NONE;
+	s->retransmit_at_us = s->ack_at_us = s->settle_at_us = 0;
+	s->syn_due = s->ack_now = s->retransmit_una = s->probe_due = false;
+	session_set_waiting(s, env, false);
+	timer_wheel_cancel(env->wheel, &s->timer);
+	session_mark_dirty(s, env);
+}
+
+void session_abort(struct session *s, struct session_env *env, enum drop_cause cause)
+{
+	/* Before the first SYN is out the target knows nothing that a RST could end. */
+	bool target_knows = s->target.snd_max != s->target.iss;
+
+	session_close(s, env, cause);
+	s->rst_due = target_knows;
+	env->ledger->targets[s->target_index].sessions.ended_by_us++;
+}
+
+bool session_is_awaiting_target(const struct session *s)
+{
+	switch ((enum session_state)s->state) {
+	case SESSION_SYN_SENT:
+	case SESSION_FIN_WAIT_1:
+	case SESSION_FIN_WAIT_2:
+	case SESSION_CLOSING:
+	case SESSION_LAST_ACK:
+	case SESSION_TIME_WAIT:
+		return true;
+	case SESSION_ESTABLISHED:
+	case SESSION_CLOSE_WAIT:
+		return s->gate_turn != SLAB_NONE || s->bytes_in_flight > 0;
+	case SESSION_CLOSED:
+	case SESSION_STATES:
+		break;
+	}
+	return false;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return b && b < a ? b : a;
+}
+
+void session_arm(struct session *s, struct session_env *env)
+{
+	uint64_t at = UINT64_MAX;
+
+	at = earlier(at, s->retransmit_at_us);
+	at = earlier(at, s->ack_at_us);
+	at = earlier(at, s->settle_at_us);
+	if (s->state == SESSION_TIME_WAIT)
+		at = earlier(at, s->progress_us + SESSION_TIME_WAIT_US);
+	else if (session_is_awaiting_target(s))
+		at = earlier(at, s->progress_us + env->give_up_us);
+	if (at == UINT64_MAX || (timer_is_set(&s->timer) && s->timer_at_us <= at))
+		return;
+	s->timer_at_us = at;
+	timer_wheel_set(env->wheel, &s->timer, at);
+}
+
+static bool is_due(uint64_t at_us, const struct session_env *env)
+{
+	return at_us && env->now_us >= at_us;
+}
+
+/* Nothing outstanding, data to say, no window: probe it (RFC 9293, section 3.8.6.1). */
+static bool is_probing(const struct session *s)
+{
+	return s->target.snd_wnd == 0 && s->target.snd_nxt == s->target.snd_una;
+}
+
+void session_on_timer(struct session *s, struct session_env *env)
+{
+	s->timer_at_us = 0;
+	if (s->state == SESSION_TIME_WAIT) {
+		if (env->now_us >= s->progress_us + SESSION_TIME_WAIT_US)
+			session_close(s, env, DROP_SHUTDOWN); /* nothing is in flight */
+		else
+			session_arm(s, env);
+		session_mark_dirty(s, env);
+		return;
+	}
+	if (session_is_awaiting_target(s) && env->now_us >= s->progress_us + env->give_up_us) {
+		session_abort(s, env, DROP_TIMED_OUT);
+		return;
+	}
+	if (is_due(s->retransmit_at_us, env)) {
+		s->retransmit_at_us = 0;
+		if (s->state == SESSION_SYN_SENT)
+			s->syn_due = true; /* again: RFC 9293, section 3.8.1 */
+		else if (is_probing(s))
+			s->probe_due = true;
+		else
+			session_recovery_on_timeout(s, env);
+	}
+	if (is_due(s->ack_at_us, env)) {
+		s->ack_at_us = 0;
+		s->ack_now = true;
+	}
+	if (is_due(s->settle_at_us, env))
+		s->settle_at_us = 0; /* session_output looks at the gate */
+	session_mark_dirty(s, env);
+}
+
+void session_on_stream(struct session *s, struct session_env *env, struct turn *turn, bool is_new)
+{
+	if (!session_is_live(s))
+		return;
+	if (!session_is_awaiting_target(s))
+		s->progress_us = env->now_us;
+	if (is_new) {
+		if (s->gate_turn == SLAB_NONE)
+			s->gate_turn = turn->index;
+		if (s->acked_turn == SLAB_NONE)
+			s->acked_turn = turn->index;
+	}
+	session_mark_dirty(s, env);
+}

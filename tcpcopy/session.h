@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * session.h - one faked connection: a TCP client (RFC 9293) whose application is a captured stream.
+ *
+ * Theory of operation
+ *
+ * Two sequence spaces never mix. What the online client said is a stream with 64-bit offsets,
+ * held by `struct online` (online.h), which every session of that connection shares. What this session says to
+ * the target lives in s->target, with RFC 9293's names; offset s->una_off of the stream is
+ * sequence number snd_una there, and every other offset follows from that.
+ *
+ * Events come from three sides, and none of them sends anything: they change the state and mark
+ * the session dirty. session_output, called once at the end of a batch, says all that is due, so
+ * that an acknowledgement rides on the next request.
+ *
+ *	session_on_stream   the online side captured more: bytes, a turn, an end
+ *	session_on_target   intercept reported what the target sent
+ *	session_on_timer    one of the deadlines passed
+ *
+ * Gates. A turn may not be said before the target has answered what the client had waited for
+ * (turn.h). gate_turn is the first turn not said yet; bytes before its start may be sent. Response
+ * bytes count for it (`answered`) if they come with an acknowledgement of at least the first byte of the turn
+ * before. It opens when the acknowledgement covers that whole turn and
+ *	- answered >= need: the usual case, no timer involved; or
+ *	- something was answered, the target is quiet for the settle time, and at least as
+ *	  much time has passed since the turn before as online; or
+ *	- the target has closed.
+ * A turn that needs nothing opens at once. docs/session-states.md has the examples.
+ *
+ * The assistant is a black hole: response bytes are never needed, so a gap in the captured
+ * responses is acknowledged past. rcv_nxt is thus the highest the target is known to have sent.
+ *
+ * Deadlines. A session has one timer in the wheel, set to the earliest deadline or before it:
+ * moving a deadline later does not touch the wheel, the timer finds out when it fires.
+ *
+ * Who may include this: the files session*.c, online.c, replay.c and their tests.
+ */
+#ifndef TCPCOPY_SESSION_H
+#define TCPCOPY_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/endpoint.h"
+#include "common/slab.h"
+#include "common/timer_wheel.h"
+#include "common/wire.h"
+#include "tcpcopy/breaker.h"
+#include "tcpcopy/effects.h"
+#include "tcpcopy/ledger.h"
+#include "tcpcopy/turn.h"
+
+struct online;
+
+enum {
+	SESSION_MSS_DEFAULT = 536,        /* RFC 9293, section 3.7.1: when the target names none */
+	SESSION_MSS_MIN = 88,             /* a smaller offer is an attack on our packet rate */
+	SESSION_INITIAL_WINDOW = 10,      /* segments; RFC 6928 */
+	SESSION_DUPLICATE_ACKS = 3,       /* RFC 5681, section 3.2 */
+	SESSION_RTO_INITIAL_US = 1000000, /* RFC 6298, section 2 */
+	SESSION_RTO_MIN_US = 200000,      /* below RFC 6298's second, as every kernel has it */
+	SESSION_RTO_MAX_US = 60000000,
+	SESSION_ACK_DELAY_US = 40000,
+	SESSION_SETTLE_PUSHED_US = 2000,
+	SESSION_SETTLE_US = 20000,
+	SESSION_PACE_MAX_US = 1000000,  /* settling waits at most this long for the online pace */
+	SESSION_TIME_WAIT_US = 4000000, /* long enough to acknowledge a repeated FIN again */
+	SESSION_RECEIVE_WINDOW = 1 << 20,
+	SESSION_PROBE_HELD_US = 1000000, /* how soon a SYN that the breaker held asks again */
+};
+
+/* RFC 9293, section 3.3.2. A session is born in SYN_SENT: there is no passive open. */
+enum session_state {
+	SESSION_SYN_SENT,
+	SESSION_ESTABLISHED,
+	SESSION_FIN_WAIT_1, /* our FIN is out */
+	SESSION_FIN_WAIT_2, /* and acknowledged */
+	SESSION_CLOSE_WAIT, /* the target has closed, the client has not */
+	SESSION_CLOSING,
+	SESSION_LAST_ACK,
+	SESSION_TIME_WAIT, /* detached from its online connection: acknowledges a repeated FIN */
+	SESSION_CLOSED,    /* holds no tuple; stays with its connection to say why (closed_cause) */
+	SESSION_STATES,
+};
+
+/* The sequence space towards the target: RFC 9293 section 3.3.1, 5681, 6298, 7323. */
+struct session_target {
+	uint32_t iss;
+	uint32_t snd_una;
+	uint32_t snd_nxt; /* next to send: pulled back to snd_una by a retransmission timeout */
+	uint32_t snd_max; /* the highest ever sent, plus one: what an ACK may cover */
+	uint32_t snd_wnd; /* scaled up, bytes */
+	uint32_t snd_wl1;
+	uint32_t snd_wl2;
+	uint32_t max_window; /* the largest snd_wnd seen: bounds how old an ACK may be (RFC 5961) */
+	uint32_t irs;
+	uint32_t rcv_nxt;
+	uint32_t rcv_acked;  /* what our last ACK said */
+	uint32_t rewind_seq; /* where repeated pure ACKs say that the target stands */
+	uint32_t cwnd;
+	uint32_t ssthresh;
+	uint32_t recover; /* RFC 6582 */
+	uint32_t ts_recent;
+	uint32_t srtt_us; /* 0: no sample yet */
+	uint32_t rttvar_us;
+	uint32_t rto_us;
+	uint32_t timed_seq; /* the sequence number whose ACK ends the running RTT sample */
+	uint16_t mss;       /* payload bytes a segment */
+	uint8_t snd_wscale;
+	uint8_t rcv_wscale;
+	uint8_t duplicate_acks;
+	uint8_t rewind_count;
+	uint8_t backoff; /* consecutive timeouts */
+};
+
+/* What the client's SYN offered: all that ours copies. */
+struct session_offer {
+	uint16_t mss; /* 0: none */
+	uint8_t window_scale;
+	bool has_window_scale;
+	bool has_sack_permitted;
+	bool has_timestamps;
+};
+
+struct session {
+	struct timer timer; /* first: the wheel hands out timers */
+	struct session *next_of_online;
+	struct session *next_dirty;
+	struct online *online; /* NULL in TIME_WAIT */
+	struct tuple tuple;    /* faked client -> target */
+	uint32_t id;
+	uint32_t index;          /* in the slab */
+	uint64_t una_off;        /* stream offset of snd_una */
+	uint64_t answered;       /* response bytes that count for gate_turn */
+	uint64_t answer_min_off; /* they count if their ACK reaches this offset */
+	uint64_t last_answer_us;
+	uint64_t turn_said_us;     /* when the last turn was released */
+	uint64_t turn_captured_us; /* when the client had said it */
+	uint64_t timed_us;         /* start of the RTT sample; 0: none runs */
+	uint64_t last_sent_us;
+	uint64_t progress_us; /* since when nothing moved */
+	/* Deadlines, 0: none. */
+	uint64_t retransmit_at_us; /* SYN, data, FIN, or the probe of a zero window */
+	uint64_t ack_at_us;
+	uint64_t settle_at_us;
+	uint64_t timer_at_us;     /* what the wheel knows */
+	uint32_t gate_turn;       /* slab index: first turn not said yet; SLAB_NONE: all are said */
+	uint32_t acked_turn;      /* first turn not wholly acknowledged; SLAB_NONE: all are */
+	uint64_t bytes_in_flight; /* captured for this session, not delivered: the ledger's view */
+	uint32_t requests_in_flight;
+	struct session_target target;
+	struct session_offer offer;
+	uint8_t target_index; /* which transfer */
+	uint8_t state;        /* enum session_state */
+	uint8_t closed_cause; /* enum drop_cause: what becomes of bytes captured after the end */
+	uint8_t end_said; /* enum turn_kind: TURN_FIN or TURN_RST once released, otherwise TURN_DATA */
+	bool is_dirty;
+	bool is_waiting; /* for the target's answer or window: wants records at once */
+	bool has_tuple;  /* holds a mapping and a registration */
+	bool syn_due;
+	bool rst_due;
+	bool ack_now;
+	bool retransmit_una; /* fast retransmit: one segment at snd_una is due */
+	bool in_recovery;
+	bool probe_due;     /* one byte into a zero window */
+	bool answer_pushed; /* the last answer carried PSH */
+	bool target_closed; /* its FIN has come */
+	bool uses_timestamps;
+};
+
+/* What sessions share: owned by replay. */
+struct session_env {
+	const struct replay_effects *effects;
+	void *ctx;
+	struct timer_wheel *wheel;        /* sessions' timers */
+	struct timer_wheel *online_wheel; /* online connections' timers */
+	struct slab *blocks;              /* payload */
+	struct slab *turns;
+	struct ledger *ledger;
+	struct breaker *breaker;
+	struct hash_key isn_secret;
+	uint32_t ts_base;    /* our timestamp clock is milliseconds plus this */
+	uint64_t give_up_us; /* -t */
+	uint64_t now_us;
+	struct session *dirty; /* list */
+	struct session **dirty_tail;
+	size_t waiting; /* sessions with is_waiting */
+	int mtu_bytes[TRANSFERS_MAX];
+};
+
+const char *session_state_name(enum session_state state);
+/* The only place where a state changes: asserts that the step is legal. */
+void session_set_state(struct session *s, enum session_state state);
+
+/* Cleared, CLOSED for this cause: counts what its connection captures as dropped. */
+void session_init(struct session *s, struct online *online, size_t target_index,
+		  enum drop_cause cause);
+/* Leaves CLOSED for SYN_SENT on a tuple that the caller took and registered; from stream offset start on. */
+void session_start(struct session *s, struct session_env *env, const struct tuple *tuple,
+		   uint32_t id, const struct session_offer *offer, uint64_t start);
+/* Begins again on another tuple; only in SYN_SENT. */
+void session_restart_on(struct session *s, struct session_env *env, const struct tuple *tuple);
+/* In SYN_SENT: the SYN goes again, back-off starting anew, at once or after a delay. */
+void session_retry_syn(struct session *s, struct session_env *env, uint64_t delay_us);
+/*
+ * Ends at once: what is in flight is dropped for cause, the target is sent a RST. The caller retires
+ * the tuple once the session is closed and its RST is out.
+ */
+void session_abort(struct session *s, struct session_env *env, enum drop_cause cause);
+
+static inline bool session_is_live(const struct session *s)
+{
+	return s->state != SESSION_CLOSED;
+}
+
+void session_mark_dirty(struct session *s, struct session_env *env);
+
+/* The stream grew to a new end: turn is the turn it went to, fresh or extended. */
+void session_on_stream(struct session *s, struct session_env *env, struct turn *turn, bool is_new);
+void session_on_target(struct session *s, struct session_env *env, const struct wire_record *r);
+void session_on_timer(struct session *s, struct session_env *env);
+/* Says all that is due. False if the sender is full: call again later. */
+bool session_output(struct session *s, struct session_env *env);
+
+/* The ledger's account of this session (bytes of its online connection). */
+void session_account_captured(struct session *s, struct session_env *env, uint64_t bytes,
+			      uint64_t requests);
+/* Bytes and requests that were captured for it but will not be delivered. */
+void session_account_dropped(struct session *s, struct session_env *env, enum drop_cause cause,
+			     uint64_t bytes, uint64_t requests);
+
+/* ---- Between the session's own files ---- */
+
+/* gates, session_gate.c */
+void session_gate_update(struct session *s, struct session_env *env);
+void session_gate_on_answer(struct session *s, struct session_env *env, uint32_t bytes,
+			    uint64_t ack_off, bool pushed);
+uint64_t session_send_limit(const struct session *s, const struct session_env *env);
+
+/* loss and congestion, session_recovery.c (RFC 5681, 6298, 6582) */
+void session_recovery_init(struct session *s);
+void session_recovery_on_sent(struct session *s, struct session_env *env, uint32_t seq,
+			      uint32_t len);
+void session_recovery_on_ack(struct session *s, struct session_env *env, uint32_t acked_bytes);
+void session_recovery_on_duplicate(struct session *s, struct session_env *env, unsigned count);
+void session_recovery_on_timeout(struct session *s, struct session_env *env);
+
+/* lifecycle, session.c */
+void session_set_waiting(struct session *s, struct session_env *env, bool waiting);
+void session_acknowledged(struct session *s, struct session_env *env, uint64_t una_off);
+void session_close(struct session *s, struct session_env *env, enum drop_cause cause);
+/* Sets the timer if the earliest deadline is before what it is set to. */
+void session_arm(struct session *s, struct session_env *env);
+/* Something waits for the target: nothing may have moved since before now. */
+bool session_is_awaiting_target(const struct session *s);
+
+/* The stream offset of a sequence number near snd_una; before the stream it is 0. */
+static inline uint64_t session_off_of(const struct session *s, uint32_t seq)
+{
+	int64_t distance = (int32_t)(seq - s->target.snd_una);
+
+	return distance < 0 && (uint64_t)-distance > s->una_off ? 0
+								: s->una_off + (uint64_t)distance;
+}
+
+static inline uint32_t session_seq_of(const struct session *s, uint64_t off)
+{
+	return s->target.snd_una + (uint32_t)(off - s->una_off);
+}
+#endif

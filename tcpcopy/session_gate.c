@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* session_gate.c - when a turn may be said: theory in session.h, examples in docs/session-states.md. */
+#include <assert.h>
+
+#include "common/seq.h"
+#include "tcpcopy/online.h"
+#include "tcpcopy/session.h"
+
+/* Every byte before this offset may be sent. */
+uint64_t session_send_limit(const struct session *s, const struct session_env *env)
+{
+	if (s->gate_turn != SLAB_NONE)
+		return ((const struct turn *)slab_at(env->turns, s->gate_turn))->start;
+	return s->online->queue.end;
+}
+
+void session_gate_on_answer(struct session *s, struct session_env *env, uint32_t bytes,
+			    uint64_t ack_off, bool pushed)
+{
+	if (ack_off < s->answer_min_off)
+		return; /* the tail of an earlier answer: it does not pay for the next turn */
+	s->answered += bytes;
+	s->last_answer_us = env->now_us;
+	s->answer_pushed = pushed;
+}
+
+static uint64_t settle_us(const struct session *s)
+{
+	uint64_t least = s->answer_pushed ? SESSION_SETTLE_PUSHED_US : SESSION_SETTLE_US;
+	uint64_t srtt2 = 2 * (uint64_t)s->target.srtt_us;
+
+	return srtt2 > least ? srtt2 : least;
+}
+
+/*
+ * When an answer of another length counts as ended: after silence, and not before as much time has
+ * passed since the turn before as the client took. The second keeps an answer that pauses (headers, then
+ * the body) from being cut short, and costs a session that keeps up nothing.
+ */
+static uint64_t settled_at(const struct session *s, const struct turn *t)
+{
+	uint64_t quiet_at = s->last_answer_us + settle_us(s);
+	uint64_t pace =
+		t->captured_us > s->turn_captured_us ? t->captured_us - s->turn_captured_us : 0;
+	uint64_t paced_at =
+		s->turn_said_us + (pace < SESSION_PACE_MAX_US ? pace : SESSION_PACE_MAX_US);
+
+	return quiet_at > paced_at ? quiet_at : paced_at;
+}
+
+/* Whether the gate before t is open; if time will open it, *settle_at says when. */
+static bool gate_is_open(const struct session *s, struct session_env *env, const struct turn *t,
+			 uint64_t *settle_at)
+{
+	struct ledger_traffic *count = &env->ledger->targets[s->target_index].traffic;
+
+	*settle_at = 0;
+	if (t->need == 0)
+		return true;
+	if (s->target_closed) {
+		count->gates_by_close++;
+		return true;
+	}
+	if (s->una_off < t->start || !s->answered)
+		return false;
+	if (s->answered >= t->need) {
+		count->gates_by_answer++;
+		return true;
+	}
+	*settle_at = settled_at(s, t);
+	if (env->now_us < *settle_at)
+		return false;
+	*settle_at = 0;
+	count->gates_by_settle++;
+	return true;
+}
+
+static void say(struct session *s, const struct session_env *env, const struct turn *t)
+{
+	if (t->kind != TURN_DATA)
+		s->end_said = t->kind;
+	if (t->need || t->is_request) {
+		s->answered = 0;
+		s->answer_min_off = t->start + (t->kind == TURN_DATA);
+		s->turn_said_us = env->now_us;
+		s->turn_captured_us = t->captured_us;
+	}
+	s->gate_turn = t->next;
+}
+
+void session_gate_update(struct session *s, struct session_env *env)
+{
+	s->settle_at_us = 0;
+	while (s->gate_turn != SLAB_NONE) {
+		const struct turn *t = slab_at(env->turns, s->gate_turn);
+
+		if (!gate_is_open(s, env, t, &s->settle_at_us))
+			break;
+		say(s, env, t);
+	}
+}

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* session_output.c - what a session has to say: SYN, data, FIN, RST, acknowledgements, probes. */
+#include <string.h>
+
+#include "common/packet.h"
+#include "common/seq.h"
+#include "tcpcopy/online.h"
+#include "tcpcopy/session.h"
+
+enum {
+	HEADERS_V4 = 40, /* IP and TCP without options */
+	HEADERS_V6 = 60,
+};
+
+static struct ledger_target *account(const struct session *s, struct session_env *env)
+{
+	return &env->ledger->targets[s->target_index];
+}
+
+static uint32_t timestamp_now(const struct session_env *env)
+{
+	return env->ts_base + (uint32_t)(env->now_us / 1000);
+}
+
+static uint16_t window_field(const struct session *s)
+{
+	uint32_t field = SESSION_RECEIVE_WINDOW >> s->target.rcv_wscale;
+
+	return field < UINT16_MAX ? (uint16_t)field : UINT16_MAX;
+}
+
+static uint16_t mss_by_mtu(const struct session *s, const struct session_env *env)
+{
+	int headers = ip_addr_is_v4(&s->tuple.dst.addr) ? HEADERS_V4 : HEADERS_V6;
+
+	return (uint16_t)(env->mtu_bytes[s->target_index] - headers);
+}
+
+/* RFC 7323, section 3.2: on every segment once agreed; section 5.2 of RFC 9293 leaves RST free. */
+static void stamp(struct segment *seg, const struct session *s, const struct session_env *env)
+{
+	seg->options.has_timestamps = true;
+	seg->options.ts_val = timestamp_now(env);
+	seg->options.ts_ecr = s->target.ts_recent;
+}
+
+/* What every segment after the SYN has; payload to be added. */
+static void compose(struct segment *seg, const struct session *s, const struct session_env *env,
+		    uint8_t flags, uint32_t seq)
+{
+	seg->tuple = s->tuple;
+	seg->seq = seq;
+	seg->ack = s->target.rcv_nxt;
+	seg->window = window_field(s);
+	seg->flags = flags;
+	memset(&seg->options, 0, sizeof(seg->options));
+	if (s->uses_timestamps)
+		stamp(seg, s, env);
+	seg->iov_count = 0;
+	seg->gso_size_bytes = 0;
+	seg->payload_len_bytes = 0;
+}
+
+/* Hands a segment over. What carries an ACK settles all that was to be acknowledged. */
+static bool emit(struct session *s, struct session_env *env, const struct segment *seg)
+{
+	struct ledger_traffic *count = &account(s, env)->traffic;
+
+	if (env->effects->emit(env->ctx, seg)) {
+		count->emit_full++;
+		return false;
+	}
+	count->segments_sent++;
+	if (seg->flags & TCP_ACK) {
+		s->ack_now = false;
+		s->ack_at_us = 0;
+		s->target.rcv_acked = s->target.rcv_nxt;
+	}
+	return true;
+}
+
+static void offer_options(struct segment *seg, const struct session *s,
+			  const struct session_env *env)
+{
+	const struct session_offer *offer = &s->offer;
+	uint16_t cap = mss_by_mtu(s, env);
+
+	seg->options.has_mss = offer->mss != 0;
+	seg->options.mss = offer->mss < cap ? offer->mss : cap;
+	seg->options.has_window_scale = offer->has_window_scale;
+	seg->options.window_scale = offer->window_scale;
+	seg->options.has_sack_permitted = offer->has_sack_permitted;
+	if (offer->has_timestamps)
+		stamp(seg, s, env);
+}
+
+/* Ends the connection that the target still remembers on our tuple, at the place it named. */
+static bool output_stale_rst(struct session *s, struct session_env *env)
+{
+	struct segment seg;
+
+	compose(&seg, s, env, TCP_RST, s->target.rewind_seq);
+	seg.ack = 0;
+	if (!emit(s, env, &seg))
+		return false;
+	s->rst_due = false;
+	s->syn_due = true;
+	return true;
+}
+
+/* A SYN that the breaker holds back asks again later: then it may be the one that tries. */
+static bool output_syn(struct session *s, struct session_env *env)
+{
+	struct session_target *t = &s->target;
+	struct segment seg;
+
+	if (s->rst_due && !output_stale_rst(s, env))
+		return false;
+	if (!s->syn_due) { /* a timer that was set for another moment */
+		session_arm(s, env);
+		return true;
+	}
+	if (!breaker_may_send(env->breaker, env->now_us)) {
+		s->syn_due = false;
+		s->retransmit_at_us = env->now_us + SESSION_PROBE_HELD_US;
+		session_arm(s, env);
+		return true;
+	}
+	compose(&seg, s, env, TCP_SYN, t->iss);
+	seg.ack = 0;
+	seg.window = UINT16_MAX;
+	offer_options(&seg, s, env);
+	if (!emit(s, env, &seg))
+		return false;
+	if (t->snd_max == t->iss)
+		account(s, env)->traffic.syn_sent++;
+	else
+		account(s, env)->traffic.retransmitted++;
+	s->syn_due = false;
+	breaker_on_syn(env->breaker, env->now_us);
+	session_recovery_on_sent(s, env, t->iss, 1);
+	t->snd_nxt = t->iss + 1;
+	/* Back-off starts with the second SYN: 1, 2, 4 ... seconds apart. */
+	if (t->backoff < UINT8_MAX)
+		t->backoff++;
+	session_arm(s, env);
+	return true;
+}
+
+/*
+ * A RST counts only with the very number that the target expects (RFC 5961, section 3). While
+ * something is in flight that may be its first byte (lost, or a probe that was not taken) or what
+ * follows it: say both.
+ */
+static bool output_rst(struct session *s, struct session_env *env)
+{
+	const struct session_target *t = &s->target;
+	bool was_synchronized = t->snd_una != t->iss;
+	uint8_t flags = was_synchronized ? TCP_RST | TCP_ACK : TCP_RST;
+	struct segment seg;
+
+	if (!s->rst_due)
+		return true;
+	compose(&seg, s, env, flags, t->snd_una);
+	if (was_synchronized && t->snd_una != t->snd_max && !emit(s, env, &seg))
+		return false;
+	compose(&seg, s, env, flags, t->snd_max);
+	if (!emit(s, env, &seg))
+		return false;
+	s->rst_due = false;
+	return true;
+}
+
+static bool output_ack(struct session *s, struct session_env *env)
+{
+	struct segment seg;
+
+	if (!s->ack_now)
+		return true;
+	compose(&seg, s, env, TCP_ACK, s->target.snd_nxt);
+	return emit(s, env, &seg);
+}
+
+static bool may_carry_fin(const struct session *s)
+{
+	switch ((enum session_state)s->state) {
+	case SESSION_ESTABLISHED:
+	case SESSION_CLOSE_WAIT:
+	case SESSION_FIN_WAIT_1:
+	case SESSION_CLOSING:
+	case SESSION_LAST_ACK:
+		return s->end_said == TURN_FIN;
+	case SESSION_SYN_SENT:
+	case SESSION_FIN_WAIT_2:
+	case SESSION_TIME_WAIT:
+	case SESSION_CLOSED:
+	case SESSION_STATES:
+		break;
+	}
+	return false;
+}
+
+static void fin_sent(struct session *s)
+{
+	if (s->state == SESSION_ESTABLISHED)
+		session_set_state(s, SESSION_FIN_WAIT_1);
+	else if (s->state == SESSION_CLOSE_WAIT)
+		session_set_state(s, SESSION_LAST_ACK);
+}
+
+/* One segment of len stream bytes from off on, perhaps with the FIN behind them. */
+static bool output_segment(struct session *s, struct session_env *env, uint64_t off, size_t len,
+			   bool push, bool fin)
+{
+	struct ledger_traffic *count = &account(s, env)->traffic;
+	uint32_t seq = session_seq_of(s, off);
+	bool again = seq_lt(seq, s->target.snd_max);
+	struct segment seg;
+
+	compose(&seg, s, env, TCP_ACK, seq);
+	if (len)
+		len = segment_queue_peek(&s->online->queue, env->blocks, off, len, seg.iov,
+					 SEGMENT_IOV_MAX, &seg.iov_count);
+	seg.payload_len_bytes = (uint32_t)len;
+	if (push && len)
+		seg.flags |= TCP_PSH;
+	if (fin)
+		seg.flags |= TCP_FIN;
+	if (!emit(s, env, &seg))
+		return false;
+	count->payload_segments_sent += len > 0;
+	count->bytes_sent += len;
+	count->retransmitted += again;
+	session_recovery_on_sent(s, env, seq, (uint32_t)len + fin);
+	if (fin)
+		fin_sent(s);
+	return true;
+}
+
+/* After a silence longer than the timeout the network may have changed: RFC 5681, section 4.1. */
+static void restart_window(struct session *s, const struct session_env *env)
+{
+	struct session_target *t = &s->target;
+	uint32_t initial = SESSION_INITIAL_WINDOW * (uint32_t)t->mss;
+
+	if (t->snd_nxt == t->snd_una && t->cwnd > initial && s->last_sent_us &&
+	    env->now_us - s->last_sent_us > t->rto_us)
+		t->cwnd = initial;
+}
+
+/* The hole at snd_una, once for each time that recovery asks for it. */
+static bool output_retransmission(struct session *s, struct session_env *env, uint64_t limit)
+{
+	struct session_target *t = &s->target;
+	uint64_t left = limit > s->una_off ? limit - s->una_off : 0;
+	uint32_t sent = t->snd_max - t->snd_una;
+	size_t len = left < t->mss ? (size_t)left : t->mss;
+	bool fin;
+
+	s->retransmit_una = false;
+	if (sent == 0)
+		return true;
+	if (len > sent)
+		len = sent;
+	fin = may_carry_fin(s) && len == left && sent > len;
+	if (!len && !fin)
+		return true;
+	if (output_segment(s, env, s->una_off, len, len == left, fin)) {
+		if (seq_lt(t->snd_nxt, t->snd_una + (uint32_t)len + fin))
+			t->snd_nxt = t->snd_una + (uint32_t)len + fin;
+		return true;
+	}
+	s->retransmit_una = true;
+	return false;
+}
+
+/* One byte into a closed window makes the target say how it stands. snd_nxt stays. */
+static bool output_probe(struct session *s, struct session_env *env, uint64_t off)
+{
+	if (!s->probe_due) {
+		if (!s->retransmit_at_us)
+			s->retransmit_at_us = env->now_us + s->target.rto_us;
+		return true;
+	}
+	s->retransmit_at_us = 0;
+	if (s->target.backoff < UINT8_MAX)
+		s->target.backoff++;
+	if (!output_segment(s, env, off, 1, true, false))
+		return false;
+	s->probe_due = false;
+	account(s, env)->traffic.zero_window_probes++;
+	return true;
+}
+
+static bool output_data(struct session *s, struct session_env *env, uint64_t limit)
+{
+	struct session_target *t = &s->target;
+
+	restart_window(s, env);
+	if (s->retransmit_una && !output_retransmission(s, env, limit))
+		return false;
+	for (;;) {
+		uint64_t off = session_off_of(s, t->snd_nxt);
+		uint64_t left = off < limit ? limit - off : 0;
+		uint32_t flight = t->snd_nxt - t->snd_una;
+		uint32_t window = t->cwnd < t->snd_wnd ? t->cwnd : t->snd_wnd;
+		uint32_t room = window > flight ? window - flight : 0;
+		size_t len = left < t->mss ? (size_t)left : t->mss;
+		bool fin;
+
+		if (len > room)
+			len = room;
+		if (left && !len)
+			return t->snd_wnd || flight ? true : output_probe(s, env, off);
+		if (len < left && len < t->mss && flight)
+			return true; /* a sliver: RFC 9293, section 3.8.6.2.1 */
+		fin = may_carry_fin(s) && off + len == limit && limit == s->online->queue.end;
+		if (!len && !fin)
+			return true;
+		if (!output_segment(s, env, off, len, len == left, fin))
+			return false;
+		t->snd_nxt += (uint32_t)len + fin;
+	}
+}
+
+/* The client's RST: said when the target has acknowledged all that came before it. */
+static bool client_reset_is_due(const struct session *s)
+{
+	return s->end_said == TURN_RST && s->gate_turn == SLAB_NONE &&
+	       s->una_off == s->online->queue.end;
+}
+
+static void say_client_reset(struct session *s, struct session_env *env)
+{
+	bool cut = s->online->was_cut;
+	struct ledger_sessions *count = &account(s, env)->sessions;
+
+	if (cut)
+		count->ended_by_us++;
+	else
+		count->ended_by_client++;
+	session_close(s, env, cut ? DROP_CAPTURE_GAP : DROP_CLIENT_RESET);
+	s->rst_due = true;
+}
+
+static void update_waiting(struct session *s, struct session_env *env, uint64_t limit)
+{
+	bool waiting = s->gate_turn != SLAB_NONE || session_off_of(s, s->target.snd_nxt) < limit;
+
+	session_set_waiting(s, env, waiting);
+}
+
+static bool output_synchronized(struct session *s, struct session_env *env)
+{
+	uint64_t limit;
+	bool done;
+
+	session_gate_update(s, env);
+	if (client_reset_is_due(s)) {
+		say_client_reset(s, env);
+		return output_rst(s, env);
+	}
+	limit = session_send_limit(s, env);
+	done = output_data(s, env, limit) && output_ack(s, env);
+	update_waiting(s, env, limit);
+	session_arm(s, env);
+	return done;
+}
+
+bool session_output(struct session *s, struct session_env *env)
+{
+	switch ((enum session_state)s->state) {
+	case SESSION_SYN_SENT:
+		return output_syn(s, env);
+	case SESSION_ESTABLISHED:
+	case SESSION_FIN_WAIT_1:
+	case SESSION_FIN_WAIT_2:
+	case SESSION_CLOSE_WAIT:
+	case SESSION_CLOSING:
+	case SESSION_LAST_ACK:
+		return output_synchronized(s, env);
+	case SESSION_TIME_WAIT:
+		session_set_waiting(s, env, false);
+		session_arm(s, env);
+		return output_ack(s, env);
+	case SESSION_CLOSED:
+		return output_rst(s, env);
+	case SESSION_STATES:
+		break;
+	}
+	return true;
+}

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * session_target.c - what the target said, as intercept reports it: RFC 9293 section 3.10.7 for a
+ * client, RFC 5961 against blind packets, RFC 7323 for options. Changes state, sends nothing.
+ */
+#include "common/packet.h"
+#include "common/seq.h"
+#include "tcpcopy/online.h"
+#include "tcpcopy/session.h"
+
+enum {
+	TIMESTAMPS_LEN = 12,
+	PAYLOAD_MAX = (SEGMENT_IOV_MAX - 1) * SEGMENT_BLOCK_BYTES, /* any offset fits the iovec */
+	REWIND_ACKS = 2, /* challenge ACKs in a row that bring rcv_nxt back */
+};
+
+static struct ledger_target *account(const struct session *s, struct session_env *env)
+{
+	return &env->ledger->targets[s->target_index];
+}
+
+static void ignore(const struct session *s, struct session_env *env)
+{
+	account(s, env)->traffic.records_ignored++;
+}
+
+static uint32_t receive_window(const struct session *s)
+{
+	uint32_t field = SESSION_RECEIVE_WINDOW >> s->target.rcv_wscale;
+
+	return (field < UINT16_MAX ? field : UINT16_MAX) << s->target.rcv_wscale;
+}
+
+/* What both sides agreed on: the smaller MSS, options only if offered both ways. */
+static void agree(struct session *s, const struct session_env *env, const struct wire_record *r)
+{
+	struct session_target *t = &s->target;
+	int headers = ip_addr_is_v4(&s->tuple.dst.addr) ? 40 : 60;
+	int mss = r->has_mss ? r->mss : SESSION_MSS_DEFAULT;
+	int cap = env->mtu_bytes[s->target_index] - headers;
+
+	if (mss < SESSION_MSS_MIN)
+		mss = SESSION_MSS_MIN;
+	if (mss > cap)
+		mss = cap;
+	if (mss > PAYLOAD_MAX)
+		mss = PAYLOAD_MAX;
+	s->uses_timestamps = s->offer.has_timestamps && r->has_timestamps;
+	if (s->uses_timestamps) {
+		mss -= TIMESTAMPS_LEN;
+		t->ts_recent = r->ts_val;
+	}
+	t->mss = (uint16_t)mss;
+	if (s->offer.has_window_scale && r->has_window_scale) {
+		t->snd_wscale = r->window_scale;
+		t->rcv_wscale = s->offer.window_scale;
+	}
+	t->cwnd = SESSION_INITIAL_WINDOW * (uint32_t)t->mss;
+}
+
+static void establish(struct session *s, struct session_env *env, const struct wire_record *r)
+{
+	struct session_target *t = &s->target;
+
+	agree(s, env, r);
+	t->irs = r->seq;
+	t->rcv_nxt = r->seq + 1;
+	t->rcv_acked = r->seq;
+	t->snd_una = t->iss + 1;
+	t->snd_nxt = t->iss + 1;
+	t->snd_max = t->iss + 1;
+	t->snd_wnd = r->window; /* that of a SYN is not scaled: RFC 7323, section 2.2 */
+	t->max_window = t->snd_wnd;
+	t->snd_wl1 = r->seq;
+	t->snd_wl2 = r->ack;
+	t->recover = t->iss;
+	session_set_state(s, SESSION_ESTABLISHED);
+	session_recovery_on_ack(s, env, 0);
+	t->cwnd = SESSION_INITIAL_WINDOW * (uint32_t)t->mss;
+	s->progress_us = env->now_us;
+	s->ack_now = true;
+	account(s, env)->sessions.established++;
+}
+
+/* RFC 9293, section 3.10.7.3. */
+static void on_target_syn_sent(struct session *s, struct session_env *env,
+			       const struct wire_record *r)
+{
+	bool acceptable = (r->flags & TCP_ACK) && r->ack == s->target.iss + 1 &&
+			  s->target.snd_max == s->target.iss + 1;
+
+	if (r->flags & TCP_RST) {
+		if (!acceptable) {
+			ignore(s, env);
+			return;
+		}
+		breaker_on_answer(env->breaker);
+		account(s, env)->sessions.ended_by_target++;
+		session_close(s, env, DROP_TARGET_REFUSED);
+		return;
+	}
+	if (!acceptable) {
+		/*
+		 * The target still holds an older connection on this tuple and says where that
+		 * stands: a RST there frees it, then the SYN goes again.
+		 */
+		if ((r->flags & (TCP_ACK | TCP_SYN)) == TCP_ACK &&
+		    s->target.snd_max == s->target.iss + 1) {
+			s->target.rewind_seq = r->ack;
+			s->rst_due = true;
+			session_mark_dirty(s, env);
+		}
+		ignore(s, env);
+		return;
+	}
+	if (!(r->flags & TCP_SYN)) {
+		ignore(s, env);
+		return;
+	}
+	breaker_on_answer(env->breaker);
+	establish(s, env, r);
+	session_mark_dirty(s, env);
+}
+
+/* [snd_una - the largest window, snd_max]: RFC 5961, section 5.2. */
+static bool ack_is_plausible(const struct session_target *t, uint32_t ack)
+{
+	return seq_leq(ack, t->snd_max) && seq_geq(ack, t->snd_una - t->max_window);
+}
+
+/* Not older than a window behind and not more than a window ahead. */
+static bool seq_is_plausible(const struct session *s, uint32_t seq)
+{
+	int32_t distance = seq_diff(seq, s->target.rcv_nxt);
+	int32_t window = (int32_t)receive_window(s);
+
+	return distance >= -window && distance <= window;
+}
+
+/* PAWS: RFC 7323, section 5.3. */
+static bool is_outdated(const struct session *s, const struct wire_record *r)
+{
+	return s->uses_timestamps && r->has_timestamps && seq_lt(r->ts_val, s->target.ts_recent) &&
+	       !(r->flags & TCP_RST);
+}
+
+/*
+ * A record with a plausible ACK and a wrong sequence number would leave rcv_nxt beyond what the
+ * target has sent; it then challenges every segment of ours with a pure ACK that says where it
+ * stands. Two of them in a row are believed. (One could be old; a keep-alive is one byte back.)
+ */
+static void consider_rewind(struct session *s, const struct wire_record *r)
+{
+	struct session_target *t = &s->target;
+	int32_t behind = seq_diff(t->rcv_nxt, r->seq);
+
+	if (r->len_bytes || (r->flags & (TCP_SYN | TCP_FIN | TCP_RST)) || behind <= 1 ||
+	    s->target_closed) {
+		t->rewind_count = 0;
+		return;
+	}
+	if (t->rewind_count && t->rewind_seq != r->seq)
+		t->rewind_count = 0;
+	t->rewind_seq = r->seq;
+	if (++t->rewind_count < REWIND_ACKS)
+		return;
+	t->rewind_count = 0;
+	t->rcv_nxt = r->seq;
+	s->ack_now = true;
+}
+
+/* RFC 5961, section 3: only the exact number resets, one in the window is challenged. */
+static void on_reset(struct session *s, struct session_env *env, const struct wire_record *r)
+{
+	if (r->seq != s->target.rcv_nxt) {
+		s->ack_now = true;
+		ignore(s, env);
+		session_mark_dirty(s, env);
+		return;
+	}
+	account(s, env)->sessions.ended_by_target++;
+	session_close(s, env, s->target_closed ? DROP_TARGET_CLOSED : DROP_TARGET_RESET);
+}
+
+static void fin_acknowledged(struct session *s, struct session_env *env)
+{
+	switch ((enum session_state)s->state) {
+	case SESSION_FIN_WAIT_1:
+		session_set_state(s, SESSION_FIN_WAIT_2);
+		break;
+	case SESSION_CLOSING:
+		session_set_state(s, SESSION_TIME_WAIT);
+		break;
+	case SESSION_LAST_ACK:
+		account(s, env)->sessions.ended_by_client++;
+		session_close(s, env, DROP_CLIENT_RESET); /* nothing is in flight */
+		break;
+	case SESSION_SYN_SENT:
+	case SESSION_ESTABLISHED:
+	case SESSION_FIN_WAIT_2:
+	case SESSION_CLOSE_WAIT:
+	case SESSION_TIME_WAIT:
+	case SESSION_CLOSED:
+	case SESSION_STATES:
+		break;
+	}
+}
+
+static bool fin_is_out(const struct session *s)
+{
+	return s->state == SESSION_FIN_WAIT_1 || s->state == SESSION_CLOSING ||
+	       s->state == SESSION_LAST_ACK;
+}
+
+static void on_new_ack(struct session *s, struct session_env *env, uint32_t ack)
+{
+	struct session_target *t = &s->target;
+	uint32_t acked = ack - t->snd_una;
+	uint64_t una_off = s->una_off + acked;
+	bool fin_acked = fin_is_out(s) && una_off > s->online->queue.end;
+
+	if (fin_acked)
+		una_off = s->online->queue.end;
+	t->snd_una = ack;
+	if (seq_lt(t->snd_nxt, ack))
+		t->snd_nxt = ack;
+	session_acknowledged(s, env, una_off);
+	session_recovery_on_ack(s, env, acked);
+	s->progress_us = env->now_us;
+	if (fin_acked)
+		fin_acknowledged(s, env);
+	if (s->online)
+		online_release(s->online, env);
+}
+
+static void update_window(struct session *s, const struct wire_record *r)
+{
+	struct session_target *t = &s->target;
+	uint32_t window = (uint32_t)r->window << t->snd_wscale;
+
+	if (seq_lt(r->seq, t->snd_wl1) || (r->seq == t->snd_wl1 && seq_lt(r->ack, t->snd_wl2)))
+		return;                  /* an older segment: RFC 9293, section 3.10.7.4 */
+	if (t->snd_wnd == 0 && window) { /* it opens: the probe's timer has no more to do */
+		t->backoff = 0;
+		s->probe_due = false;
+		s->retransmit_at_us = 0;
+		t->snd_nxt = t->snd_una;
+	}
+	t->snd_wnd = window;
+	t->snd_wl1 = r->seq;
+	t->snd_wl2 = r->ack;
+	if (window > t->max_window)
+		t->max_window = window;
+}
+
+static bool is_duplicate_ack(const struct session *s, const struct wire_record *r)
+{
+	const struct session_target *t = &s->target;
+
+	return r->ack == t->snd_una && !r->len_bytes && !(r->flags & TCP_FIN) &&
+	       t->snd_una != t->snd_max && (uint32_t)r->window << t->snd_wscale == t->snd_wnd &&
+	       t->snd_wnd;
+}
+
+static void on_ack(struct session *s, struct session_env *env, const struct wire_record *r)
+{
+	if (seq_gt(r->ack, s->target.snd_una))
+		on_new_ack(s, env, r->ack);
+	else if (is_duplicate_ack(s, r))
+		session_recovery_on_duplicate(s, env, r->segments);
+	if (session_is_live(s))
+		update_window(s, r);
+}
+
+/* Response bytes, perhaps after a gap in what was captured of them: all were sent. */
+static void on_payload(struct session *s, struct session_env *env, const struct wire_record *r)
+{
+	struct session_target *t = &s->target;
+	uint32_t end = r->seq + r->len_bytes;
+	uint32_t fresh;
+
+	if (seq_leq(end, t->rcv_nxt)) {
+		s->ack_now = true; /* old: our ACK was lost */
+		return;
+	}
+	fresh = end - t->rcv_nxt;
+	t->rcv_nxt = end;
+	s->progress_us = env->now_us;
+	session_gate_on_answer(s, env, fresh, session_off_of(s, r->ack), r->flags & TCP_PSH);
+	if (t->rcv_nxt - t->rcv_acked > t->mss)
+		s->ack_now = true;
+	else if (!s->ack_at_us)
+		s->ack_at_us = env->now_us + SESSION_ACK_DELAY_US;
+}
+
+static void on_fin(struct session *s, struct session_env *env, const struct wire_record *r)
+{
+	uint32_t end = r->seq + r->len_bytes + 1;
+
+	s->ack_now = true;
+	if (s->target_closed || seq_leq(end, s->target.rcv_nxt))
+		return;
+	s->target.rcv_nxt = end;
+	s->target_closed = true;
+	s->progress_us = env->now_us;
+	switch ((enum session_state)s->state) {
+	case SESSION_ESTABLISHED:
+		session_set_state(s, SESSION_CLOSE_WAIT);
+		break;
+	case SESSION_FIN_WAIT_1:
+		session_set_state(s, SESSION_CLOSING);
+		break;
+	case SESSION_FIN_WAIT_2:
+		session_set_state(s, SESSION_TIME_WAIT);
+		break;
+	case SESSION_SYN_SENT:
+	case SESSION_CLOSE_WAIT:
+	case SESSION_CLOSING:
+	case SESSION_LAST_ACK:
+	case SESSION_TIME_WAIT:
+	case SESSION_CLOSED:
+	case SESSION_STATES:
+		break;
+	}
+	(void)env;
+}
+
+/* RFC 9293, section 3.10.7.4. */
+static void on_target_synchronized(struct session *s, struct session_env *env,
+				   const struct wire_record *r)
+{
+	struct session_target *t = &s->target;
+
+	if (!seq_is_plausible(s, r->seq) ||
+	    ((r->flags & TCP_ACK) && !ack_is_plausible(t, r->ack))) {
+		ignore(s, env);
+		return;
+	}
+	if (r->flags & TCP_RST) {
+		on_reset(s, env, r);
+		return;
+	}
+	session_mark_dirty(s, env);
+	if ((r->flags & TCP_SYN) || is_outdated(s, r)) {
+		s->ack_now = true; /* our ACK of its SYN was lost; or RFC 5961, section 4 */
+		return;
+	}
+	if (!(r->flags & TCP_ACK)) {
+		ignore(s, env);
+		return;
+	}
+	if (r->has_timestamps && seq_leq(r->seq, t->rcv_acked))
+		t->ts_recent = r->ts_val; /* RFC 7323, section 4.3 */
+	on_ack(s, env, r);
+	if (!session_is_live(s))
+		return;
+	consider_rewind(s, r);
+	if (r->len_bytes)
+		on_payload(s, env, r);
+	else if (r->seq + 1 == t->rcv_nxt && !(r->flags & TCP_FIN))
+		s->ack_now = true; /* a keep-alive: RFC 9293, section 3.8.4 */
+	if (r->flags & TCP_FIN)
+		on_fin(s, env, r);
+}
+
+void session_on_target(struct session *s, struct session_env *env, const struct wire_record *r)
+{
+	struct ledger_traffic *count = &account(s, env)->traffic;
+
+	count->records++;
+	count->response_segments += r->segments;
+	if (r->len_bytes)
+		count->response_payload_segments += r->segments;
+	switch ((enum session_state)s->state) {
+	case SESSION_SYN_SENT:
+		on_target_syn_sent(s, env, r);
+		return;
+	case SESSION_ESTABLISHED:
+	case SESSION_FIN_WAIT_1:
+	case SESSION_FIN_WAIT_2:
+	case SESSION_CLOSE_WAIT:
+	case SESSION_CLOSING:
+	case SESSION_LAST_ACK:
+		on_target_synchronized(s, env, r);
+		return;
+	case SESSION_TIME_WAIT:
+		if (r->flags & TCP_FIN) {
+			s->ack_now = true;
+			session_mark_dirty(s, env);
+		}
+		return;
+	case SESSION_CLOSED:
+	case SESSION_STATES:
+		break;
+	}
+	ignore(s, env);
+}

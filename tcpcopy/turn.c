@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tcpcopy/turn.h"
+
+#include <assert.h>
+
+void turn_list_init(struct turn_list *l)
+{
+	*l = (struct turn_list){.first = SLAB_NONE, .last = SLAB_NONE};
+}
+
+void turn_list_fini(struct turn_list *l, struct slab *turns)
+{
+	while (l->first != SLAB_NONE)
+		turn_list_release_first(l, turns);
+}
+
+static struct turn *append(struct turn_list *l, struct slab *turns, struct turn value)
+{
+	uint32_t index;
+	struct turn *t = slab_take(turns, &index);
+
+	if (!t)
+		return NULL;
+	*t = value;
+	t->index = index;
+	t->next = SLAB_NONE;
+	if (l->last == SLAB_NONE)
+		l->first = index;
+	else
+		((struct turn *)slab_at(turns, l->last))->next = index;
+	l->last = index;
+	l->any = true;
+	return t;
+}
+
+/* How much more the client has seen since the last turn; an older acknowledgement counts as 0. */
+static uint64_t seen_since(struct turn_list *l, uint64_t seen)
+{
+	uint64_t need = seen > l->seen ? seen - l->seen : 0;
+
+	if (need)
+		l->seen = seen;
+	return need;
+}
+
+struct turn *turn_list_data(struct turn_list *l, struct slab *turns, uint64_t start, uint64_t end,
+			    uint64_t seen, uint64_t now_us, bool *is_new)
+{
+	struct turn *last = l->last == SLAB_NONE ? NULL : slab_at(turns, l->last);
+	bool first_ever = !l->any;
+	uint64_t seen_before = l->seen;
+	uint64_t need = seen_since(l, seen);
+	struct turn *t;
+
+	if (!need && last && last->kind == TURN_DATA && last->end == start && !last->is_passed) {
+		last->end = end;
+		*is_new = false;
+		return last;
+	}
+	t = append(l, turns,
+		   (struct turn){.start = start,
+				 .end = end,
+				 .need = need,
+				 .captured_us = now_us,
+				 .kind = TURN_DATA,
+				 .is_request = need > 0 || first_ever});
+	if (!t)
+		l->seen = seen_before;
+	*is_new = true;
+	return t;
+}
+
+struct turn *turn_list_end(struct turn_list *l, struct slab *turns, enum turn_kind kind,
+			   uint64_t at, uint64_t seen, uint64_t now_us)
+{
+	return append(l, turns,
+		      (struct turn){.start = at,
+				    .end = at,
+				    .need = seen_since(l, seen),
+				    .captured_us = now_us,
+				    .kind = (uint8_t)kind});
+}
+
+struct turn *turn_next(const struct slab *turns, const struct turn *t)
+{
+	return t->next == SLAB_NONE ? NULL : slab_at(turns, t->next);
+}
+
+struct turn *turn_list_first(const struct turn_list *l, const struct slab *turns)
+{
+	return l->first == SLAB_NONE ? NULL : slab_at(turns, l->first);
+}
+
+void turn_list_release_first(struct turn_list *l, struct slab *turns)
+{
+	struct turn *t = slab_at(turns, l->first);
+
+	assert(t->index == l->first);
+	l->first = t->next;
+	if (l->first == SLAB_NONE)
+		l->last = SLAB_NONE;
+	slab_give(turns, t->index);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * turn.h - what a client said between two answers of the server, as a piece of its stream.
+ *
+ * A turn begins where the client had acknowledged more of the server's answers than at the turn
+ * before. `need` is how much more: a session may say a turn only when its target has answered
+ * the turn before with as many bytes (session.h tells how that is counted). The client's FIN and
+ * RST are turns without bytes, so that they keep their place and pass the same gate. Pure.
+ */
+#ifndef TCPCOPY_TURN_H
+#define TCPCOPY_TURN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/slab.h"
+
+enum turn_kind {
+	TURN_DATA,
+	TURN_FIN,
+	TURN_RST, /* also: nothing more of this stream will ever be known */
+};
+
+struct turn {
+	uint64_t start; /* stream offset */
+	uint64_t end;   /* grows while the turn is the last one and no session is past it */
+	uint64_t need;  /* response bytes that the client had seen since the turn before */
+	uint64_t captured_us;
+	uint32_t index; /* in the slab */
+	uint32_t next;  /* SLAB_NONE: the last */
+	uint8_t kind;   /* enum turn_kind */
+	bool is_request; /* counts in the ledger; false for the rest of a turn that was sent in part */
+	bool is_passed; /* a session has delivered all of it: it may not grow any more */
+};
+
+struct turn_list {
+	uint64_t seen; /* response bytes that the client had acknowledged at the last turn */
+	uint32_t first;
+	uint32_t last;
+	bool any; /* a turn has been seen, perhaps released since */
+};
+
+void turn_list_init(struct turn_list *l);
+void turn_list_fini(struct turn_list *l, struct slab *turns);
+
+/*
+ * The bytes [start, end) were captured, the client having acknowledged seen response bytes: they make
+ * the last turn longer or begin a new one. Returns that turn, or NULL with errno ENOMEM or ENOBUFS. *is_new says which.
+ */
+struct turn *turn_list_data(struct turn_list *l, struct slab *turns, uint64_t start, uint64_t end,
+			    uint64_t seen, uint64_t now_us, bool *is_new);
+/* The client's FIN or RST at stream offset at. As above. */
+struct turn *turn_list_end(struct turn_list *l, struct slab *turns, enum turn_kind kind,
+			   uint64_t at, uint64_t seen, uint64_t now_us);
+/* The turn after t, or NULL. */
+struct turn *turn_next(const struct slab *turns, const struct turn *t);
+/* The first turn that is held, or NULL. */
+struct turn *turn_list_first(const struct turn_list *l, const struct slab *turns);
+/* Gives back the first turn. */
+void turn_list_release_first(struct turn_list *l, struct slab *turns);
+#endif

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * worker.c - see worker.h.
+ *
+ * A turn of the loop: libevent runs the call-backs of all descriptors that are ready; they only
+ * feed replay and the links. Then, once, worker_end_turn lets replay say what is to be sent, hands
+ * registrations to the links and only after them the packets to the kernel, so that intercept
+ * usually knows a session before its SYN-ACK comes.
+ */
+#include "tcpcopy/worker_private.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "tcpcopy/clock.h"
+#include "tcpcopy/report.h"
+
+enum {
+	RESYNC_SLICE_MAX = 2048, /* sessions a turn and link */
+	BLOCKED_RETRY_US = 1000,
+	REPORT_INTERVAL_S = 30,
+	LINK_REMINDER_S = 60,   /* the same trouble of a link is not told again sooner */
+	SHUTDOWN_WAIT_MS = 500, /* for a sender that takes nothing */
+};
+
+unsigned worker_links_up(const struct worker *w)
+{
+	unsigned up = 0;
+
+	for (size_t i = 0; i < w->link_count; i++)
+		up += intercept_link_state(worker_link_at(w, i)) == INTERCEPT_LINK_UP;
+	return up;
+}
+
+static void write_links(struct worker *w, uint64_t now_us)
+{
+	for (size_t i = 0; i < w->link_count; i++)
+		link_socket_write(w->links[i].socket, now_us);
+	w->batched = 0;
+}
+
+/* --- effects of replay --- */
+
+/* At the end there is no later turn: waits a bounded time for room. */
+static int send_at_shutdown(struct worker *w, const struct segment *segment)
+{
+	while (sender_send(w->sender, segment) == -1) {
+		if (w->shutdown_wait_ms <= 0)
+			return -1;
+		usleep(1000);
+		w->shutdown_wait_ms--;
+		sender_flush(w->sender);
+	}
+	return 0;
+}
+
+static int effect_emit(void *ctx, const struct segment *segment)
+{
+	struct worker *w = ctx;
+	unsigned packets = 1;
+
+	if (w->is_stopping)
+		return send_at_shutdown(w, segment);
+	if (segment->gso_size_bytes)
+		packets += segment->payload_len_bytes / segment->gso_size_bytes;
+	/* The sender flushes by itself when its batch is full: registrations go before. */
+	w->batched += packets;
+	if (w->batched >= SENDER_BATCH_MAX)
+		write_links(w, clock_now_us());
+	return sender_send(w->sender, segment);
+}
+
+static void effect_register(void *ctx, uint32_t session_id, const struct tuple *response)
+{
+	struct worker *w = ctx;
+
+	for (size_t i = 0; i < w->link_count; i++)
+		intercept_link_register(worker_link_at(w, i), session_id, response);
+}
+
+static void effect_unregister(void *ctx, uint32_t session_id)
+{
+	struct worker *w = ctx;
+
+	for (size_t i = 0; i < w->link_count; i++)
+		intercept_link_unregister(worker_link_at(w, i), session_id);
+}
+
+static void effect_urgency(void *ctx, bool urgent)
+{
+	struct worker *w = ctx;
+
+	for (size_t i = 0; i < w->link_count; i++)
+		intercept_link_urgency(worker_link_at(w, i), urgent);
+}
+
+static void effect_notice(void *ctx, enum replay_notice notice, size_t target)
+{
+	struct worker *w = ctx;
+	char text[ENDPOINT_TEXT_MAX], line[REPORT_LINE_MAX];
+
+	worker_target_text(w, target, text);
+	switch (notice) {
+	case REPLAY_NOTICE_PAUSED:
+		log_warn("the copy to %s pauses: 16 SYNs in a row are unanswered; one a second "
+			 "goes on trying",
+			 text);
+		w->is_diagnosis_due = true;
+		w->diagnosis_target = target;
+		break;
+	case REPLAY_NOTICE_UNANSWERED:
+		w->is_diagnosis_due = true;
+		w->diagnosis_target = target;
+		break;
+	case REPLAY_NOTICE_RESUMED:
+		log_info("%s answers: the copy goes on", text);
+		break;
+	case REPLAY_NOTICE_TRY_IP:
+		/* The sender logs what has moved. */
+		sender_fall_back_to_ip(w->sender, "the first SYNs are unanswered");
+		break;
+	case REPLAY_NOTICE_REFUSED:
+		log_warn("%s", diagnosis_refused_text(line, sizeof(line),
+						      &w->options->transfers[target].target));
+		break;
+	case REPLAY_NOTICE_TABLE_FULL:
+		log_warn("sessions are at their limit, new ones to %s are not copied: raise -m",
+			 text);
+		break;
+	}
+}
+
+const struct replay_effects worker_effects = {
+	.emit = effect_emit,
+	.register_session = effect_register,
+	.unregister_session = effect_unregister,
+	.urgency = effect_urgency,
+	.notice = effect_notice,
+};
+
+/* --- what the event loop calls --- */
+
+void worker_on_frame(void *ctx, int link_type, const uint8_t *frame, size_t captured_len_bytes,
+		     size_t wire_len_bytes, uint64_t now_us)
+{
+	struct worker *w = ctx;
+
+	replay_on_frame(w->replay, link_type, frame, captured_len_bytes, wire_len_bytes, now_us);
+}
+
+static void on_link_record(void *ctx, const struct wire_record *record, uint64_t now_us)
+{
+	struct worker *w = ctx;
+
+	replay_on_record(w->replay, record, now_us);
+}
+
+static void on_link_refused(void *ctx, uint32_t session_id, uint64_t now_us)
+{
+	struct worker *w = ctx;
+
+	replay_on_register_refused(w->replay, session_id, now_us);
+}
+
+static struct worker_link *worker_link_of(struct worker *w, const struct intercept_link *link)
+{
+	for (size_t i = 0; i < w->link_count; i++) {
+		if (worker_link_at(w, i) == link)
+			return &w->links[i];
+	}
+	return NULL;
+}
+
+/* Trouble is told when it begins and when it changes, then once a minute. */
+static void on_link_state(void *ctx, struct intercept_link *link, enum intercept_link_state state,
+			  const char *why, uint64_t now_us)
+{
+	struct worker *w = ctx;
+	struct worker_link *l = worker_link_of(w, link);
+	char at[ENDPOINT_TEXT_MAX];
+
+	endpoint_format(at, sizeof(at), intercept_link_address(link));
+	if (state == INTERCEPT_LINK_UP) {
+		log_info("connected to intercept %s (%s)", intercept_link_name(link), at);
+		l->why[0] = '\0';
+		return;
+	}
+	if (state != INTERCEPT_LINK_IDLE || !*why)
+		return;
+	if (strcmp(l->why, why) == 0 && now_us - l->told_us < (uint64_t)LINK_REMINDER_S * 1000000)
+		return;
+	snprintf(l->why, sizeof(l->why), "%s", why);
+	l->told_us = now_us;
+	log_warn("link to intercept %s: %s; trying again", intercept_link_name(link), why);
+}
+
+const struct link_socket_handlers worker_link_handlers = {
+	.record = on_link_record,
+	.refused = on_link_refused,
+	.link_state = on_link_state,
+};
+
+/* Wakes the loop: worker_end_turn does what is due. */
+void worker_on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	w->timer_us = UINT64_MAX;
+}
+
+static void on_sender_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	sender_on_readable(w->sender, clock_now_us());
+}
+
+void worker_on_watch_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)what;
+	netdev_watch_drain(fd);
+	w->addresses_stale = true; /* looked at by the tick: changes come in showers */
+}
+
+void worker_on_signal(evutil_socket_t number, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)what;
+	switch ((int)number) {
+	case SIGHUP:
+		if (log_reopen())
+			log_warn("the log cannot be opened again: %s", strerror(errno));
+		break;
+	case SIGUSR1:
+		worker_log_report(w, clock_now_us());
+		break;
+	default:
+		w->is_stopping = true;
+		break;
+	}
+}
+
+/* --- once a second --- */
+
+int worker_read_addresses(struct worker *w)
+{
+	int count = netdev_local_addresses(NULL, w->addresses, WORKER_ADDRESSES_MAX);
+
+	if (count < 0)
+		return -1;
+	if (count > WORKER_ADDRESSES_MAX)
+		count = WORKER_ADDRESSES_MAX;
+	w->address_count = 0;
+	for (int i = 0; i < count; i++) {
+		if (online_capture_counts(&w->addresses[i]))
+			w->addresses[w->address_count++] = w->addresses[i];
+	}
+	return 0;
+}
+
+static void refresh_addresses(struct worker *w)
+{
+	w->addresses_stale = false;
+	if (worker_read_addresses(w))
+		return;
+	if (replay_set_local_addresses(w->replay, w->addresses, w->address_count))
+		w->addresses_stale = true; /* no memory now; the next tick tries again */
+	online_capture_on_change(w->captures, w->addresses, w->address_count);
+}
+
+void worker_refresh_mtu(struct worker *w)
+{
+	for (size_t i = 0; i < w->options->transfer_count; i++) {
+		int mtu = w->options->mtu_bytes;
+
+		if (!mtu)
+			mtu = sender_mtu(w->sender, &w->options->transfers[i].target.addr);
+		if (mtu == w->mtu[i])
+			continue;
+		w->mtu[i] = mtu;
+		replay_set_mtu(w->replay, i, mtu);
+	}
+}
+
+void worker_forget_sender_fds(struct worker *w)
+{
+	for (size_t i = 0; i < w->sender_fd_count; i++) {
+		if (w->sender_events[i])
+			event_free(w->sender_events[i]);
+		w->sender_events[i] = NULL;
+	}
+	w->sender_fd_count = 0;
+}
+
+void worker_refresh_sender_fds(struct worker *w)
+{
+	int fds[WORKER_SENDER_FDS_MAX];
+	size_t count = sender_poll_fds(w->sender, fds, WORKER_SENDER_FDS_MAX);
+
+	if (count == w->sender_fd_count && memcmp(fds, w->sender_fds, count * sizeof(fds[0])) == 0)
+		return;
+	worker_forget_sender_fds(w);
+	for (size_t i = 0; i < count; i++) {
+		struct event *e =
+			event_new(w->base, fds[i], EV_READ | EV_PERSIST, on_sender_readable, w);
+
+		if (e && event_add(e, NULL) == -1) {
+			event_free(e);
+			e = NULL;
+		}
+		w->sender_events[i] = e;
+		w->sender_fds[i] = fds[i];
+	}
+	w->sender_fd_count = count;
+}
+
+void worker_on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+	uint64_t now_us = clock_now_us();
+
+	(void)fd;
+	(void)what;
+	sender_get_stats(w->sender, &w->send_history[w->ticks++ % WORKER_SEND_HISTORY]);
+	sender_on_tick(w->sender, now_us);
+	if (w->addresses_stale)
+		refresh_addresses(w);
+	online_capture_on_tick(w->captures);
+	worker_refresh_mtu(w);
+	worker_refresh_sender_fds(w);
+	worker_write_stats(w, now_us);
+	if (w->ticks % REPORT_INTERVAL_S == 0)
+		worker_log_report(w, now_us);
+}
+
+/* --- a turn of the loop --- */
+
+static void resync_session(void *ctx, uint32_t session_id, const struct tuple *response)
+{
+	intercept_link_register(ctx, session_id, response);
+}
+
+static void resync_links(struct worker *w)
+{
+	for (size_t i = 0; i < w->link_count; i++) {
+		struct intercept_link *l = worker_link_at(w, i);
+		size_t room = intercept_link_resync_room(l);
+
+		if (!room)
+			continue;
+		if (room > RESYNC_SLICE_MAX)
+			room = RESYNC_SLICE_MAX;
+		if (!replay_each_session(w->replay, intercept_link_resync_cursor(l), room,
+					 resync_session, l))
+			intercept_link_resync_done(l);
+	}
+}
+
+static void run_links(struct worker *w, uint64_t now_us)
+{
+	unsigned up;
+
+	for (size_t i = 0; i < w->link_count; i++) {
+		if (now_us >= intercept_link_next_us(worker_link_at(w, i)))
+			intercept_link_on_time(worker_link_at(w, i), now_us);
+	}
+	up = worker_links_up(w);
+	if (up != w->links_told) {
+		w->links_told = up;
+		replay_on_links(w->replay, up, now_us);
+	}
+}
+
+/* When something is due next without any descriptor becoming ready. */
+static uint64_t next_due_us(const struct worker *w, uint64_t now_us)
+{
+	uint64_t due_us = replay_next_us(w->replay);
+
+	if (replay_is_blocked(w->replay) && now_us + BLOCKED_RETRY_US < due_us)
+		due_us = now_us + BLOCKED_RETRY_US;
+	for (size_t i = 0; i < w->link_count; i++) {
+		uint64_t link_us = intercept_link_next_us(worker_link_at(w, i));
+
+		if (intercept_link_resync_room(worker_link_at(w, i)))
+			link_us = now_us;
+		if (link_us < due_us)
+			due_us = link_us;
+	}
+	return due_us;
+}
+
+/* A timer that fires too early costs less than setting it anew each time that it moves back. */
+static void set_timer(struct worker *w, uint64_t now_us)
+{
+	uint64_t due_us = next_due_us(w, now_us), wait_us;
+	struct timeval tv;
+
+	if (due_us >= w->timer_us)
+		return;
+	w->timer_us = due_us;
+	wait_us = due_us > now_us ? due_us - now_us : 0;
+	tv.tv_sec = (time_t)(wait_us / 1000000);
+	tv.tv_usec = (suseconds_t)(wait_us % 1000000);
+	evtimer_add(w->timer, &tv);
+}
+
+static void worker_end_turn(struct worker *w)
+{
+	uint64_t now_us = clock_now_us();
+
+	run_links(w, now_us);
+	if (now_us >= replay_next_us(w->replay))
+		replay_on_time(w->replay, now_us);
+	replay_end_batch(w->replay, now_us);
+	resync_links(w);
+	write_links(w, now_us);
+	sender_flush(w->sender);
+	if (w->is_diagnosis_due)
+		worker_diagnose(w, now_us);
+	set_timer(w, now_us);
+}
+
+static void worker_shutdown(struct worker *w)
+{
+	uint64_t now_us = clock_now_us();
+
+	log_plain(LOG_LEVEL_INFO, "ending: open connections to the target are reset");
+	w->is_stopping = true;
+	w->shutdown_wait_ms = SHUTDOWN_WAIT_MS;
+	replay_shutdown(w->replay, now_us);
+	write_links(w, now_us);
+	sender_flush(w->sender);
+	worker_log_report(w, now_us);
+	worker_write_stats(w, now_us);
+}
+
+int worker_run(struct worker *w)
+{
+	int rc = 0;
+
+	worker_end_turn(w);
+	while (!w->is_stopping && rc == 0) {
+		rc = event_base_loop(w->base, EVLOOP_ONCE);
+		if (!w->is_stopping)
+			worker_end_turn(w);
+	}
+	if (rc)
+		log_err("the event loop failed: %s", strerror(errno));
+	worker_shutdown(w);
+	return rc ? -1 : 0;
+}

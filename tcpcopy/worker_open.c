@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * worker_open.c - opens a worker's parts in the order in which they need each other, and closes
+ * them in reverse.
+ */
+#include "tcpcopy/worker_private.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "tcpcopy/clock.h"
+
+enum {
+	SESSION_MEMORY_BYTES = 1024, /* -m allows a session for each of these */
+	SESSIONS_MIN = 1024,
+	SESSIONS_MAX = 1 << 22,
+};
+
+static int open_sender(struct worker *w, char error[WORKER_ERROR_MAX])
+{
+	struct sender_target targets[TRANSFERS_MAX];
+	struct sender_config config = {.mode = w->options->send, .targets = targets};
+	char text[ENDPOINT_TEXT_MAX];
+
+	for (size_t i = 0; i < w->options->transfer_count; i++) {
+		const struct transfer *t = &w->options->transfers[i];
+		size_t k = 0;
+
+		while (k < config.target_count && !ip_addr_equal(&targets[k].addr, &t->target.addr))
+			k++;
+		if (k < config.target_count)
+			continue;
+		targets[k] = (struct sender_target){.addr = t->target.addr,
+						    .has_next_hop_mac = t->has_next_hop_mac};
+		memcpy(targets[k].next_hop_mac, t->next_hop_mac, MAC_LEN);
+		config.target_count++;
+	}
+	w->sender = sender_open(&config, error);
+	for (size_t i = 0; w->sender && i < w->options->transfer_count; i++) {
+		const char *why = "";
+		enum sender_mode mode =
+			sender_mode_of(w->sender, &w->options->transfers[i].target.addr, &why);
+
+		log_plain(LOG_LEVEL_INFO, "copying port %u to %s, sending by %s (%s)",
+			  (unsigned)w->options->transfers[i].source.port,
+			  worker_target_text(w, i, text), mode == SENDER_IP ? "ip" : "link",
+			  why ? why : "");
+	}
+	return w->sender ? 0 : -1;
+}
+
+static uint32_t max_sessions(const struct tcpcopy_options *o)
+{
+	uint64_t n = ((uint64_t)o->max_memory_mb << 20) / SESSION_MEMORY_BYTES;
+
+	if (n < SESSIONS_MIN)
+		n = SESSIONS_MIN;
+	return n > SESSIONS_MAX ? SESSIONS_MAX : (uint32_t)n;
+}
+
+static int open_replay(struct worker *w)
+{
+	const struct tcpcopy_options *o = w->options;
+	const struct replay_config config = {
+		.transfers = o->transfers,
+		.transfer_count = o->transfer_count,
+		.client_pool = o->client_ranges,
+		.client_pool_count = o->client_range_count,
+		.key = w->config.key,
+		.isn_secret = w->config.isn_secret,
+		.give_up_us = (uint64_t)o->give_up_s * 1000000,
+		.max_memory_bytes = (uint64_t)o->max_memory_mb << 20,
+		.max_sessions = max_sessions(o),
+		.check_checksums = true,
+		.online_mtu_bytes = online_capture_mtu(w->captures),
+	};
+
+	w->replay = replay_new(&config, &worker_effects, w, clock_now_us());
+	if (!w->replay)
+		return -1;
+	return replay_set_local_addresses(w->replay, w->addresses, w->address_count);
+}
+
+static int open_links(struct worker *w)
+{
+	for (size_t i = 0; i < w->options->intercept_count; i++) {
+		const struct intercept_address *a = &w->options->intercepts[i];
+		const struct intercept_link_config config = {
+			.name = a->text,
+			.addresses = a->endpoints,
+			.address_count = a->endpoint_count,
+			.instance_id = w->config.instance_id,
+			.worker_id = w->config.worker_id,
+		};
+
+		w->links[i].socket =
+			link_socket_new(w->base, &config, &worker_link_handlers, w, clock_now_us());
+		if (!w->links[i].socket)
+			return -1;
+		w->link_count++;
+	}
+	return 0;
+}
+
+static int open_base(struct worker *w)
+{
+	struct event_config *config = event_config_new();
+
+	if (!config)
+		return -1;
+	/* Without it timers are milliseconds late, and every delayed ACK with them. */
+	event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+	w->base = event_base_new_with_config(config);
+	event_config_free(config);
+	return w->base ? 0 : -1;
+}
+
+static int open_events(struct worker *w)
+{
+	static const int numbers[WORKER_SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+	const struct timeval second = {.tv_sec = 1};
+
+	/* A log into a pipe whose reader has gone must not end the copy. */
+	signal(SIGPIPE, SIG_IGN);
+	w->timer_us = UINT64_MAX;
+	w->timer = evtimer_new(w->base, worker_on_timer, w);
+	w->tick = event_new(w->base, -1, EV_PERSIST, worker_on_tick, w);
+	if (!w->timer || !w->tick || event_add(w->tick, &second) == -1)
+		return -1;
+	for (size_t i = 0; i < WORKER_SIGNALS; i++) {
+		w->signals[i] = evsignal_new(w->base, numbers[i], worker_on_signal, w);
+		if (!w->signals[i] || event_add(w->signals[i], NULL) == -1)
+			return -1;
+	}
+	w->watch_fd = netdev_watch_open();
+	if (w->watch_fd == -1) {
+		log_warn("changes of this host's addresses will not be noticed: %s",
+			 strerror(errno));
+		return 0;
+	}
+	w->watch =
+		event_new(w->base, w->watch_fd, EV_READ | EV_PERSIST, worker_on_watch_readable, w);
+	return w->watch ? event_add(w->watch, NULL) : -1;
+}
+
+struct worker *worker_open(const struct worker_config *config, char error[WORKER_ERROR_MAX])
+{
+	struct worker *w = calloc(1, sizeof(*w));
+
+	snprintf(error, WORKER_ERROR_MAX, "no memory");
+	if (!w)
+		return NULL;
+	w->config = *config;
+	w->options = config->options;
+	w->watch_fd = -1;
+	w->start_us = clock_now_us();
+	w->addresses = calloc(WORKER_ADDRESSES_MAX, sizeof(*w->addresses));
+	if (!w->addresses || open_base(w))
+		goto fail;
+	if (worker_read_addresses(w)) {
+		snprintf(error, WORKER_ERROR_MAX, "cannot read this host's addresses: %s",
+			 strerror(errno));
+		goto fail;
+	}
+	if (open_sender(w, error))
+		goto fail;
+	w->captures = online_capture_open(w->base, w->options, w->addresses, w->address_count,
+					  worker_on_frame, w, error);
+	if (!w->captures)
+		goto fail;
+	snprintf(error, WORKER_ERROR_MAX, "no memory");
+	if (open_replay(w) || open_links(w) || open_events(w))
+		goto fail;
+	worker_refresh_mtu(w);
+	worker_refresh_sender_fds(w);
+	return w;
+fail:
+	worker_close(w);
+	return NULL;
+}
+
+static void free_event(struct event *e)
+{
+	if (e)
+		event_free(e);
+}
+
+void worker_close(struct worker *w)
+{
+	if (!w)
+		return;
+	worker_forget_sender_fds(w);
+	free_event(w->watch);
+	if (w->watch_fd != -1)
+		close(w->watch_fd);
+	for (size_t i = 0; i < WORKER_SIGNALS; i++)
+		free_event(w->signals[i]);
+	free_event(w->tick);
+	free_event(w->timer);
+	for (size_t i = 0; i < w->link_count; i++)
+		link_socket_free(w->links[i].socket);
+	replay_free(w->replay);
+	online_capture_close(w->captures);
+	sender_close(w->sender);
+	if (w->base)
+		event_base_free(w->base);
+	free(w->addresses);
+	free(w);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * worker_private.h - what the files of the worker share: worker.c (the loop and its turns),
+ * worker_open.c (opening, closing), worker_report.c (what it says). For these alone.
+ */
+#ifndef TCPCOPY_WORKER_PRIVATE_H
+#define TCPCOPY_WORKER_PRIVATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <event2/event.h>
+
+#include "common/netdev.h"
+#include "common/sender.h"
+#include "tcpcopy/diagnosis.h"
+#include "tcpcopy/link_socket.h"
+#include "tcpcopy/online_capture.h"
+#include "tcpcopy/options.h"
+#include "tcpcopy/replay.h"
+#include "tcpcopy/worker.h"
+
+enum {
+	WORKER_SIGNALS = 4,
+	WORKER_SENDER_FDS_MAX = 8,
+	WORKER_ADDRESSES_MAX = 4096, /* of this host */
+	WORKER_SEND_HISTORY = 5,     /* seconds that a diagnosis looks back */
+};
+
+/* A link and what the log has been told about it. */
+struct worker_link {
+	struct link_socket *socket;
+	char why[INTERCEPT_LINK_WHY_MAX];
+	uint64_t told_us;
+};
+
+struct worker {
+	struct worker_config config;
+	const struct tcpcopy_options *options;
+	struct event_base *base;
+	struct replay *replay;
+	struct sender *sender;
+	struct online_capture *captures;
+	struct worker_link links[OPTIONS_INTERCEPTS_MAX];
+	size_t link_count;
+	unsigned links_told; /* up, as replay knows it */
+
+	struct event *timer;
+	uint64_t timer_us; /* when it fires; UINT64_MAX: not set */
+	struct event *tick;
+	struct event *signals[WORKER_SIGNALS];
+	struct event *watch;
+	int watch_fd;
+	bool addresses_stale;
+	struct ip_addr *addresses;
+	size_t address_count;
+	struct event *sender_events[WORKER_SENDER_FDS_MAX];
+	int sender_fds[WORKER_SENDER_FDS_MAX];
+	size_t sender_fd_count;
+	int mtu[TRANSFERS_MAX]; /* as replay knows it */
+
+	unsigned batched; /* packets in the sender since the links were written */
+	uint64_t start_us;
+	uint64_t ticks;
+	struct sender_stats send_history[WORKER_SEND_HISTORY]; /* a ring, one a tick */
+	uint64_t diagnosed_us[DIAGNOSIS_UNKNOWN + 1];
+	bool is_diagnosis_due;
+	size_t diagnosis_target;
+	bool is_stopping;
+	int shutdown_wait_ms; /* left */
+};
+
+/* --- worker.c --- */
+
+unsigned worker_links_up(const struct worker *w);
+/* Reads this host's addresses anew. 0, or -1 with errno. */
+int worker_read_addresses(struct worker *w);
+/* Tells replay the MTU towards each target where it has changed. */
+void worker_refresh_mtu(struct worker *w);
+/* The sender's descriptors change when it changes its backend. */
+void worker_refresh_sender_fds(struct worker *w);
+void worker_forget_sender_fds(struct worker *w);
+/* The tables through which replay and the links act; their ctx is the worker. */
+extern const struct replay_effects worker_effects;
+extern const struct link_socket_handlers worker_link_handlers;
+/* Call-backs of the event loop; arg is the worker. */
+void worker_on_timer(evutil_socket_t fd, short what, void *arg);
+void worker_on_tick(evutil_socket_t fd, short what, void *arg);
+void worker_on_watch_readable(evutil_socket_t fd, short what, void *arg);
+void worker_on_signal(evutil_socket_t number, short what, void *arg);
+/* A captured frame; ctx is the worker. */
+void worker_on_frame(void *ctx, int link_type, const uint8_t *frame, size_t captured_len_bytes,
+		     size_t wire_len_bytes, uint64_t now_us);
+
+/* --- worker_report.c --- */
+
+const char *worker_target_text(const struct worker *w, size_t target, char buf[ENDPOINT_TEXT_MAX]);
+/* Why the target may not answer, to the log; not the same block twice within half a minute. */
+void worker_diagnose(struct worker *w, uint64_t now_us);
+void worker_log_report(struct worker *w, uint64_t now_us);
+/* Does nothing without --stats-file. */
+void worker_write_stats(struct worker *w, uint64_t now_us);
+
+static inline struct intercept_link *worker_link_at(const struct worker *w, size_t i)
+{
+	return link_socket_link(w->links[i].socket);
+}
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * worker_report.c - gathers the counters of a worker's parts for the log, the statistics file and
+ * the diagnosis of unanswered SYNs. The texts are those of report.c and diagnosis.c.
+ */
+#include "tcpcopy/worker_private.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/stats.h"
+#include "tcpcopy/report.h"
+
+enum {
+	DIAGNOSIS_INTERVAL_S = 30, /* the same block is not repeated sooner */
+};
+
+const char *worker_target_text(const struct worker *w, size_t target, char buf[ENDPOINT_TEXT_MAX])
+{
+	return endpoint_format(buf, ENDPOINT_TEXT_MAX, &w->options->transfers[target].target);
+}
+
+/* --- diagnosis --- */
+
+static uint64_t grown(uint64_t now, uint64_t before)
+{
+	return now > before ? now - before : 0;
+}
+
+static void gather_send_failures(const struct worker *w, struct diagnosis_facts *f)
+{
+	const struct sender_stats *old = &w->send_history[w->ticks % WORKER_SEND_HISTORY];
+	struct sender_stats now;
+
+	sender_get_stats(w->sender, &now);
+	f->recent_no_neighbour = grown(now.no_neighbour, old->no_neighbour);
+	f->recent_send_not_permitted = grown(now.failed_permission, old->failed_permission);
+	f->recent_send_failures = grown(now.failed, old->failed) + f->recent_no_neighbour;
+}
+
+static void gather_links(const struct worker *w, struct diagnosis_facts *f)
+{
+	f->links = (unsigned)w->link_count;
+	f->links_up = worker_links_up(w);
+	for (size_t i = 0; i < w->link_count; i++) {
+		const struct intercept_link *l = worker_link_at(w, i);
+		struct wire_heartbeat recent;
+
+		if (i == 0 || (f->links_up && intercept_link_state(l) == INTERCEPT_LINK_UP)) {
+			f->assistant = intercept_link_address(l)->addr;
+			f->assistant_port = intercept_link_address(l)->port;
+		}
+		if (intercept_link_state(l) != INTERCEPT_LINK_UP ||
+		    !intercept_link_recent(l, &recent))
+			continue;
+		f->has_recent = true;
+		f->recent.captured += recent.captured;
+		f->recent.routed += recent.routed;
+		f->recent.unrouted += recent.unrouted;
+		f->recent.dropped += recent.dropped;
+	}
+}
+
+static void log_block(char *text)
+{
+	char *rest = text, *line;
+
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		if (*line)
+			log_plain(LOG_LEVEL_WARN, "%s", line);
+	}
+}
+
+void worker_diagnose(struct worker *w, uint64_t now_us)
+{
+	struct diagnosis_facts f = {
+		.target = w->options->transfers[w->diagnosis_target].target,
+		.pool = w->options->client_ranges,
+		.pool_count = w->options->client_range_count,
+	};
+	char text[DIAGNOSIS_TEXT_MAX];
+	uint64_t *told_us;
+
+	w->is_diagnosis_due = false;
+	gather_links(w, &f);
+	gather_send_failures(w, &f);
+	told_us = &w->diagnosed_us[diagnosis_of(&f)];
+	if (*told_us && now_us - *told_us < (uint64_t)DIAGNOSIS_INTERVAL_S * 1000000)
+		return;
+	*told_us = now_us;
+	diagnosis_text(text, sizeof(text), &f);
+	log_block(text);
+}
+
+/* --- reports --- */
+
+static void report_line_to_log(void *ctx, const char *line)
+{
+	(void)ctx;
+	log_plain(LOG_LEVEL_INFO, "%s", line);
+}
+
+static void gather_report(const struct worker *w, struct report_facts *f,
+			  struct report_link links[OPTIONS_INTERCEPTS_MAX], uint64_t now_us)
+{
+	for (size_t i = 0; i < w->link_count; i++) {
+		links[i].name = intercept_link_name(worker_link_at(w, i));
+		links[i].state = intercept_link_state(worker_link_at(w, i));
+		intercept_link_get_stats(worker_link_at(w, i), &links[i].stats);
+	}
+	*f = (struct report_facts){
+		.ledger = replay_ledger(w->replay),
+		.transfers = w->options->transfers,
+		.links = links,
+		.link_count = w->link_count,
+		.connections = replay_connections(w->replay),
+		.memory_bytes = replay_memory(w->replay),
+		.memory_max_bytes = (uint64_t)w->options->max_memory_mb << 20,
+		.uptime_s = (now_us - w->start_us) / 1000000,
+		.is_paused = replay_is_paused(w->replay),
+	};
+	online_capture_get_stats(w->captures, &f->kernel);
+	sender_get_stats(w->sender, &f->sender);
+}
+
+void worker_log_report(struct worker *w, uint64_t now_us)
+{
+	struct report_link links[OPTIONS_INTERCEPTS_MAX];
+	struct report_facts f;
+
+	gather_report(w, &f, links, now_us);
+	report_familiar(&f, report_line_to_log, NULL);
+	report_ledger(&f, report_line_to_log, NULL);
+}
+
+void worker_write_stats(struct worker *w, uint64_t now_us)
+{
+	struct report_link links[OPTIONS_INTERCEPTS_MAX];
+	struct report_facts f;
+	struct stats_json j;
+
+	if (!w->options->stats_file)
+		return;
+	gather_report(w, &f, links, now_us);
+	stats_json_init(&j);
+	report_json(&f, &j);
+	if (j.failed || stats_write_file(w->options->stats_file, &j))
+		log_warn("cannot write --stats-file %s: %s", w->options->stats_file,
+			 j.failed ? "no memory" : strerror(errno));
+	stats_json_fini(&j);
+}

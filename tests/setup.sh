@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Installs what building and testing need, and nothing if it is all there. Shared by test.sh,
+# demo.sh and tests/bench/run.sh:
+#
+#   tests/setup.sh build         compiler, autotools, libraries
+#   tests/setup.sh test          the same, and what the tests run (cmocka, nginx, tcpdump, ...)
+#
+# No daemon is started by installing a package: while apt runs, a policy-rc.d says no.
+set -eu
+
+# command or file that shows that it is there, and the Debian package that brings it
+build_needs=(
+  gcc:gcc make:make autoconf:autoconf automake:automake nm:binutils
+  /usr/include/pcap/pcap.h:libpcap-dev
+  /usr/include/event2/event.h:libevent-dev
+  /usr/include/dumbnet.h:libdumbnet-dev
+  /usr/include/cap-ng.h:libcap-ng-dev
+)
+test_needs=(
+  /usr/include/cmocka.h:libcmocka-dev
+  clang:clang ip:iproute2 nft:nftables nginx:nginx-light tcpdump:tcpdump python3:python3
+  setpriv:util-linux
+)
+
+is_there() {
+  case $1 in
+    /*) [ -e "$1" ] ;;
+    *) PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null 2>&1 ;;
+  esac
+}
+
+missing_packages() {
+  local need
+  for need in "$@"; do
+    is_there "${need%%:*}" || echo "${need#*:}"
+  done
+}
+
+# A package's start script asks policy-rc.d; 101 means "do not". One that is there stays.
+policy=/usr/sbin/policy-rc.d
+deny_starts() {
+  [ ! -e "$policy" ] || return 0
+  trap 'rm -f "$policy"' EXIT
+  trap 'exit 130' INT TERM
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+}
+
+install_packages() {
+  if ! command -v apt-get >/dev/null 2>&1; then
+    echo "setup: please install the equivalent of: $*" >&2
+    return 1
+  fi
+  if [ "$(id -u)" -ne 0 ]; then
+    echo "setup: not root; please run: apt-get install $*" >&2
+    return 1
+  fi
+  echo "setup: apt-get install $*"
+  deny_starts
+  local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0)
+  "${apt[@]}" install -y --no-install-recommends "$@" >/dev/null 2>&1 && return 0
+  "${apt[@]}" update || true
+  "${apt[@]}" install -y --no-install-recommends "$@" >/dev/null
+}
+
+main() {
+  local needs=("${build_needs[@]}") packages
+  case ${1-test} in
+    build) ;;
+    demo) needs+=(ip:iproute2 nginx:nginx-light python3:python3) ;;
+    test) needs+=("${test_needs[@]}") ;;
+    *)
+      echo "usage: tests/setup.sh build|demo|test" >&2
+      return 2
+      ;;
+  esac
+  mapfile -t packages < <(missing_packages "${needs[@]}")
+  if [ "${#packages[@]}" -eq 0 ]; then
+    return 0
+  fi
+  install_packages "${packages[@]}"
+}
+
+main "$@"

@@ -1,0 +1,1011 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_online.c - what is made of a client's captured packets: reassembly, holes and gaps, ends, ports
+ * that are used again, connections that are not copied. Through replay.h: what counts is which
+ * bytes the target is sent, and what the ledger says of the others.
+ */
+#include "tests/unit/replay_fixture.h"
+
+#include "tcpcopy/online.h"
+
+static uint64_t fate(const struct fixture *f, enum packet_fate which)
+{
+	return replay_ledger(f->replay)->packets.fate[which];
+}
+
+static const struct ledger_stream *stream(const struct fixture *f)
+{
+	return &account_of(f, 0)->stream;
+}
+
+static void pass_in_silence_at(struct fixture *f, uint64_t ms, const char *file, int line)
+{
+	pass_ms(f, ms);
+	expect_nothing_at(f, file, line);
+}
+
+#define pass_in_silence(f, ms) pass_in_silence_at(f, ms, __FILE__, __LINE__)
+
+/* ---- reassembly ---- */
+
+/* The bytes that were said to the target since the last look, from offset 0; the length in *end. */
+static void collect(struct fixture *f, uint8_t *stream_bytes, size_t size, size_t *end)
+{
+	const struct sent *s;
+
+	*end = 0;
+	while ((s = take_sent(f))) {
+		uint32_t off = s->seq - f->faked[s->faked].iss - 1;
+
+		if (!s->len_bytes)
+			continue;
+		assert_true(off + s->len_bytes <= size);
+		assert_true(off <= *end); /* never past a hole */
+		memcpy(stream_bytes + off, s->payload, s->len_bytes);
+		if (*end < off + s->len_bytes)
+			*end = off + s->len_bytes;
+	}
+}
+
+static void start_on_port(struct fixture *f, char client[32], unsigned port)
+{
+	snprintf(client, 32, "10.9.0.1:%u", port);
+	f->client = client;
+	client_says(f, "S 0:0(0) <mss 1460>");
+	target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
+	ignore_sent(f);
+}
+
+static void end_by_reset(struct fixture *f, uint32_t seq)
+{
+	struct line l = {.flags = "R.", .seq = seq, .ack = 1};
+	char text[64];
+
+	snprintf(text, sizeof(text), ". 1:1(0) ack %u", seq);
+	target_says(f, text);
+	client_packet(f, &l, NULL);
+	assert_int_equal(fixture_registered(f), 0);
+	ignore_sent(f);
+}
+
+/* How many bytes from offset 0 on these segments cover without a hole. */
+static size_t contiguous(const unsigned (*segments)[2], size_t count)
+{
+	size_t end = 0;
+
+	for (size_t round = 0; round < count; round++)
+		for (size_t i = 0; i < count; i++)
+			if (segments[i][0] <= end && segments[i][1] > end)
+				end = segments[i][1];
+	return end;
+}
+
+static void three_segments(struct fixture *f, const unsigned (*segments)[2], unsigned port)
+{
+	uint8_t got[12], wanted[12];
+	char client[32];
+	size_t end;
+
+	start_on_port(f, client, port);
+	for (size_t i = 0; i < 3; i++)
+		client_bytes(f, 1 + segments[i][0], 1, segments[i][1] - segments[i][0]);
+	collect(f, got, sizeof(got), &end);
+	fill_pattern(wanted, 0, sizeof(wanted));
+	assert_int_equal(end, contiguous(segments, 3));
+	assert_memory_equal(got, wanted, end);
+	client_bytes(f, 1, 1, 12);
+	assert_int_equal(stream(f)->in_flight.bytes, 12);
+	assert_int_equal(stream(f)->in_flight.requests, 1);
+	end_by_reset(f, 13);
+}
+
+/* Six borders are enough for any way in which three segments can touch, overlap or miss each other. */
+static void every_order_and_overlap_of_three_segments(void **state)
+{
+	static const unsigned borders[6] = {0, 2, 4, 7, 9, 12};
+	struct fixture *f = *state;
+	unsigned all[15][2], n = 0, port = 2000;
+
+	for (size_t a = 0; a < 6; a++) {
+		for (size_t b = a + 1; b < 6; b++) {
+			all[n][0] = borders[a];
+			all[n++][1] = borders[b];
+		}
+	}
+	assert_int_equal(n, 15);
+	for (unsigned i = 0; i < n * n * n; i++) {
+		const unsigned segments[3][2] = {
+			{all[i % n][0], all[i % n][1]},
+			{all[i / n % n][0], all[i / n % n][1]},
+			{all[i / n / n][0], all[i / n / n][1]},
+		};
+
+		three_segments(f, segments, port++);
+	}
+	assert_int_equal(stream(f)->delivered.bytes, 12 * n * n * n);
+	assert_int_equal(stream(f)->delivered.requests, n * n * n);
+}
+
+static void any_cutting_of_a_stream_gives_the_same_stream(void **state)
+{
+	enum {
+		LEN = 9000,
+	};
+	struct fixture *f = *state;
+	static uint8_t got[LEN], wanted[LEN];
+	unsigned seed = 1;
+	char client[32];
+	size_t end;
+
+	fill_pattern(wanted, 0, LEN);
+	for (unsigned round = 0; round < 40; round++) {
+		start_on_port(f, client, 3000 + round);
+		for (unsigned i = 0; i < 40; i++) {
+			uint32_t off = (uint32_t)rand_r(&seed) % LEN;
+			uint32_t len = 1 + (uint32_t)rand_r(&seed) % 1460;
+
+			client_bytes(f, 1 + off, 1, off + len > LEN ? LEN - off : len);
+		}
+		client_bytes(f, 1, 1, LEN);
+		collect(f, got, LEN, &end);
+		assert_int_equal(end, LEN);
+		assert_memory_equal(got, wanted, LEN);
+		end_by_reset(f, LEN + 1);
+	}
+	assert_int_equal(stream(f)->captured.bytes, 40 * LEN);
+}
+
+static void retransmission_with_other_borders_adds_what_is_new(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_bytes(f, 1, 1, 10);
+	expect_segment(f, "P. 1:11(10) ack 1");
+	client_bytes(f, 5, 1, 12);
+	expect_segment(f, "P. 11:17(6) ack 1");
+	expect_pattern(f, 10);
+	client_bytes(f, 1, 1, 16);
+	expect_nothing(f);
+	assert_int_equal(stream(f)->captured.bytes, 16);
+}
+
+static void what_came_first_stays(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 4, 1, "def");
+	client_data(f, 1, 1, "abcXXX");
+	expect_segment(f, "P. 1:7(6) ack 1");
+	expect_payload(f, "abcdef");
+	client_data(f, 1, 1, "YYYYYYghi");
+	expect_segment(f, "P. 7:10(3) ack 1");
+	expect_payload(f, "ghi");
+}
+
+static void duplicates_are_counted_and_send_nothing(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t before;
+
+	session_established(f);
+	client_bytes(f, 1, 1, 10);
+	expect_segment(f, "P. 1:11(10) ack 1");
+	before = fate(f, PACKET_FATE_DUPLICATE);
+	client_bytes(f, 1, 1, 10);
+	client_bytes(f, 3, 1, 5);
+	client_says(f, ". 11:11(0) ack 1");
+	expect_nothing(f);
+	assert_int_equal(fate(f, PACKET_FATE_DUPLICATE), before + 3);
+	assert_int_equal(stream(f)->captured.bytes, 10);
+	client_says(f, ". 11:11(0) ack 2"); /* this says something */
+	assert_int_equal(fate(f, PACKET_FATE_DUPLICATE), before + 3);
+}
+
+static void keep_alive_probes_of_the_client_are_nothing_new(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_says(f, ". 0:0(0) ack 1");
+	client_says(f, ". 0:1(1) ack 1");
+	client_bytes(f, 1, 1, 10);
+	expect_segment(f, "P. 1:11(10) ack 1");
+	expect_pattern(f, 0);
+	client_says(f, ". 10:10(0) ack 1");
+	client_says(f, ". 10:11(1) ack 1");
+	expect_nothing(f);
+	assert_int_equal(stream(f)->captured.bytes, 10);
+}
+
+static void segments_outside_any_window_open_no_hole(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_says(f, ". 20000000:20000010(10) ack 1");
+	client_says(f, ". -20000000:-19999990(10) ack 1");
+	client_says(f, "R 2000000000:2000000000(0)");
+	client_says(f, "F. -1000:-1000(0) ack 1");
+	pass_in_silence(f, 10000);
+	client_bytes(f, 1, 1, 10);
+	expect_segment(f, "P. 1:11(10) ack 1");
+	assert_int_equal(stream(f)->captured.bytes, 10);
+}
+
+/* ---- holes ---- */
+
+static void hole_that_is_filled_in_time(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_bytes(f, 6, 1, 5);
+	expect_nothing(f);
+	pass_in_silence(f, 2990);
+	client_bytes(f, 1, 1, 5);
+	expect_segment(f, "P. 1:11(10) ack 1");
+	expect_pattern(f, 0);
+	pass_ms(f, 150);
+	expect_nothing(f);
+	target_says(f, ". 1:1(0) ack 11");
+	pass_in_silence(f, 10000);
+	assert_int_equal(fixture_registered(f), 1);
+}
+
+static void each_hole_has_its_own_three_seconds(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	for (uint32_t i = 0; i < 4; i++) {
+		client_bytes(f, 6 + i * 10, 1, 5);
+		pass_ms(f, 2000);
+		client_bytes(f, 1 + i * 10, 1, 5);
+	}
+	ignore_sent(f);
+	target_says(f, ". 1:1(0) ack 41");
+	pass_in_silence(f, 5000);
+	assert_int_equal(stream(f)->delivered.bytes, 40);
+}
+
+static void capture_gap_delivers_what_was_complete_then_resets(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "hello");
+	expect_segment(f, "P. 1:6(5) ack 1");
+	client_bytes(f, 11, 1, 7); /* 6 to 10 are missing */
+	pass_ms(f, 3010);
+	while (f->expected < f->sent_count)
+		expect_segment(f, "P. 1:6(5) ack 1"); /* still cares for its bytes */
+	target_says(f, ". 1:1(0) ack 6");
+	expect_segment(f, "R. 6:6(0) ack 1");
+	expect_nothing(f);
+	assert_int_equal(fixture_registered(f), 0);
+	assert_int_equal(stream(f)->delivered.bytes, 5);
+	assert_int_equal(stream(f)->delivered.requests, 1);
+	assert_int_equal(stream(f)->dropped[DROP_CAPTURE_GAP].bytes, 7);
+	client_bytes(f, 18, 1, 10);
+	client_bytes(f, 6, 1, 5); /* too late: never joined across the gap */
+	expect_nothing(f);
+	assert_int_equal(stream(f)->dropped[DROP_CAPTURE_GAP].bytes, 17);
+	assert_int_equal(account_of(f, 0)->sessions.ended_by_us, 1);
+}
+
+static void bytes_after_a_gap_are_dropped_while_the_session_still_finishes(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "hello");
+	client_bytes(f, 11, 1, 7);
+	pass_ms(f, 3010);
+	ignore_sent(f);
+	client_bytes(f, 18, 301, 10);
+	client_bytes(f, 18, 301, 10);
+	client_bytes(f, 28, 301, 10);
+	expect_nothing(f);
+	assert_int_equal(stream(f)->dropped[DROP_CAPTURE_GAP].bytes, 27);
+	assert_int_equal(stream(f)->in_flight.bytes, 5);
+	target_says(f, ". 1:1(0) ack 6");
+	expect_segment(f, "R. 6:6(0) ack 1");
+	assert_int_equal(stream(f)->delivered.bytes, 5);
+}
+
+static void hole_shown_by_a_pure_acknowledgement(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_says(f, ". 6:6(0) ack 301"); /* the request was missed, the client has its answer */
+	pass_in_silence(f, 2990);
+	assert_int_equal(fixture_registered(f), 1);
+	pass_ms(f, 20);
+	target_says(f, "P. 1:301(300) ack 1"); /* the end passes the gate */
+	expect_segment(f, "R. 1:1(0) ack 301");
+	expect_nothing(f);
+}
+
+static void turns_before_a_gap_keep_their_gates(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET 1");
+	client_data(f, 6, 301, "GET 2");
+	client_bytes(f, 21, 601, 5);
+	pass_ms(f, 3010);
+	ignore_sent(f);
+	target_says(f, "P. 1:301(300) ack 6");
+	expect_segment(f, "P. 6:11(5) ack 301");
+	target_says(f, "P. 301:601(300) ack 11");
+	expect_segment(f, "R. 11:11(0) ack 601");
+	assert_int_equal(stream(f)->delivered.requests, 2);
+}
+
+static void packet_cut_short_by_the_capture_is_a_hole(void **state)
+{
+	struct fixture *f = *state;
+	struct built_frame frame = build_frame(&(struct frame_spec){.src = f->client,
+								    .dst = f->server,
+								    .flags = "P.",
+								    .seq = 1001,
+								    .ack = 50001,
+								    .payload = "0123456789"});
+
+	session_established(f);
+	f->frames++;
+	replay_on_frame(f->replay, frame.link_type, frame.data, frame.len_bytes - 4,
+			frame.len_bytes, f->now_us);
+	built_frame_free(&frame);
+	end_batch(f);
+	expect_segment(f, "P. 1:7(6) ack 1");
+	expect_payload(f, "012345");
+	target_says(f, ". 1:1(0) ack 7");
+	pass_ms(f, 3010);
+	expect_segment(f, "R. 7:7(0) ack 1");
+	expect_nothing(f);
+}
+
+static void many_holes_are_bounded(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	for (uint32_t i = 0; i < 400; i++)
+		client_bytes(f, 2 + i * 2, 1, 1);
+	expect_segment(f, "R. 1:1(0) ack 1"); /* given up */
+	expect_nothing(f);
+	assert_int_equal(stream(f)->in_flight.bytes, 0);
+	assert_int_equal(stream(f)->captured.bytes, 400);
+}
+
+/* ---- ends ---- */
+
+static void fin_that_overtakes_data_waits_for_it(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "hello");
+	expect_segment(f, "P. 1:6(5) ack 1");
+	client_says(f, "F. 11:11(0) ack 1");
+	expect_nothing(f);
+	client_data(f, 6, 1, "world");
+	expect_segment(f, "FP. 6:11(5) ack 1");
+	expect_payload(f, "world");
+	expect_nothing(f);
+}
+
+static void fin_with_the_last_data_out_of_order(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_says(f, "FP. 6:11(5) ack 1");
+	expect_nothing(f);
+	client_bytes(f, 1, 1, 5);
+	expect_segment(f, "FP. 1:11(10) ack 1");
+	expect_pattern(f, 0);
+}
+
+static void reset_that_overtakes_data_waits_for_it(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_says(f, "R. 6:6(0) ack 1");
+	expect_nothing(f);
+	client_data(f, 1, 1, "hello");
+	expect_segment(f, "P. 1:6(5) ack 1");
+	target_says(f, ". 1:1(0) ack 6");
+	expect_segment(f, "R. 6:6(0) ack 1");
+	expect_nothing(f);
+}
+
+static void fin_behind_a_gap_ends_as_a_gap(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_says(f, "F. 11:11(0) ack 1");
+	pass_in_silence(f, 2990);
+	pass_ms(f, 20);
+	expect_segment(f, "R. 1:1(0) ack 1");
+	expect_nothing(f);
+}
+
+static void repeated_fin_is_a_duplicate(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t before;
+
+	session_established(f);
+	client_says(f, "F. 1:1(0) ack 1");
+	expect_segment(f, "F. 1:1(0) ack 1");
+	before = fate(f, PACKET_FATE_DUPLICATE);
+	client_says(f, "F. 1:1(0) ack 1");
+	client_bytes(f, 2, 1, 10); /* nothing is said after a FIN */
+	expect_nothing(f);
+	assert_int_equal(fate(f, PACKET_FATE_DUPLICATE), before + 2);
+}
+
+static void reset_of_the_server_ends_the_session(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "hello");
+	expect_segment(f, "P. 1:6(5) ack 1");
+	server_says(f, "R. 1:1(0) ack 6");
+	expect_nothing(f); /* what the client said is delivered first */
+	target_says(f, ". 1:1(0) ack 6");
+	expect_segment(f, "R. 6:6(0) ack 1");
+	pass_ms(f, 1100);
+	assert_int_equal(replay_connections(f->replay), 0);
+}
+
+static void connection_that_the_server_refuses(void **state)
+{
+	struct fixture *f = *state;
+
+	session_syn_sent(f);
+	server_says(f, "R. 0:0(0) ack 1");
+	target_says(f, "S. 0:0(0) ack 1");
+	expect_segment(f, "R. 1:1(0) ack 1");
+	expect_nothing(f);
+	pass_ms(f, 1100);
+	assert_int_equal(replay_connections(f->replay), 0);
+}
+
+static void client_that_leaves_before_the_target_has_answered(void **state)
+{
+	struct fixture *f = *state;
+
+	session_syn_sent(f);
+	client_says(f, "R 1:1(0)");
+	target_says(f, "S. 0:0(0) ack 1");
+	expect_segment(f, "R. 1:1(0) ack 1");
+	expect_nothing(f);
+}
+
+static void syn_that_nothing_follows_is_reset_after_75_s(void **state)
+{
+	struct fixture *f = *state;
+
+	session_syn_sent(f);
+	target_says(f, "S. 0:0(0) ack 1");
+	expect_segment(f, ". 1:1(0) ack 1");
+	pass_in_silence(f, 74900);
+	pass_ms(f, 200);
+	expect_segment(f, "R. 1:1(0) ack 1");
+	expect_nothing(f);
+	pass_ms(f, 2000);
+	assert_int_equal(replay_connections(f->replay), 0);
+}
+
+static void established_connection_may_be_silent_for_longer(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	pass_in_silence(f, 7100000);
+	assert_int_equal(fixture_registered(f), 1);
+	pass_ms(f, 101000); /* two hours: its end was missed */
+	expect_segment(f, "R. 1:1(0) ack 1");
+	pass_ms(f, 2000);
+	assert_int_equal(replay_connections(f->replay), 0);
+}
+
+static void ended_connection_is_forgotten_after_a_second(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_says(f, "F. 1:1(0) ack 1");
+	target_says(f, "F. 1:1(0) ack 2");
+	assert_int_equal(replay_connections(f->replay), 1);
+	pass_ms(f, 1100);
+	assert_int_equal(replay_connections(f->replay), 0);
+	assert_int_equal(fixture_registered(f), 1); /* TIME-WAIT */
+	ignore_sent(f);
+	client_says(f, ". 2:2(0) ack 2"); /* a late packet */
+	expect_nothing(f);
+	assert_int_equal(replay_connections(f->replay), 0);
+}
+
+/* ---- SYNs ---- */
+
+static void data_on_the_syn_goes_as_ordinary_data(void **state)
+{
+	struct fixture *f = *state;
+
+	client_says(f, "S 0:5(5) <mss 1460>");
+	expect_segment(f, "S 0:0(0) <mss 1460>");
+	expect_nothing(f);
+	client_says(f, "S 0:5(5) <mss 1460>"); /* repeated */
+	client_bytes(f, 6, 1, 5);
+	target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
+	expect_segment(f, "P. 1:11(10) ack 1");
+	expect_pattern(f, 0);
+	assert_int_equal(stream(f)->captured.bytes, 10);
+}
+
+static void repeated_syn_of_the_client_is_a_duplicate(void **state)
+{
+	struct fixture *f = *state;
+
+	session_syn_sent(f);
+	client_says(f, "S 0:0(0) <mss 1460>");
+	expect_nothing(f);
+	assert_int_equal(fate(f, PACKET_FATE_DUPLICATE), 1);
+	assert_int_equal(replay_connections(f->replay), 1);
+}
+
+static void forged_syn_ends_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	f->client_isn = 900000000;
+	client_says(f, "S 0:0(0) <mss 1460>");
+	server_says(f, ". 1:1(0) ack 1"); /* the kernel's challenge, not a SYN-ACK */
+	expect_nothing(f);
+	f->client_isn = 1000;
+	client_data(f, 1, 1, "hello");
+	expect_segment(f, "P. 1:6(5) ack 1");
+	pass_ms(f, 50);
+	assert_int_equal(fixture_registered(f), 1);
+}
+
+static void old_session_of_the_port(struct fixture *f)
+{
+	session_established(f);
+	client_data(f, 1, 1, "old");
+	expect_segment(f, "P. 1:4(3) ack 1");
+	target_says(f, ". 1:1(0) ack 4");
+	f->client_isn = 900000000;
+	f->server_isn = 1;
+	client_says(f, "S 0:0(0) <mss 1400>");
+	expect_nothing(f);
+}
+
+static void new_session_of_the_port(struct fixture *f)
+{
+	assert_int_equal(expect_segment(f, "R. 4:4(0) ack 1")->faked, 0);
+	assert_int_equal(expect_segment(f, "S 0:0(0) <mss 1400>")->faked, 1);
+	expect_nothing(f);
+	assert_int_equal(fixture_registered(f), 1);
+	target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
+}
+
+static void reused_port_is_confirmed_by_an_acknowledgement(void **state)
+{
+	struct fixture *f = *state;
+
+	old_session_of_the_port(f);
+	client_says(f, ". 1:1(0) ack 1");
+	new_session_of_the_port(f);
+	expect_segment(f, ". 1:1(0) ack 1");
+}
+
+static void reused_port_is_confirmed_by_data(void **state)
+{
+	struct fixture *f = *state;
+
+	old_session_of_the_port(f);
+	client_data(f, 1, 1, "new");
+	new_session_of_the_port(f);
+	expect_segment(f, "P. 1:4(3) ack 1");
+	expect_payload(f, "new");
+}
+
+static void reused_port_is_confirmed_by_the_servers_syn_ack(void **state)
+{
+	struct fixture *f = *state;
+
+	old_session_of_the_port(f);
+	server_says(f, "S. 0:0(0) ack 1");
+	new_session_of_the_port(f);
+	expect_segment(f, ". 1:1(0) ack 1");
+	client_data(f, 1, 1, "new");
+	expect_segment(f, "P. 1:4(3) ack 1");
+}
+
+static void reused_port_while_the_old_session_still_delivers(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "old");
+	expect_segment(f, "P. 1:4(3) ack 1");
+	f->client_isn = 900000000;
+	client_says(f, "S 0:0(0) <mss 1460>");
+	client_says(f, ". 1:1(0) ack 1");
+	assert_int_equal(expect_segment(f, "S 0:0(0)")->faked, 1);
+	assert_int_equal(fixture_registered(f), 2);
+	assert_false(tuple_equal(&f->faked[0].response, &f->faked[1].response));
+	pass_ms(f, 210);
+	assert_int_equal(expect_segment(f, "P. 1:4(3) ack 1")->faked, 0);
+	f->at = 0;
+	target_says(f, ". 1:1(0) ack 4");
+	expect_segment(f, "R. 4:4(0) ack 1");
+	assert_int_equal(fixture_registered(f), 1);
+}
+
+static void port_reused_after_fin_starts_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_says(f, "F. 1:1(0) ack 1");
+	expect_segment(f, "F. 1:1(0) ack 1");
+	f->client_isn = 900000000;
+	client_says(f, "S 0:0(0) <mss 1460>");
+	assert_int_equal(expect_segment(f, "S 0:0(0)")->faked, 1);
+	f->at = 0;
+	target_says(f, "F. 1:1(0) ack 2"); /* and the old one ends in order */
+	expect_segment(f, ". 2:2(0) ack 2");
+	pass_ms(f, 1100);
+	assert_int_equal(replay_connections(f->replay), 1);
+}
+
+/* ---- not copied ---- */
+
+static void connection_older_than_the_copy_is_counted(void **state)
+{
+	struct fixture *f = *state;
+
+	client_data(f, 500, 900, "GET 1");
+	client_data(f, 505, 1200, "GET 2");
+	client_data(f, 505, 1200, "GET 2"); /* again */
+	client_says(f, ". 510:510(0) ack 1500");
+	expect_nothing(f);
+	assert_int_equal(stream(f)->captured.bytes, 10);
+	assert_int_equal(stream(f)->dropped[DROP_BEFORE_JOIN].bytes, 10);
+	assert_int_equal(stream(f)->dropped[DROP_BEFORE_JOIN].requests, 2);
+	assert_int_equal(account_of(f, 0)->sessions.not_started[DROP_BEFORE_JOIN], 1);
+	client_says(f, "F. 510:510(0) ack 1500");
+	pass_ms(f, 1100);
+	assert_int_equal(replay_connections(f->replay), 0);
+}
+
+static void port_of_an_uncopied_connection_is_free_for_a_new_one(void **state)
+{
+	struct fixture *f = *state;
+
+	client_data(f, 500, 900, "GET 1");
+	client_says(f, "S 70000:70000(0) <mss 1460>");
+	expect_segment(f, "S 0:0(0)");
+}
+
+static void without_a_link_nothing_is_sent(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){.no_link = true});
+
+	(void)state;
+	client_says(f, "S 0:0(0) <mss 1460>");
+	client_says(f, ". 1:1(0) ack 1");
+	client_data(f, 1, 1, "GET /");
+	expect_nothing(f);
+	assert_int_equal(stream(f)->dropped[DROP_NO_INTERCEPT].bytes, 5);
+	assert_int_equal(stream(f)->dropped[DROP_NO_INTERCEPT].requests, 1);
+	assert_int_equal(account_of(f, 0)->sessions.not_started[DROP_NO_INTERCEPT], 1);
+	replay_on_links(f->replay, 1, f->now_us);
+	f->client = "10.9.0.1:40001";
+	session_established(f);
+	fixture_free(f);
+}
+
+static void live_session_outlives_the_link(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	replay_on_links(f->replay, 0, f->now_us);
+	client_data(f, 1, 1, "GET /");
+	expect_segment(f, "P. 1:6(5) ack 1");
+	pass_ms(f, 3000);
+	replay_on_links(f->replay, 1, f->now_us);
+	ignore_sent(f);
+	target_says(f, "P. 1:301(300) ack 6");
+	client_data(f, 6, 301, "GET 2");
+	expect_segment(f, "P. 6:11(5) ack 301");
+}
+
+static void multipath_tcp_is_not_replayable(void **state)
+{
+	struct fixture *f = *state;
+
+	client_says(f, "S 0:0(0) <mss 1460,hex 1e0c00010000000000000000>");
+	client_data(f, 1, 1, "GET /");
+	expect_nothing(f);
+	assert_int_equal(stream(f)->dropped[DROP_NOT_REPLAYABLE].bytes, 5);
+	assert_int_equal(account_of(f, 0)->sessions.not_started[DROP_NOT_REPLAYABLE], 1);
+}
+
+static void super_packets(struct fixture *f, uint32_t from, uint32_t count)
+{
+	for (uint32_t i = from; i < from + count; i++)
+		client_bytes(f, 1 + i * 65000, 1, 65000);
+}
+
+static void backlog_of_a_connection_is_bounded(void **state)
+{
+	struct fixture *f = *state;
+	size_t before;
+
+	session_syn_sent(f);
+	before = replay_memory(f->replay);
+	super_packets(f, 0, 258); /* 16.77 MB: just below 16 MiB */
+	assert_int_equal(fixture_registered(f), 1);
+	assert_true(replay_memory(f->replay) < before + (18 << 20));
+	super_packets(f, 258, 3);
+	assert_int_equal(fixture_registered(f), 0);
+	expect_segment(f, "R 1:1(0)");
+	assert_int_equal(stream(f)->captured.bytes, 261 * 65000);
+	assert_int_equal(stream(f)->dropped[DROP_BACKLOG].bytes, 261 * 65000);
+	assert_true(replay_memory(f->replay) < before + (1 << 20));
+}
+
+static void only_the_target_that_lags_is_shed(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){
+		.transfers = {"10.0.0.2:80-10.1.0.1:8080", "10.0.0.2:80-10.1.0.2:8080"}});
+	char text[64];
+
+	(void)state;
+	client_says(f, "S 0:0(0) <mss 1460,wscale 7>");
+	f->at = 0;
+	target_says(f, "S. 0:0(0) ack 1 <mss 8960,wscale 7>");
+	target_says(f, ". 1:1(0) ack 1");
+	for (uint32_t i = 0; i < 262; i++) {
+		uint32_t end = 1 + (i + 1) * 65000;
+
+		super_packets(f, i, 1);
+		while (f->expected < f->sent_count) {
+			const struct sent *s = take_sent(f);
+
+			if (s->faked != 0 || !s->len_bytes)
+				continue;
+			snprintf(text, sizeof(text), ". 1:1(0) ack %u",
+				 s->seq + s->len_bytes - f->faked[0].iss);
+			target_says(f, text);
+		}
+		ignore_sent(f);
+		assert_int_equal(account_of(f, 0)->stream.delivered.bytes, end - 1);
+	}
+	assert_int_equal(account_of(f, 1)->stream.dropped[DROP_BACKLOG].bytes, 262 * 65000);
+	assert_int_equal(account_of(f, 0)->stream.dropped[DROP_BACKLOG].bytes, 0);
+	assert_int_equal(fixture_registered(f), 1);
+	fixture_free(f);
+}
+
+/* ---- frames ---- */
+
+static void packet_with_a_wrong_checksum_is_dropped(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	f->checksum = BUILD_CHECKSUM_WRONG;
+	client_data(f, 1, 1, "hello");
+	client_says(f, "R. 1:1(0) ack 1");
+	server_says(f, "R. 1:1(0) ack 1");
+	expect_nothing(f);
+	assert_int_equal(fate(f, PACKET_FATE_CORRUPT), 3);
+	assert_int_equal(stream(f)->captured.bytes, 0);
+	f->checksum = BUILD_CHECKSUM_RIGHT;
+	client_data(f, 1, 1, "hello");
+	expect_segment(f, "P. 1:6(5) ack 1");
+}
+
+static void packet_with_an_unfinished_checksum_is_fine(void **state)
+{
+	struct fixture *f = *state;
+
+	f->checksum = BUILD_CHECKSUM_UNFINISHED;
+	session_established(f);
+	client_data(f, 1, 1, "hello");
+	expect_segment(f, "P. 1:6(5) ack 1");
+	assert_int_equal(fate(f, PACKET_FATE_CORRUPT), 0);
+}
+
+static void checksum_of_a_super_packet_tells_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	f->checksum = BUILD_CHECKSUM_WRONG;
+	client_bytes(f, 1, 1, 2000);
+	expect_segment(f, ". 1:1461(1460) ack 1");
+	expect_segment(f, "P. 1461:2001(540) ack 1");
+}
+
+static void checksums_are_not_judged_where_told_so(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){.any_checksum = true});
+
+	(void)state;
+	f->checksum = BUILD_CHECKSUM_WRONG;
+	session_established(f);
+	client_data(f, 1, 1, "hello");
+	expect_segment(f, "P. 1:6(5) ack 1");
+	fixture_free(f);
+}
+
+static void malformed_and_foreign_frames_are_counted(void **state)
+{
+	struct fixture *f = *state;
+	struct built_frame frame = build_frame(&(struct frame_spec){.src = f->client,
+								    .dst = f->server,
+								    .flags = "P.",
+								    .seq = 1001,
+								    .ack = 50001,
+								    .payload = "hello"});
+
+	session_established(f);
+	for (size_t len = 0; len < frame.payload_at; len++) {
+		uint8_t *exact = malloc(len ? len : 1);
+
+		memcpy(exact, frame.data, len);
+		f->frames++;
+		replay_on_frame(f->replay, frame.link_type, exact, len, frame.len_bytes, f->now_us);
+		free(exact);
+		end_batch(f);
+	}
+	assert_int_equal(fate(f, PACKET_FATE_MALFORMED), frame.payload_at);
+	f->frames++;
+	replay_on_frame(f->replay, 147, frame.data, frame.len_bytes, frame.len_bytes, f->now_us);
+	assert_int_equal(fate(f, PACKET_FATE_MALFORMED), frame.payload_at + 1);
+	frame.data[frame.ip_at + 9] = 17; /* UDP */
+	f->frames++;
+	replay_on_frame(f->replay, frame.link_type, frame.data, frame.len_bytes, frame.len_bytes,
+			f->now_us);
+	assert_int_equal(fate(f, PACKET_FATE_NOT_OURS), 1);
+	f->server = "10.0.0.2:81";
+	client_says(f, "S 0:0(0)");
+	f->server = "10.0.0.3:80";
+	client_says(f, "S 0:0(0)");
+	assert_int_equal(fate(f, PACKET_FATE_NOT_OURS), 3);
+	expect_nothing(f);
+	built_frame_free(&frame);
+}
+
+static void source_without_an_address_matches_this_hosts_own(void **state)
+{
+	struct fixture *f =
+		fixture_new(&(struct fixture_config){.transfers = {"0.0.0.0:80-10.1.0.1:8080"}});
+	struct ip_addr own[2] = {addr_of("10.0.0.2"), addr_of("2001:db8::2")};
+
+	(void)state;
+	client_says(f, "S 0:0(0) <mss 1460>");
+	expect_nothing(f);
+	assert_int_equal(fate(f, PACKET_FATE_NOT_OURS), 1);
+	assert_int_equal(replay_set_local_addresses(f->replay, own, 2), 0);
+	client_says(f, "S 0:0(0) <mss 1460>");
+	expect_segment(f, "S 0:0(0)");
+	f->server = "10.0.0.3:80"; /* forwarded */
+	client_says(f, "S 0:0(0) <mss 1460>");
+	expect_nothing(f);
+	fixture_free(f);
+}
+
+static void ipv6_connection_to_an_ipv6_target(void **state)
+{
+	struct fixture *f = fixture_new(
+		&(struct fixture_config){.transfers = {"[2001:db8::2]:80-[2001:db8:1::1]:8080"}});
+	struct tuple wanted = {.src = endpoint_of("[2001:db8:1::1]:8080"),
+			       .dst = endpoint_of("[2001:db8:9::1]:40000"),
+			       .protocol = PROTOCOL_TCP};
+
+	(void)state;
+	f->client = "[2001:db8:9::1]:40000";
+	f->server = "[2001:db8::2]:80";
+	client_says(f, "S 0:0(0) <mss 8960>");
+	expect_segment(f, "S 0:0(0) <mss 1440>");
+	assert_true(tuple_equal(&f->faked[0].response, &wanted));
+	target_says(f, "S. 0:0(0) ack 1 <mss 8960>");
+	expect_segment(f, ". 1:1(0) ack 1");
+	client_bytes(f, 1, 1, 1500);
+	expect_segment(f, ". 1:1441(1440) ack 1");
+	expect_segment(f, "P. 1441:1501(60) ack 1");
+	expect_pattern(f, 1440);
+	fixture_free(f);
+}
+
+static void client_of_another_family_than_the_target_without_a_pool(void **state)
+{
+	struct fixture *f = fixture_new(
+		&(struct fixture_config){.transfers = {"[2001:db8::2]:80-10.1.0.1:8080"}});
+
+	(void)state;
+	f->client = "[2001:db8:9::1]:40000";
+	f->server = "[2001:db8::2]:80";
+	client_says(f, "S 0:0(0) <mss 1460>");
+	client_data(f, 1, 1, "GET /");
+	expect_nothing(f);
+	assert_int_equal(stream(f)->dropped[DROP_NO_TUPLE].bytes, 5);
+	assert_int_equal(account_of(f, 0)->sessions.not_started[DROP_NO_TUPLE], 1);
+	fixture_free(f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		fixture_test(every_order_and_overlap_of_three_segments),
+		fixture_test(any_cutting_of_a_stream_gives_the_same_stream),
+		fixture_test(retransmission_with_other_borders_adds_what_is_new),
+		fixture_test(what_came_first_stays),
+		fixture_test(duplicates_are_counted_and_send_nothing),
+		fixture_test(keep_alive_probes_of_the_client_are_nothing_new),
+		fixture_test(segments_outside_any_window_open_no_hole),
+		fixture_test(hole_that_is_filled_in_time),
+		fixture_test(each_hole_has_its_own_three_seconds),
+		fixture_test(capture_gap_delivers_what_was_complete_then_resets),
+		fixture_test(bytes_after_a_gap_are_dropped_while_the_session_still_finishes),
+		fixture_test(hole_shown_by_a_pure_acknowledgement),
+		fixture_test(turns_before_a_gap_keep_their_gates),
+		fixture_test(packet_cut_short_by_the_capture_is_a_hole),
+		fixture_test(many_holes_are_bounded),
+		fixture_test(fin_that_overtakes_data_waits_for_it),
+		fixture_test(fin_with_the_last_data_out_of_order),
+		fixture_test(reset_that_overtakes_data_waits_for_it),
+		fixture_test(fin_behind_a_gap_ends_as_a_gap),
+		fixture_test(repeated_fin_is_a_duplicate),
+		fixture_test(reset_of_the_server_ends_the_session),
+		fixture_test(connection_that_the_server_refuses),
+		fixture_test(client_that_leaves_before_the_target_has_answered),
+		fixture_test(syn_that_nothing_follows_is_reset_after_75_s),
+		fixture_test(established_connection_may_be_silent_for_longer),
+		fixture_test(ended_connection_is_forgotten_after_a_second),
+		fixture_test(data_on_the_syn_goes_as_ordinary_data),
+		fixture_test(repeated_syn_of_the_client_is_a_duplicate),
+		fixture_test(forged_syn_ends_nothing),
+		fixture_test(reused_port_is_confirmed_by_an_acknowledgement),
+		fixture_test(reused_port_is_confirmed_by_data),
+		fixture_test(reused_port_is_confirmed_by_the_servers_syn_ack),
+		fixture_test(reused_port_while_the_old_session_still_delivers),
+		fixture_test(port_reused_after_fin_starts_at_once),
+		fixture_test(connection_older_than_the_copy_is_counted),
+		fixture_test(port_of_an_uncopied_connection_is_free_for_a_new_one),
+		cmocka_unit_test(without_a_link_nothing_is_sent),
+		fixture_test(live_session_outlives_the_link),
+		fixture_test(multipath_tcp_is_not_replayable),
+		fixture_test(backlog_of_a_connection_is_bounded),
+		cmocka_unit_test(only_the_target_that_lags_is_shed),
+		fixture_test(packet_with_a_wrong_checksum_is_dropped),
+		fixture_test(packet_with_an_unfinished_checksum_is_fine),
+		fixture_test(checksum_of_a_super_packet_tells_nothing),
+		cmocka_unit_test(checksums_are_not_judged_where_told_so),
+		fixture_test(malformed_and_foreign_frames_are_counted),
+		cmocka_unit_test(source_without_an_address_matches_this_hosts_own),
+		cmocka_unit_test(ipv6_connection_to_an_ipv6_target),
+		cmocka_unit_test(client_of_another_family_than_the_target_without_a_pool),
+	};
+
+	return cmocka_run_group_tests_name("online", tests, NULL, NULL);
+}

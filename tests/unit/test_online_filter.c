@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_online_filter.c - the filter made from -x, compiled by libpcap and run on packets.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <pcap/pcap.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/bytes.h"
+#include "common/capture.h"
+#include "tcpcopy/online_filter.h"
+
+enum {
+	FIN = 0x01,
+	SYN = 0x02,
+	RST = 0x04,
+	PSH = 0x08,
+	ACK = 0x10,
+	FRAME_MAX = 128,
+	COOKED2_HEADER_LEN = 20,
+};
+
+static struct ip_addr addr(const char *text)
+{
+	struct ip_addr a;
+
+	assert_int_equal(ip_addr_parse(&a, text), 0);
+	return a;
+}
+
+/* A pair "source address or NULL, port" to 10.9.9.9:port or to an address. */
+static struct transfer pair(const char *source, uint16_t port, const char *target,
+			    uint16_t target_port)
+{
+	struct transfer t = {.source = {.port = port},
+			     .target = {.addr = addr(target), .port = target_port}};
+
+	if (source)
+		t.source.addr = addr(source);
+	return t;
+}
+
+static void put_tcp(uint8_t *at, uint16_t src, uint16_t dst, uint8_t flags)
+{
+	put_be16(at, src);
+	put_be16(at + 2, dst);
+	at[12] = 5 << 4;
+	at[13] = flags;
+}
+
+/* A header without payload from src to dst, behind link_len bytes of link header. */
+static size_t put_packet(uint8_t frame[FRAME_MAX], size_t link_len, uint8_t protocol,
+			 const struct endpoint *src, const struct endpoint *dst, uint8_t flags)
+{
+	uint8_t *ip = frame + link_len;
+
+	if (ip_addr_is_v4(&src->addr)) {
+		ip[0] = 0x45;
+		put_be16(ip + 2, 40);
+		ip[8] = 64;
+		ip[9] = protocol;
+		put_be32(ip + 12, ip_addr_to_v4(&src->addr));
+		put_be32(ip + 16, ip_addr_to_v4(&dst->addr));
+		put_tcp(ip + 20, src->port, dst->port, flags);
+		return link_len + 40;
+	}
+	ip[0] = 0x60;
+	put_be16(ip + 4, 20);
+	ip[6] = protocol;
+	ip[7] = 64;
+	memcpy(ip + 8, src->addr.b, 16);
+	memcpy(ip + 24, dst->addr.b, 16);
+	put_tcp(ip + 40, src->port, dst->port, flags);
+	return link_len + 60;
+}
+
+struct filter {
+	struct bpf_program program;
+	struct bpf_program cooked;
+};
+
+static void compile(struct bpf_program *program, int link_type, const char *text)
+{
+	pcap_t *dead = pcap_open_dead(link_type, 65535);
+
+	assert_non_null(dead);
+	if (pcap_compile(dead, program, text, 1, PCAP_NETMASK_UNKNOWN))
+		fail_msg("%s: %s", pcap_geterr(dead), text);
+	pcap_close(dead);
+}
+
+static void filter_init(struct filter *f, const struct transfer *transfers, size_t count,
+			const struct ip_addr *local, size_t local_count, const char *user)
+{
+	char error[CAPTURE_ERROR_MAX];
+	char *text = online_filter_text(transfers, count, local, local_count, user);
+
+	assert_non_null(text);
+	if (capture_check_filter(text, error))
+		fail_msg("%s: %s", error, text);
+	compile(&f->program, DLT_EN10MB, text);
+	compile(&f->cooked, DLT_LINUX_SLL2, text);
+	free(text);
+}
+
+static void filter_fini(struct filter *f)
+{
+	pcap_freecode(&f->program);
+	pcap_freecode(&f->cooked);
+}
+
+static bool run_program(struct bpf_program *program, const uint8_t *frame, size_t len)
+{
+	struct pcap_pkthdr header = {.caplen = (bpf_u_int32)len, .len = (bpf_u_int32)len};
+
+	return pcap_offline_filter(program, &header, frame) != 0;
+}
+
+/* "10.0.0.9 1234 > 10.0.0.1 80" on Ethernet and as captured on any: both must say the same. */
+static bool takes_protocol(struct filter *f, uint8_t protocol, const char *src, uint16_t src_port,
+			   const char *dst, uint16_t dst_port, uint8_t flags)
+{
+	const struct endpoint from = {addr(src), src_port}, to = {addr(dst), dst_port};
+	uint16_t ethertype = ip_addr_is_v4(&from.addr) ? 0x0800 : 0x86dd;
+	uint8_t ethernet[FRAME_MAX] = {0}, cooked[FRAME_MAX] = {0};
+	bool taken;
+
+	put_be16(ethernet + 12, ethertype);
+	put_be16(cooked, ethertype);
+	taken = run_program(&f->program, ethernet,
+			    put_packet(ethernet, 14, protocol, &from, &to, flags));
+	assert_int_equal(taken, run_program(&f->cooked, cooked,
+					    put_packet(cooked, COOKED2_HEADER_LEN, protocol, &from,
+						       &to, flags)));
+	return taken;
+}
+
+static bool takes(struct filter *f, const char *src, uint16_t src_port, const char *dst,
+		  uint16_t dst_port, uint8_t flags)
+{
+	return takes_protocol(f, 6, src, src_port, dst, dst_port, flags);
+}
+
+static void everything_of_clients_is_taken_but_only_syn_fin_rst_of_the_server(void **state)
+{
+	const struct transfer t = pair("10.0.0.1", 80, "10.9.9.9", 8080);
+	struct filter f;
+
+	(void)state;
+	filter_init(&f, &t, 1, NULL, 0, NULL);
+	assert_true(takes(&f, "10.0.0.9", 1234, "10.0.0.1", 80, SYN));
+	assert_true(takes(&f, "10.0.0.9", 1234, "10.0.0.1", 80, ACK));
+	assert_true(takes(&f, "10.0.0.9", 1234, "10.0.0.1", 80, PSH | ACK));
+	assert_true(takes(&f, "10.0.0.9", 1234, "10.0.0.1", 80, RST));
+	assert_true(takes(&f, "10.0.0.1", 80, "10.0.0.9", 1234, SYN | ACK));
+	assert_true(takes(&f, "10.0.0.1", 80, "10.0.0.9", 1234, FIN | ACK));
+	assert_true(takes(&f, "10.0.0.1", 80, "10.0.0.9", 1234, RST));
+	assert_false(takes(&f, "10.0.0.1", 80, "10.0.0.9", 1234, ACK));
+	assert_false(takes(&f, "10.0.0.1", 80, "10.0.0.9", 1234, PSH | ACK));
+	filter_fini(&f);
+}
+
+static void ipv6_is_filtered_as_ipv4(void **state)
+{
+	const struct transfer t = pair("2001:db8::1", 80, "2001:db8::9", 8080);
+	struct filter f;
+
+	(void)state;
+	filter_init(&f, &t, 1, NULL, 0, NULL);
+	assert_true(takes(&f, "2001:db8::c", 1234, "2001:db8::1", 80, SYN));
+	assert_true(takes(&f, "2001:db8::c", 1234, "2001:db8::1", 80, PSH | ACK));
+	assert_true(takes(&f, "2001:db8::1", 80, "2001:db8::c", 1234, SYN | ACK));
+	assert_true(takes(&f, "2001:db8::1", 80, "2001:db8::c", 1234, FIN | ACK));
+	assert_true(takes(&f, "2001:db8::1", 80, "2001:db8::c", 1234, RST));
+	assert_false(takes(&f, "2001:db8::1", 80, "2001:db8::c", 1234, ACK));
+	assert_false(takes(&f, "2001:db8::c", 1234, "2001:db8::2", 80, SYN));
+	assert_false(takes(&f, "10.0.0.9", 1234, "10.0.0.1", 80, SYN));
+	filter_fini(&f);
+}
+
+static void other_ports_addresses_and_protocols_are_left(void **state)
+{
+	const struct transfer t = pair("10.0.0.1", 80, "10.9.9.9", 8080);
+	struct filter f;
+
+	(void)state;
+	filter_init(&f, &t, 1, NULL, 0, NULL);
+	assert_false(takes(&f, "10.0.0.9", 1234, "10.0.0.1", 81, SYN));
+	assert_false(takes(&f, "10.0.0.9", 1234, "10.0.0.2", 80, SYN));
+	assert_false(takes(&f, "10.0.0.2", 80, "10.0.0.9", 1234, SYN | ACK));
+	assert_false(takes(&f, "10.0.0.9", 80, "10.0.0.1", 1234, SYN));
+	assert_false(takes_protocol(&f, 17, "10.0.0.9", 1234, "10.0.0.1", 80, SYN));
+	filter_fini(&f);
+}
+
+static void own_copies_are_never_taken(void **state)
+{
+	const struct transfer t = pair(NULL, 80, "10.9.9.9", 80);
+	const struct ip_addr local[] = {addr("10.0.0.1")};
+	struct filter f;
+
+	(void)state;
+	filter_init(&f, &t, 1, local, 1, NULL);
+	assert_true(takes(&f, "10.0.0.9", 1234, "10.0.0.1", 80, SYN));
+	assert_false(takes(&f, "10.20.30.1", 1234, "10.9.9.9", 80, SYN));
+	assert_false(takes(&f, "10.20.30.1", 1234, "10.9.9.9", 80, PSH | ACK));
+	filter_fini(&f);
+}
+
+static void pair_without_source_takes_local_addresses_of_both_families(void **state)
+{
+	const struct transfer t = pair(NULL, 80, "10.9.9.9", 8080);
+	const struct ip_addr local[] = {addr("10.0.0.1"), addr("2001:db8::1"), addr("127.0.0.1")};
+	struct filter f;
+
+	(void)state;
+	filter_init(&f, &t, 1, local, 3, NULL);
+	assert_true(takes(&f, "10.0.0.9", 1234, "10.0.0.1", 80, ACK));
+	assert_true(takes(&f, "2001:db8::c", 1234, "2001:db8::1", 80, ACK));
+	assert_true(takes(&f, "127.0.0.1", 1234, "127.0.0.1", 80, ACK));
+	assert_true(takes(&f, "2001:db8::1", 80, "2001:db8::c", 1234, FIN | ACK));
+	assert_false(takes(&f, "10.0.0.9", 1234, "10.0.0.7", 80, ACK));
+	filter_fini(&f);
+}
+
+static void many_local_addresses_leave_the_port_and_never_the_target(void **state)
+{
+	const struct transfer t[] = {pair(NULL, 80, "10.9.9.9", 80),
+				     pair(NULL, 443, "10.9.9.8", 443)};
+	struct ip_addr local[ONLINE_FILTER_LOCAL_MAX + 1];
+	const struct ip_addr first = addr("10.0.0.1");
+	struct filter f;
+
+	(void)state;
+	for (size_t i = 0; i <= ONLINE_FILTER_LOCAL_MAX; i++)
+		local[i] = ip_addr_add(&first, i);
+	filter_init(&f, t, 2, local, ONLINE_FILTER_LOCAL_MAX, NULL);
+	assert_true(takes(&f, "10.0.1.9", 1234, "10.0.0.64", 443, ACK));
+	assert_false(takes(&f, "10.0.1.9", 1234, "10.0.0.65", 443, ACK));
+	filter_fini(&f);
+	filter_init(&f, t, 2, local, ONLINE_FILTER_LOCAL_MAX + 1, NULL);
+	assert_true(takes(&f, "10.0.1.9", 1234, "10.0.0.65", 443, ACK));
+	assert_true(takes(&f, "10.0.1.9", 1234, "10.77.0.1", 80, ACK));
+	assert_true(takes(&f, "10.77.0.1", 80, "10.0.1.9", 1234, SYN | ACK));
+	assert_false(takes(&f, "10.77.0.1", 80, "10.0.1.9", 1234, ACK));
+	assert_false(takes(&f, "10.20.30.1", 1234, "10.9.9.9", 80, ACK));
+	assert_false(takes(&f, "10.20.30.1", 1234, "10.9.9.8", 443, ACK));
+	filter_fini(&f);
+}
+
+static void several_pairs_are_all_taken_and_do_not_mix(void **state)
+{
+	const struct transfer t[] = {
+		pair("10.0.0.1", 80, "10.9.9.9", 8080), pair("10.0.0.2", 443, "10.9.9.9", 8443),
+		pair("10.0.0.1", 81, "10.9.9.9", 8081), pair("10.0.0.1", 80, "10.9.9.8", 8080),
+		pair(NULL, 6379, "10.9.9.9", 6379),
+	};
+	const struct ip_addr local[] = {addr("10.0.0.1"), addr("10.0.0.3")};
+	struct filter f;
+
+	(void)state;
+	filter_init(&f, t, 5, local, 2, NULL);
+	assert_true(takes(&f, "10.0.1.9", 1234, "10.0.0.1", 80, ACK));
+	assert_true(takes(&f, "10.0.1.9", 1234, "10.0.0.1", 81, ACK));
+	assert_true(takes(&f, "10.0.1.9", 1234, "10.0.0.2", 443, ACK));
+	assert_true(takes(&f, "10.0.1.9", 1234, "10.0.0.3", 6379, ACK));
+	assert_false(takes(&f, "10.0.1.9", 1234, "10.0.0.1", 443, ACK));
+	assert_false(takes(&f, "10.0.1.9", 1234, "10.0.0.2", 80, ACK));
+	assert_false(takes(&f, "10.0.1.9", 1234, "10.0.0.2", 6379, ACK));
+	filter_fini(&f);
+}
+
+static void user_filter_narrows_all_of_it(void **state)
+{
+	const struct transfer t[] = {pair("10.0.0.1", 80, "10.9.9.9", 8080),
+				     pair("10.0.0.2", 443, "10.9.9.9", 8443)};
+	struct filter f;
+
+	(void)state;
+	filter_init(&f, t, 2, NULL, 0, "net 10.0.1.0/24 or host 10.0.2.2");
+	assert_true(takes(&f, "10.0.1.9", 1234, "10.0.0.1", 80, ACK));
+	assert_true(takes(&f, "10.0.2.2", 1234, "10.0.0.2", 443, ACK));
+	assert_true(takes(&f, "10.0.0.2", 443, "10.0.1.9", 1234, SYN | ACK));
+	assert_false(takes(&f, "10.0.3.9", 1234, "10.0.0.1", 80, ACK));
+	assert_false(takes(&f, "10.0.1.9", 1234, "10.0.0.1", 22, ACK));
+	filter_fini(&f);
+}
+
+static void sixty_four_pairs_and_addresses_compile(void **state)
+{
+	struct transfer t[TRANSFERS_MAX];
+	struct ip_addr local[ONLINE_FILTER_LOCAL_MAX];
+	const struct ip_addr first = addr("2001:db8::1");
+	struct filter f;
+
+	(void)state;
+	for (uint16_t i = 0; i < TRANSFERS_MAX; i++)
+		t[i] = pair(NULL, (uint16_t)(8000 + i), "2001:db8:1::1", 80);
+	for (size_t i = 0; i < ONLINE_FILTER_LOCAL_MAX; i++)
+		local[i] = ip_addr_add(&first, i);
+	filter_init(&f, t, TRANSFERS_MAX, local, ONLINE_FILTER_LOCAL_MAX, NULL);
+	assert_true(takes(&f, "2001:db8::c", 1234, "2001:db8::40", 8063, ACK));
+	assert_false(takes(&f, "2001:db8::c", 1234, "2001:db8::41", 8063, ACK));
+	assert_false(takes(&f, "2001:db8::c", 1234, "2001:db8::40", 8064, ACK));
+	/* The kernel's limit for a classic program; above it libpcap filters in user space. */
+	assert_true(f.program.bf_len < 4096);
+	filter_fini(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(everything_of_clients_is_taken_but_only_syn_fin_rst_of_the_server),
+		cmocka_unit_test(ipv6_is_filtered_as_ipv4),
+		cmocka_unit_test(other_ports_addresses_and_protocols_are_left),
+		cmocka_unit_test(own_copies_are_never_taken),
+		cmocka_unit_test(pair_without_source_takes_local_addresses_of_both_families),
+		cmocka_unit_test(many_local_addresses_leave_the_port_and_never_the_target),
+		cmocka_unit_test(several_pairs_are_all_taken_and_do_not_mix),
+		cmocka_unit_test(user_filter_narrows_all_of_it),
+		cmocka_unit_test(sixty_four_pairs_and_addresses_compile),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

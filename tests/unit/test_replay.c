@@ -1,0 +1,1125 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_replay.c - the data path as a whole: several transfers, registration, the circuit breaker,
+ * urgency, memory, the known faults of such programs by their numbers, and long random runs against
+ * a simple target over lossy paths in which every byte and both sums are checked.
+ */
+#include "tests/unit/replay_fixture.h"
+
+#include "tcpcopy/breaker.h"
+
+static const struct ledger_stream *stream(const struct fixture *f)
+{
+	return &account_of(f, 0)->stream;
+}
+
+static size_t notices(const struct fixture *f, enum replay_notice which)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->notice_count; i++)
+		n += f->notices[i] == which;
+	return n;
+}
+
+/* So many clients send a SYN each. */
+static void clients_connect(struct fixture *f, unsigned first, unsigned count)
+{
+	for (unsigned i = first; i < first + count; i++) {
+		be_client(f, i);
+		client_says(f, "S 0:0(0) <mss 1460>");
+	}
+}
+
+/* ---- transfers and tuples ---- */
+
+static void one_source_goes_to_two_targets(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){
+		.transfers = {"10.0.0.2:80-10.1.0.1:8080", "10.0.0.2:80-10.1.0.2:9090"}});
+	struct endpoint targets[2] = {endpoint_of("10.1.0.1:8080"), endpoint_of("10.1.0.2:9090")};
+
+	(void)state;
+	client_says(f, "S 0:0(0) <mss 1460>");
+	expect_segment(f, "S 0:0(0)");
+	expect_segment(f, "S 0:0(0)");
+	assert_int_equal(f->faked_count, 2);
+	for (f->at = 0; f->at < 2; f->at++) {
+		assert_true(endpoint_equal(&f->faked[f->at].response.src, &targets[f->at]));
+		target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
+		expect_segment(f, ". 1:1(0) ack 1");
+	}
+	client_data(f, 1, 1, "GET /");
+	assert_int_not_equal(expect_segment(f, "P. 1:6(5) ack 1")->faked,
+			     expect_segment(f, "P. 1:6(5) ack 1")->faked);
+	f->at = 0;
+	target_says(f, "R 1:1(0)"); /* the end of one leaves the other alone */
+	client_data(f, 6, 1, "more");
+	assert_int_equal(expect_segment(f, "P. 6:10(4) ack 1")->faked, 1);
+	expect_nothing(f);
+	f->at = 1;
+	target_says(f, ". 1:1(0) ack 10");
+	assert_int_equal(account_of(f, 0)->stream.dropped[DROP_TARGET_RESET].bytes, 9);
+	assert_int_equal(account_of(f, 1)->stream.delivered.bytes, 9);
+	fixture_free(f);
+}
+
+static void one_target_may_hold_the_bytes_that_another_has_long_had(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){
+		.transfers = {"10.0.0.2:80-10.1.0.1:8080", "10.0.0.2:80-10.1.0.2:9090"}});
+
+	(void)state;
+	client_says(f, "S 0:0(0) <mss 1460>");
+	ignore_sent(f);
+	f->at = 0;
+	target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
+	client_bytes(f, 1, 1, 3000);
+	target_says(f, ". 1:1(0) ack 3001");
+	client_bytes(f, 3001, 1, 100); /* the same turn, but one of the two is past it */
+	target_says(f, ". 1:1(0) ack 3101");
+	client_bytes(f, 3101, 301, 50);
+	ignore_sent(f);
+	f->at = 1;
+	target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
+	expect_segment(f, ". 1:1461(1460) ack 1");
+	expect_segment(f, ". 1461:2921(1460) ack 1");
+	expect_segment(f, "P. 2921:3101(180) ack 1");
+	expect_pattern(f, 2920);
+	expect_nothing(f);
+	target_says(f, "P. 1:301(300) ack 3101");
+	expect_segment(f, "P. 3101:3151(50) ack 301");
+	expect_pattern(f, 3100);
+	assert_int_equal(account_of(f, 0)->stream.delivered.requests, 1);
+	assert_int_equal(account_of(f, 1)->stream.delivered.requests, 1);
+	fixture_free(f);
+}
+
+static void pitfall_21_two_online_ports_never_merge(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){
+		.transfers = {"10.0.0.2:80-10.1.0.1:8080", "10.0.0.2:81-10.1.0.1:8080"},
+		.pool_first = "10.20.30.1",
+		.pool_last = "10.20.30.1"});
+
+	(void)state;
+	session_established(f);
+	f->server = "10.0.0.2:81";
+	f->client_isn = 5; /* the same client address and port */
+	session_established(f);
+	assert_int_equal(fixture_registered(f), 2);
+	client_data(f, 1, 1, "to 81");
+	assert_int_equal(expect_segment(f, "P. 1:6(5) ack 1")->faked, 1);
+	expect_payload(f, "to 81");
+	f->server = "10.0.0.2:80";
+	f->client_isn = 1000;
+	client_data(f, 1, 1, "to 80");
+	assert_int_equal(expect_segment(f, "P. 1:6(5) ack 1")->faked, 0);
+	expect_payload(f, "to 80");
+	expect_nothing(f);
+	fixture_free(f);
+}
+
+/* The fixture asserts that no two live registrations share a tuple or an id. */
+static void pitfall_21_many_clients_on_one_address_never_share_a_tuple(void **state)
+{
+	struct fixture *f = fixture_new(
+		&(struct fixture_config){.pool_first = "10.20.30.1", .pool_last = "10.20.30.1"});
+	struct ip_addr faked = addr_of("10.20.30.1");
+
+	(void)state;
+	clients_connect(f, 0, 600);
+	assert_int_equal(fixture_registered(f), 600);
+	for (size_t i = 0; i < f->faked_count; i++)
+		assert_true(ip_addr_equal(&f->faked[i].response.dst.addr, &faked));
+	fixture_free(f);
+}
+
+/* ---- registration ---- */
+
+/* fixture_emit asserts it of every segment; here that the fixture would notice. */
+static void registration_precedes_the_syn(void **state)
+{
+	struct fixture *f = *state;
+
+	f->hold = true;
+	client_says(f, "S 0:0(0) <mss 1460>");
+	assert_int_equal(f->faked_count, 1);
+	assert_true(f->faked[0].is_registered);
+	expect_nothing(f);
+	f->hold = false;
+	end_batch(f);
+	expect_segment(f, "S 0:0(0)");
+}
+
+static void refused_registration_takes_another_tuple(void **state)
+{
+	struct fixture *f = *state;
+
+	session_syn_sent(f);
+	replay_on_register_refused(f->replay, f->faked[0].id, f->now_us);
+	end_batch(f);
+	assert_int_equal(f->faked_count, 2);
+	assert_false(f->faked[0].is_registered);
+	assert_int_not_equal(f->faked[0].id, f->faked[1].id);
+	assert_false(tuple_equal(&f->faked[0].response, &f->faked[1].response));
+	assert_int_equal(expect_segment(f, "S 0:0(0)")->faked, 1);
+	expect_nothing(f);
+	f->at = 0;
+	target_says(f, "R. 0:0(0) ack 1"); /* the other's answer is not ours */
+	f->at = 1;
+	target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
+	expect_segment(f, ". 1:1(0) ack 1");
+	client_data(f, 1, 1, "GET /");
+	expect_segment(f, "P. 1:6(5) ack 1");
+	assert_int_equal(account_of(f, 0)->traffic.register_refused, 1);
+	assert_int_equal(account_of(f, 0)->sessions.active, 1);
+}
+
+static void syn_after_a_refusal_is_repeated_too(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t at;
+
+	session_syn_sent(f);
+	pass_ms(f, 500);
+	replay_on_register_refused(f->replay, f->faked[0].id, f->now_us);
+	end_batch(f);
+	at = expect_segment(f, "S 0:0(0)")->at_us;
+	pass_ms(f, 1100);
+	assert_in_range(expect_segment(f, "S 0:0(0)")->at_us, at + 1000000, at + 1003000);
+	expect_nothing(f);
+}
+
+static void refusals_may_come_in_a_row(void **state)
+{
+	struct fixture *f = *state;
+
+	session_syn_sent(f);
+	for (size_t i = 0; i < 20; i++) {
+		replay_on_register_refused(f->replay, f->faked[i].id, f->now_us);
+		end_batch(f);
+		assert_int_equal(expect_segment(f, "S 0:0(0)")->faked, i + 1);
+	}
+	replay_on_register_refused(f->replay, f->faked[3].id, f->now_us); /* late: nobody's */
+	end_batch(f);
+	expect_nothing(f);
+	assert_int_equal(fixture_registered(f), 1);
+}
+
+static void refusal_of_a_live_session_ends_it_without_a_word(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET /");
+	expect_segment(f, "P. 1:6(5) ack 1");
+	replay_on_register_refused(f->replay, f->faked[0].id, f->now_us);
+	end_batch(f);
+	expect_nothing(f); /* a RST would hit another's connection */
+	assert_int_equal(fixture_registered(f), 0);
+	assert_int_equal(stream(f)->dropped[DROP_NO_TUPLE].bytes, 5);
+}
+
+static void refusal_in_time_wait(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_says(f, "F. 1:1(0) ack 1");
+	target_says(f, "F. 1:1(0) ack 2");
+	ignore_sent(f);
+	replay_on_register_refused(f->replay, f->faked[0].id, f->now_us);
+	end_batch(f);
+	expect_nothing(f);
+	assert_int_equal(fixture_registered(f), 0);
+}
+
+struct visit {
+	uint32_t ids[64];
+	struct tuple responses[64];
+	size_t count;
+};
+
+static void visit_one(void *ctx, uint32_t id, const struct tuple *response)
+{
+	struct visit *v = ctx;
+
+	assert_in_range(v->count, 0, 63);
+	v->responses[v->count] = *response;
+	v->ids[v->count++] = id;
+}
+
+static void each_session_is_visited_once_whatever_the_steps(void **state)
+{
+	struct fixture *f = *state;
+
+	clients_connect(f, 0, 40);
+	for (size_t i = 0; i < 40; i += 3) { /* holes */
+		f->at = i;
+		target_says(f, "R. 0:0(0) ack 1");
+	}
+	for (size_t step = 1; step <= 64; step *= 4) {
+		struct visit v = {.count = 0};
+		uint32_t cursor = 0;
+		size_t calls = 0, before;
+
+		do {
+			before = v.count;
+			assert_in_range(++calls, 1, 1000);
+			if (!replay_each_session(f->replay, &cursor, step, visit_one, &v))
+				break;
+			assert_in_range(v.count - before, 1, step);
+		} while (true);
+		assert_int_equal(v.count, fixture_registered(f));
+		for (size_t i = 0; i < v.count; i++) {
+			size_t found = 0;
+
+			for (size_t k = 0; k < f->faked_count; k++)
+				found += f->faked[k].is_registered && f->faked[k].id == v.ids[i] &&
+					 tuple_equal(&f->faked[k].response, &v.responses[i]);
+			assert_int_equal(found, 1);
+		}
+	}
+}
+
+/* ---- limits ---- */
+
+static void sessions_beyond_the_limit_are_shed_and_counted(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){.max_sessions = 4});
+
+	(void)state;
+	clients_connect(f, 0, 6);
+	assert_int_equal(fixture_registered(f), 4);
+	assert_int_equal(notices(f, REPLAY_NOTICE_TABLE_FULL), 1);
+	client_data(f, 1, 1, "GET /");
+	assert_int_equal(stream(f)->captured.bytes, 5);
+	assert_int_equal(stream(f)->dropped[DROP_LIMIT].bytes, 5);
+	fixture_free(f);
+}
+
+static void memory_limit_stops_admission_not_the_program(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){.max_memory_bytes = 2 << 20});
+	struct line l = {.flags = "P.", .seq = 1, .ack = 1, .len_bytes = 65000};
+
+	(void)state;
+	clients_connect(f, 0, 1);
+	while (l.seq < 3000000) {
+		client_packet(f, &l, NULL);
+		l.seq += 65000;
+		assert_true(replay_memory(f->replay) < 3 << 20);
+	}
+	assert_true(stream(f)->dropped[DROP_BACKLOG].bytes > 0);
+	clients_connect(f, 1, 1);
+	assert_int_equal(fixture_registered(f), 1); /* what was shed has made room */
+	fixture_free(f);
+}
+
+static void memory_comes_back_when_all_is_over(void **state)
+{
+	struct fixture *f = *state;
+	size_t after_first = 0;
+	char text[64];
+
+	for (unsigned round = 0; round < 3; round++) {
+		unsigned count = round == 0 ? 1 : 2000;
+
+		clients_connect(f, 0, count);
+		for (unsigned i = 0; i < count; i++) {
+			be_client(f, i);
+			f->at = f->faked_count - count + i;
+			client_bytes(f, 1, 1, 3000);
+			target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
+			target_says(f, ". 1:1(0) ack 3001");
+			client_says(f, "F. 3001:3001(0) ack 1");
+			target_says(f, "F. 1:1(0) ack 3002");
+			ignore_sent(f);
+		}
+		assert_int_equal(replay_connections(f->replay), count);
+		pass_ms(f, 5000);
+		assert_int_equal(replay_connections(f->replay), 0);
+		assert_int_equal(fixture_registered(f), 0);
+		if (round == 0)
+			after_first = replay_memory(f->replay);
+		f->client_isn += 1000000;
+	}
+	snprintf(text, sizeof(text), "%zu %zu", replay_memory(f->replay), after_first);
+	/* The arrays of chunks may have grown; the chunks themselves are gone. */
+	if (replay_memory(f->replay) > after_first + 16384)
+		fail_msg("memory did not come back: %s", text);
+}
+
+/* ---- circuit breaker ---- */
+
+static void silent_target_pauses_the_copy(void **state)
+{
+	struct fixture *f = *state;
+
+	clients_connect(f, 0, 16);
+	pass_ms(f, 1490);
+	assert_int_equal(f->notice_count, 0);
+	pass_ms(f, 20);
+	assert_int_equal(notices(f, REPLAY_NOTICE_TRY_IP), 1);
+	pass_ms(f, 1480);
+	assert_false(replay_is_paused(f->replay));
+	pass_ms(f, 20);
+	assert_true(replay_is_paused(f->replay));
+	assert_int_equal(notices(f, REPLAY_NOTICE_PAUSED), 1);
+	assert_int_equal(notices(f, REPLAY_NOTICE_TRY_IP), 1);
+	clients_connect(f, 100, 1);
+	client_data(f, 1, 1, "GET /");
+	assert_int_equal(stream(f)->dropped[DROP_PAUSED].bytes, 5);
+	assert_int_equal(account_of(f, 0)->sessions.not_started[DROP_PAUSED], 1);
+}
+
+static void paused_copy_tries_one_syn_a_second(void **state)
+{
+	struct fixture *f = *state;
+	size_t count;
+
+	clients_connect(f, 0, 50);
+	pass_ms(f, 3100);
+	assert_true(replay_is_paused(f->replay));
+	ignore_sent(f);
+	pass_ms(f, 20000);
+	for (count = 0; count < f->sent_count; count++) {
+		assert_int_equal(f->sent[count].flags, TCP_SYN);
+		if (count)
+			assert_true(f->sent[count].at_us - f->sent[count - 1].at_us >= 1000000);
+	}
+	assert_in_range(count, 9, 20);
+	assert_int_equal(notices(f, REPLAY_NOTICE_PAUSED), 1);
+}
+
+static void answer_resumes_the_copy_and_all_held_syns_go(void **state)
+{
+	struct fixture *f = *state;
+	size_t tried, count = 0;
+	bool seen[50] = {false};
+	const struct sent *s;
+
+	clients_connect(f, 0, 50);
+	pass_ms(f, 3100);
+	ignore_sent(f);
+	pass_ms(f, 5000);
+	tried = f->sent_count;
+	assert_in_range(tried, 3, 6);
+	f->at = f->sent[tried - 1].faked;
+	seen[f->at] = true;
+	ignore_sent(f);
+	target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
+	assert_int_equal(notices(f, REPLAY_NOTICE_RESUMED), 1);
+	assert_false(replay_is_paused(f->replay));
+	expect_segment(f, ". 1:1(0) ack 1");
+	pass_ms(f, 1200);
+	while ((s = take_sent(f))) {
+		if (s->flags == TCP_SYN && !seen[s->faked])
+			count++;
+		seen[s->faked] = true;
+	}
+	assert_in_range(count, 50 - tried - 1, 49);
+}
+
+static void few_unanswered_syns_are_told_once(void **state)
+{
+	struct fixture *f = *state;
+
+	clients_connect(f, 0, 1);
+	pass_ms(f, 2990);
+	assert_int_equal(f->notice_count, 0);
+	pass_ms(f, 20);
+	assert_int_equal(notices(f, REPLAY_NOTICE_UNANSWERED), 1);
+	pass_ms(f, 60000);
+	assert_int_equal(f->notice_count, 1);
+	assert_false(replay_is_paused(f->replay));
+}
+
+static void answered_target_is_not_paused(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	clients_connect(f, 1, 15);
+	pass_ms(f, 2000);
+	f->at = 3;
+	target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
+	clients_connect(f, 20, 15);
+	pass_ms(f, 2500);
+	assert_false(replay_is_paused(f->replay));
+	assert_int_equal(f->notice_count, 0);
+	pass_ms(f, 1000); /* but 3 s without any answer do it, and another sender is no help */
+	assert_true(replay_is_paused(f->replay));
+	assert_int_equal(notices(f, REPLAY_NOTICE_TRY_IP), 0);
+}
+
+static void refusing_target_does_answer(void **state)
+{
+	struct fixture *f = *state;
+
+	clients_connect(f, 0, 20);
+	pass_ms(f, 3100);
+	assert_true(replay_is_paused(f->replay));
+	f->at = 0;
+	target_says(f, "R. 0:0(0) ack 1");
+	assert_false(replay_is_paused(f->replay));
+	assert_int_equal(notices(f, REPLAY_NOTICE_REFUSED), 1);
+}
+
+static void paused_copy_finds_its_way_back_when_no_session_is_left_to_try(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){.give_up_us = 10000000});
+
+	(void)state;
+	clients_connect(f, 0, 20);
+	pass_ms(f, 60000);
+	assert_true(replay_is_paused(f->replay));
+	assert_int_equal(fixture_registered(f), 0);
+	ignore_sent(f);
+	clients_connect(f, 100, 1);
+	expect_segment(f, "S 0:0(0)"); /* this one tries */
+	clients_connect(f, 101, 5);
+	expect_nothing(f);
+	assert_int_equal(fixture_registered(f), 1);
+	target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
+	assert_false(replay_is_paused(f->replay));
+	fixture_free(f);
+}
+
+static void client_that_gives_up_is_no_unanswered_target(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	pass_ms(f, 60000);
+	assert_int_equal(f->notice_count, 0);
+	assert_int_equal(replay_is_paused(f->replay), false);
+}
+
+/* ---- urgency ---- */
+
+static void waiting_turn_makes_records_urgent(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET /");
+	pass_ms(f, 20);
+	assert_false(f->urgent);
+	client_data(f, 6, 301, "GET 2");
+	assert_true(f->urgent);
+	pass_ms(f, 100);
+	assert_true(f->urgent);
+	target_says(f, "P. 1:301(300) ack 6");
+	assert_true(f->urgent); /* a little longer */
+	pass_ms(f, 12);
+	assert_false(f->urgent);
+	assert_int_equal(f->urgency_changes, 2);
+}
+
+static void waiting_for_the_window_makes_records_urgent(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_bytes(f, 1, 1, 60000);
+	assert_true(f->urgent);
+	for (uint32_t ack = 14601; ack <= 60001; ack += 4540) {
+		char text[64];
+
+		snprintf(text, sizeof(text), ". 1:1(0) ack %u", ack);
+		target_says(f, text);
+	}
+	target_says(f, ". 1:1(0) ack 60001");
+	pass_ms(f, 12);
+	assert_false(f->urgent);
+}
+
+static void urgency_comes_and_goes_at_most_every_10_ms(void **state)
+{
+	struct fixture *f = *state;
+	size_t before;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET /");
+	client_data(f, 6, 2, "GET /");
+	before = f->urgency_changes;
+	for (uint32_t i = 0; i < 100; i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "P. %u:%u(1) ack %u", 1 + i, 2 + i, 6 + i * 5);
+		target_says(f, text);
+		client_data(f, 11 + i * 5, 3 + i, "GET /");
+		pass_ms(f, 1);
+	}
+	assert_int_equal(f->urgency_changes, before);
+	assert_true(f->urgent);
+}
+
+static void new_link_hears_of_the_urgency(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET /");
+	client_data(f, 6, 301, "GET 2");
+	f->urgent = false;
+	replay_on_links(f->replay, 2, f->now_us);
+	end_batch(f);
+	assert_true(f->urgent);
+}
+
+static void ended_sessions_leave_no_urgency_behind(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET /");
+	client_says(f, "F. 6:6(0) ack 1");
+	target_says(f, ". 1:1(0) ack 7");
+	client_says(f, ". 7:7(0) ack 301");
+	client_says(f, "R 7:7(0)"); /* waits for the answer that the client had */
+	assert_true(f->urgent);
+	target_says(f, "F. 1:1(0) ack 7");
+	pass_ms(f, 20);
+	assert_false(f->urgent);
+	ignore_sent(f);
+	f->client = "10.9.0.2:1";
+	session_established(f);
+	client_data(f, 1, 1, "GET /");
+	client_data(f, 6, 301, "GET 2");
+	assert_true(f->urgent);
+	target_says(f, "R 1:1(0)");
+	pass_ms(f, 20);
+	assert_false(f->urgent);
+}
+
+/* ---- the classic's faults ---- */
+
+static void pitfall_16_answers_do_not_stop_the_retransmission(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t sent_at;
+	const struct sent *s;
+	bool again = false;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET /");
+	sent_at = expect_segment(f, "P. 1:6(5) ack 1")->at_us;
+	for (unsigned i = 0; i < 30; i++) { /* every 10 ms a record that acknowledges nothing */
+		char text[64];
+
+		snprintf(text, sizeof(text), "P. %u:%u(10) ack 1", 1 + i * 10, 11 + i * 10);
+		target_says(f, text);
+		pass_ms(f, 10);
+	}
+	while ((s = take_sent(f))) {
+		if (!s->len_bytes)
+			continue;
+		assert_false(again);
+		again = true;
+		assert_in_range(s->at_us - sent_at, 200000, 203000);
+	}
+	assert_true(again);
+}
+
+static void pitfall_17_lost_syn_and_lost_fin_are_sent_again(void **state)
+{
+	struct fixture *f = *state;
+
+	session_syn_sent(f);
+	pass_ms(f, 1010);
+	expect_segment(f, "S 0:0(0)");
+	target_says(f, "S. 0:0(0) ack 1");
+	expect_segment(f, ". 1:1(0) ack 1");
+	client_says(f, "F. 1:1(0) ack 1");
+	expect_segment(f, "F. 1:1(0) ack 1");
+	pass_ms(f, 1010);
+	expect_segment(f, "F. 1:1(0) ack 1");
+	target_says(f, "F. 1:1(0) ack 2");
+	expect_segment(f, ". 2:2(0) ack 2");
+	pass_ms(f, 10000);
+	expect_nothing(f);
+}
+
+static void pitfall_18_zero_window_does_not_latch(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	target_says(f, ". 1:1(0) ack 1 win 0");
+	client_data(f, 1, 1, "GET /");
+	pass_ms(f, 210);
+	expect_segment(f, "P. 1:2(1) ack 1");
+	pass_ms(f, 60000); /* the update is lost, and so are answers to probes */
+	assert_true(f->sent_count > 5);
+	ignore_sent(f);
+	target_says(f, ". 1:1(0) ack 2 win 100");
+	expect_segment(f, "P. 2:6(4) ack 1");
+	expect_payload(f, "ET /");
+}
+
+static void pitfall_19_blind_reset_and_impossible_ack_do_no_harm(void **state)
+{
+	struct fixture *f = *state;
+	unsigned seed = 19;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET /");
+	expect_segment(f, "P. 1:6(5) ack 1");
+	for (unsigned i = 0; i < 5000; i++) {
+		struct wire_record r = record_of(f, 0, "R 1:1(0)");
+
+		r.seq += 1 + (uint32_t)rand_r(&seed) * 2;
+		give_record(f, &r);
+		r = record_of(f, 0, ". 1:1(0) ack 6");
+		r.ack += 1 + (uint32_t)rand_r(&seed) % 0x7fffff00;
+		r.seq += (uint32_t)rand_r(&seed);
+		give_record(f, &r);
+	}
+	assert_int_equal(fixture_registered(f), 1);
+	assert_int_equal(stream(f)->delivered.bytes, 0);
+	ignore_sent(f);
+	target_says(f, "P. 1:301(300) ack 6");
+	assert_int_equal(stream(f)->delivered.bytes, 5);
+}
+
+/* Hashes what is sent and when. */
+static void hash_segment(void *ctx, const struct sent *s)
+{
+	struct hash_key key = {*(uint64_t *)ctx, 7};
+	uint64_t words[5] = {s->seq, s->ack, s->flags, s->len_bytes, s->at_us};
+	struct tuple tuple = s->tuple;
+
+	*(uint64_t *)ctx = hash_bytes(&key, words, sizeof(words)) ^ tuple_hash(&key, &tuple);
+}
+
+static uint64_t trace_of_a_run(uint64_t started_us)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){.now_us = started_us});
+	uint64_t hash = 1;
+
+	f->on_emit = hash_segment;
+	f->on_emit_ctx = &hash;
+	clients_connect(f, 0, 5);
+	target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
+	client_data(f, 1, 1, "GET /");
+	pass_ms(f, 5000);
+	fixture_free(f);
+	return hash;
+}
+
+/* Nothing but the arguments says what time it is: no step of any clock of the host can matter. */
+static void pitfall_20_time_moves_by_arguments_only(void **state)
+{
+	uint64_t first = trace_of_a_run(1000000000);
+
+	(void)state;
+	for (volatile unsigned i = 0; i < 20000000; i++) /* real time passes */
+		;
+	assert_true(trace_of_a_run(1000000000) == first);
+	assert_true(trace_of_a_run(1000000000 + 5000000) != first);
+}
+
+static void pitfall_24_unanswered_session_queues_a_bounded_amount(void **state)
+{
+	struct fixture *f = *state;
+	size_t before;
+
+	session_syn_sent(f);
+	before = replay_memory(f->replay);
+	for (uint32_t i = 0; i < 850; i++) { /* 55 MB */
+		client_bytes(f, 1 + i * 65000, 1, 65000);
+		assert_true(replay_memory(f->replay) < before + (18 << 20));
+	}
+	assert_int_equal(stream(f)->captured.bytes, 850 * 65000);
+	assert_int_equal(stream(f)->dropped[DROP_BACKLOG].bytes, 850 * 65000);
+}
+
+/* ---- long random runs ---- */
+
+enum {
+	RUN_CLIENTS = 40,
+	RUN_REQUESTS = 15,
+	RUN_PORT = 20000,
+	RUN_SLOTS = 64, /* milliseconds that something may be under way */
+};
+
+static uint32_t request_len(unsigned client, unsigned k)
+{
+	return 20 + (k * 3790 + client * 97) % 9000;
+}
+
+static uint32_t answer_len(unsigned client, unsigned k)
+{
+	return 1 + (k * 733 + client * 31) % 6000;
+}
+
+struct run_client {
+	unsigned next; /* request */
+	uint64_t act_at_us;
+	uint32_t said;
+	uint32_t seen;
+	enum { RUN_SYN, RUN_ACK, RUN_REQUEST, RUN_END, RUN_GONE } does;
+};
+
+/* A server that takes bytes in order only, answers each request at once and repeats itself. */
+struct run_target {
+	size_t faked;
+	bool is_open;
+	bool closed;
+	bool fin_sent;
+	unsigned done; /* requests that are complete, so answered */
+	uint32_t rcv;  /* relative: the next byte expected */
+	uint32_t snd_una;
+	uint32_t snd_nxt;
+	uint32_t request_end;
+	uint64_t progress_us;
+};
+
+struct under_way {
+	bool is_record;
+	unsigned client;
+	struct sent segment;
+	struct wire_record record;
+};
+
+struct run {
+	struct fixture *f;
+	unsigned seed;
+	unsigned loss_percent;
+	bool sender_stalls;
+	struct run_client clients[RUN_CLIENTS];
+	struct run_target targets[RUN_CLIENTS];
+	struct {
+		struct under_way *items;
+		size_t count;
+		size_t room;
+	} slots[RUN_SLOTS];
+};
+
+static unsigned dice(struct run *r, unsigned sides)
+{
+	return (unsigned)rand_r(&r->seed) % sides;
+}
+
+static void put_under_way(struct run *r, const struct under_way *item)
+{
+	size_t slot = (r->f->now_us / 1000 + 1 + dice(r, 6)) % RUN_SLOTS;
+
+	if (dice(r, 100) < r->loss_percent) {
+		free(item->segment.payload);
+		return;
+	}
+	if (r->slots[slot].count == r->slots[slot].room) {
+		r->slots[slot].room = r->slots[slot].room * 2 + 16;
+		r->slots[slot].items =
+			realloc(r->slots[slot].items, r->slots[slot].room * sizeof(*item));
+		assert_non_null(r->slots[slot].items);
+	}
+	r->slots[slot].items[r->slots[slot].count++] = *item;
+}
+
+/* No turn may be said before the target has answered the one before. */
+static void check_gates(const struct run *r, unsigned client, uint32_t end)
+{
+	const struct run_target *t = &r->targets[client];
+	uint32_t allowed = 1;
+
+	for (unsigned k = 0; k <= t->done && k < RUN_REQUESTS; k++)
+		allowed += request_len(client, k);
+	assert_true(end <= allowed);
+}
+
+static void on_run_segment(void *ctx, const struct sent *s)
+{
+	struct run *r = ctx;
+	unsigned client = s->tuple.src.port - RUN_PORT;
+	uint32_t seq = s->seq - r->f->faked[s->faked].iss;
+	struct under_way item = {.client = client, .segment = *s};
+
+	assert_in_range(client, 0, RUN_CLIENTS - 1);
+	for (uint32_t i = 0; i < s->len_bytes; i++)
+		assert_int_equal(s->payload[i], pattern_byte(seq - 1 + i));
+	if (s->len_bytes)
+		check_gates(r, client, seq + s->len_bytes);
+	r->targets[client].faked = s->faked;
+	item.segment.payload = NULL;
+	put_under_way(r, &item);
+}
+
+static void target_sends(struct run *r, unsigned client, const char *flags, uint32_t seq,
+			 uint32_t len)
+{
+	struct run_target *t = &r->targets[client];
+	struct faked *k = &r->f->faked[t->faked];
+	struct under_way item = {.is_record = true, .client = client};
+
+	item.record = (struct wire_record){.session_id = k->id,
+					   .seq = k->irs + seq,
+					   .len_bytes = len,
+					   .ack = k->iss + t->rcv,
+					   .window = (uint16_t)(20000 + client * 1000),
+					   .segments = 1,
+					   .flags = build_flags_of(flags)};
+	if (item.record.flags & TCP_SYN)
+		item.record.has_syn_options = item.record.has_mss = true, item.record.mss = 1460;
+	put_under_way(r, &item);
+}
+
+static void target_answers(struct run *r, unsigned client)
+{
+	struct run_target *t = &r->targets[client];
+
+	while (t->done < RUN_REQUESTS && t->rcv >= t->request_end + request_len(client, t->done)) {
+		t->request_end += request_len(client, t->done);
+		for (uint32_t left = answer_len(client, t->done); left;) {
+			uint32_t len = left < 1460 ? left : 1460;
+
+			target_sends(r, client, len == left ? "P." : ".", t->snd_nxt, len);
+			t->snd_nxt += len;
+			left -= len;
+		}
+		t->done++;
+		t->progress_us = r->f->now_us;
+	}
+}
+
+static void target_takes(struct run *r, const struct under_way *item)
+{
+	const struct sent *s = &item->segment;
+	struct run_target *t = &r->targets[item->client];
+	const struct faked *k = &r->f->faked[s->faked];
+	uint32_t seq = s->seq - k->iss;
+
+	if (s->flags & TCP_SYN) {
+		t->is_open = true;
+		t->rcv = t->request_end = t->snd_una = t->snd_nxt = 1;
+		t->progress_us = r->f->now_us;
+		target_sends(r, item->client, "S.", 0, 0);
+		return;
+	}
+	if (!t->is_open || t->closed)
+		return;
+	if (s->flags & TCP_RST) {
+		t->closed = seq == t->rcv;
+		return;
+	}
+	if (seq_gt(s->ack - k->irs, t->snd_una)) {
+		assert_true(seq_leq(s->ack - k->irs, t->snd_nxt)); /* never what was not sent */
+		t->snd_una = s->ack - k->irs;
+		t->progress_us = r->f->now_us;
+		t->closed = t->fin_sent && t->snd_una == t->snd_nxt;
+	}
+	if (seq_leq(seq, t->rcv) && seq_gt(seq + s->len_bytes, t->rcv))
+		t->rcv = seq + s->len_bytes;
+	if ((s->flags & TCP_FIN) && seq + s->len_bytes == t->rcv && !t->fin_sent) {
+		t->rcv++;
+		target_answers(r, item->client);
+		target_sends(r, item->client, "F.", t->snd_nxt++, 0);
+		t->fin_sent = true;
+		return;
+	}
+	target_answers(r, item->client);
+	if (s->len_bytes || (s->flags & TCP_FIN))
+		target_sends(r, item->client, ".", t->snd_nxt, 0);
+}
+
+/* What was lost of its answers. */
+static void target_repeats(struct run *r, unsigned client)
+{
+	struct run_target *t = &r->targets[client];
+	uint32_t data_end = t->snd_nxt - t->fin_sent;
+	uint32_t len = data_end - t->snd_una;
+
+	if (!t->is_open || t->closed || t->snd_una == t->snd_nxt ||
+	    r->f->now_us < t->progress_us + 300000)
+		return;
+	t->progress_us = r->f->now_us;
+	if (t->snd_una == data_end)
+		target_sends(r, client, "F.", t->snd_una, 0);
+	else
+		target_sends(r, client, "P.", t->snd_una, len < 1460 ? len : 1460);
+}
+
+static void deliver(struct run *r)
+{
+	size_t slot = r->f->now_us / 1000 % RUN_SLOTS;
+
+	for (size_t i = 0; i < r->slots[slot].count; i++) {
+		struct under_way item = r->slots[slot].items[i];
+
+		if (item.is_record)
+			give_record(r->f, &item.record);
+		else
+			target_takes(r, &item);
+	}
+	r->slots[slot].count = 0;
+}
+
+/* A request in pieces, in any order, some twice. */
+static void client_requests(struct run *r, unsigned client)
+{
+	struct run_client *c = &r->clients[client];
+	uint32_t len = request_len(client, c->next), pieces = (len + 1459) / 1460;
+	uint32_t first = dice(r, pieces);
+
+	for (uint32_t i = 0; i < pieces + dice(r, 2); i++) {
+		uint32_t at = (first + i) % pieces * 1460;
+
+		client_bytes(r->f, 1 + c->said + at, 1 + c->seen,
+			     len - at < 1460 ? len - at : 1460);
+	}
+	c->said += len;
+	c->seen += answer_len(client, c->next);
+	c->next++;
+}
+
+static void client_acts(struct run *r, unsigned client)
+{
+	struct run_client *c = &r->clients[client];
+	struct line l = {.flags = ".", .seq = 1 + c->said, .ack = 1 + c->seen};
+
+	if (c->does == RUN_GONE || r->f->now_us < c->act_at_us)
+		return;
+	snprintf(r->f->client_text, sizeof(r->f->client_text), "10.9.0.1:%u", RUN_PORT + client);
+	r->f->client = r->f->client_text;
+	r->f->client_isn = UINT32_MAX - 3000 * client;
+	c->act_at_us = r->f->now_us + 1000 * (1 + dice(r, 40));
+	switch (c->does) {
+	case RUN_SYN:
+		client_says(r->f, "S 0:0(0) <mss 1460>");
+		c->does = RUN_ACK;
+		break;
+	case RUN_ACK:
+		client_packet(r->f, &l, NULL);
+		c->does = RUN_REQUEST;
+		break;
+	case RUN_REQUEST:
+		client_requests(r, client);
+		if (c->next == RUN_REQUESTS)
+			c->does = RUN_END;
+		break;
+	case RUN_END:
+		memcpy(l.flags, dice(r, 4) ? "F." : "R.", 3);
+		client_packet(r->f, &l, NULL);
+		c->does = RUN_GONE;
+		break;
+	case RUN_GONE:
+		break;
+	}
+}
+
+static void run_ms(struct run *r, unsigned ms)
+{
+	for (unsigned i = 0; i < ms; i++) {
+		r->f->emit_room = r->sender_stalls && dice(r, 3) == 0 ? (long)dice(r, 3) : -1;
+		pass_us(r->f, 1000 - r->f->now_us % 1000);
+		deliver(r);
+		for (unsigned c = 0; c < RUN_CLIENTS; c++) {
+			client_acts(r, c);
+			target_repeats(r, c);
+		}
+		end_batch(r->f);
+	}
+}
+
+static void random_run(unsigned seed, unsigned loss_percent)
+{
+	struct run *r = calloc(1, sizeof(*r));
+	const struct ledger_stream *s;
+	uint64_t bytes = 0;
+
+	assert_non_null(r);
+	r->f = fixture_new(&(struct fixture_config){0});
+	r->seed = seed;
+	r->loss_percent = loss_percent;
+	r->sender_stalls = true;
+	r->f->mute = true;
+	r->f->on_emit = on_run_segment;
+	r->f->on_emit_ctx = r;
+	run_ms(r, 5000);
+	r->loss_percent = 0; /* faults stop: now all must end well */
+	r->sender_stalls = false;
+	run_ms(r, 70000);
+	s = stream(r->f);
+	for (unsigned c = 0; c < RUN_CLIENTS; c++) {
+		assert_int_equal(r->clients[c].does, RUN_GONE);
+		assert_int_equal(r->targets[c].done, RUN_REQUESTS);
+		bytes += r->clients[c].said;
+	}
+	assert_int_equal(s->captured.bytes, bytes);
+	assert_int_equal(s->delivered.bytes, bytes);
+	assert_int_equal(s->delivered.requests, RUN_CLIENTS * RUN_REQUESTS);
+	assert_int_equal(s->in_flight.bytes, 0);
+	assert_int_equal(fixture_registered(r->f), 0);
+	assert_int_equal(replay_connections(r->f->replay), 0);
+	assert_false(r->f->urgent);
+	for (size_t i = 0; i < RUN_SLOTS; i++)
+		free(r->slots[i].items);
+	fixture_free(r->f);
+	free(r);
+}
+
+static void random_run_without_loss(void **state)
+{
+	(void)state;
+	random_run(1, 0);
+}
+
+static void random_run_with_5_percent_lost(void **state)
+{
+	(void)state;
+	random_run(2, 5);
+}
+
+static void random_run_with_25_percent_lost(void **state)
+{
+	(void)state;
+	random_run(3, 25);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_source_goes_to_two_targets),
+		cmocka_unit_test(one_target_may_hold_the_bytes_that_another_has_long_had),
+		cmocka_unit_test(pitfall_21_two_online_ports_never_merge),
+		cmocka_unit_test(pitfall_21_many_clients_on_one_address_never_share_a_tuple),
+		fixture_test(registration_precedes_the_syn),
+		fixture_test(refused_registration_takes_another_tuple),
+		fixture_test(syn_after_a_refusal_is_repeated_too),
+		fixture_test(refusals_may_come_in_a_row),
+		fixture_test(refusal_of_a_live_session_ends_it_without_a_word),
+		fixture_test(refusal_in_time_wait),
+		fixture_test(each_session_is_visited_once_whatever_the_steps),
+		cmocka_unit_test(sessions_beyond_the_limit_are_shed_and_counted),
+		cmocka_unit_test(memory_limit_stops_admission_not_the_program),
+		fixture_test(memory_comes_back_when_all_is_over),
+		fixture_test(silent_target_pauses_the_copy),
+		fixture_test(paused_copy_tries_one_syn_a_second),
+		fixture_test(answer_resumes_the_copy_and_all_held_syns_go),
+		fixture_test(few_unanswered_syns_are_told_once),
+		fixture_test(answered_target_is_not_paused),
+		fixture_test(refusing_target_does_answer),
+		cmocka_unit_test(paused_copy_finds_its_way_back_when_no_session_is_left_to_try),
+		fixture_test(client_that_gives_up_is_no_unanswered_target),
+		fixture_test(waiting_turn_makes_records_urgent),
+		fixture_test(waiting_for_the_window_makes_records_urgent),
+		fixture_test(urgency_comes_and_goes_at_most_every_10_ms),
+		fixture_test(new_link_hears_of_the_urgency),
+		fixture_test(ended_sessions_leave_no_urgency_behind),
+		fixture_test(pitfall_16_answers_do_not_stop_the_retransmission),
+		fixture_test(pitfall_17_lost_syn_and_lost_fin_are_sent_again),
+		fixture_test(pitfall_18_zero_window_does_not_latch),
+		fixture_test(pitfall_19_blind_reset_and_impossible_ack_do_no_harm),
+		cmocka_unit_test(pitfall_20_time_moves_by_arguments_only),
+		fixture_test(pitfall_24_unanswered_session_queues_a_bounded_amount),
+		cmocka_unit_test(random_run_without_loss),
+		cmocka_unit_test(random_run_with_5_percent_lost),
+		cmocka_unit_test(random_run_with_25_percent_lost),
+	};
+
+	return cmocka_run_group_tests_name("replay", tests, NULL, NULL);
+}
