@@ -18,8 +18,8 @@
 
 #include <event2/event.h>
 
+#include "common/clock.h"
 #include "common/log.h"
-#include "intercept/clock.h"
 
 enum {
 	LISTENERS_MAX = 2,

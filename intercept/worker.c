@@ -25,10 +25,10 @@
 #include <event2/event.h>
 
 #include "common/capture.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/netdev.h"
 #include "common/stats.h"
-#include "intercept/clock.h"
 #include "intercept/host_check.h"
 #include "intercept/link_server.h"
 #include "intercept/report.h"

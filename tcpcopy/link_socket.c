@@ -15,7 +15,7 @@
 
 #include <event2/event.h>
 
-#include "tcpcopy/clock.h"
+#include "common/clock.h"
 
 struct link_socket {
 	struct event_base *base;

@@ -13,9 +13,9 @@
 
 #include <event2/event.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/netdev.h"
-#include "tcpcopy/clock.h"
 #include "tcpcopy/online_filter.h"
 
 enum {

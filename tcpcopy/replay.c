@@ -19,6 +19,7 @@ enum {
 	FIRST_PORT = 1024,
 	LAST_PORT = 65535,
 	URGENCY_LINGER_US = 10000, /* waiting comes and goes: intercept need not hear of each */
+	TURNS_SHARE = 4,           /* turns may take this part of the memory limit */
 	ADMIT_NUMERATOR = 9,       /* admission stops at nine tenths of the memory limit */
 	ADMIT_DENOMINATOR = 10,
 };
@@ -34,6 +35,7 @@ struct replay {
 	struct ip_addr *local;
 	size_t local_count;
 	uint64_t max_memory_bytes;
+	uint32_t max_sessions;
 	uint64_t urgent_until_us; /* 0: intercept was told that nothing waits */
 	int online_mtu_bytes;
 	unsigned links_up;
@@ -49,6 +51,7 @@ static void init_env(struct replay *r, const struct replay_config *config,
 		     const struct replay_effects *effects, void *ctx, uint64_t now_us)
 {
 	struct session_env *env = &r->env;
+	uint64_t turns = config->max_memory_bytes / TURNS_SHARE / sizeof(struct turn);
 
 	env->effects = effects;
 	env->ctx = ctx;
@@ -64,7 +67,7 @@ static void init_env(struct replay *r, const struct replay_config *config,
 	env->wheel = timer_wheel_new(now_us);
 	env->online_wheel = timer_wheel_new(now_us);
 	env->blocks = segment_blocks_new(config->max_memory_bytes);
-	env->turns = slab_new(sizeof(struct turn), SLAB_NONE);
+	env->turns = slab_new(sizeof(struct turn), turns < SLAB_NONE ? (uint32_t)turns : SLAB_NONE);
 }
 
 struct replay *replay_new(const struct replay_config *config, const struct replay_effects *effects,
@@ -85,6 +88,8 @@ struct replay *replay_new(const struct replay_config *config, const struct repla
 	memcpy(r->transfers, config->transfers, config->transfer_count * sizeof(r->transfers[0]));
 	r->transfer_count = config->transfer_count;
 	r->max_memory_bytes = config->max_memory_bytes;
+	r->max_sessions =
+		config->max_sessions < SESSIONS_MAX ? config->max_sessions : SESSIONS_MAX;
 	r->check_checksums = config->check_checksums;
 	r->online_mtu_bytes = config->online_mtu_bytes;
 	ledger_init(&r->ledger, config->transfer_count);
@@ -338,9 +343,15 @@ static void add_sessions(struct replay *r, struct online *o, const struct sessio
 
 static struct online *add_online(struct replay *r, const struct tuple *tuple, uint32_t isn)
 {
-	struct online *o = session_table_add_online(&r->table);
+	struct online *o = NULL;
 	uint32_t index;
 
+	/*
+	 * Without a session for each transfer nobody would hold the account of its bytes. (Those in
+	 * TIME-WAIT have no connection any more, so there are more of them than connections.)
+	 */
+	if (slab_count(r->table.sessions) + r->transfer_count <= r->max_sessions)
+		o = session_table_add_online(&r->table);
 	if (!o) {
 		if (!r->told_full)
 			notice(r, REPLAY_NOTICE_TABLE_FULL, 0);

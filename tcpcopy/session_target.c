@@ -279,7 +279,7 @@ static void on_payload(struct session *s, struct session_env *env, const struct 
 	uint32_t end = r->seq + r->len_bytes;
 	uint32_t fresh;
 
-	if (seq_leq(end, t->rcv_nxt)) {
+	if (s->target_closed || seq_leq(end, t->rcv_nxt)) {
 		s->ack_now = true; /* old: our ACK was lost */
 		return;
 	}
@@ -331,7 +331,8 @@ static void on_target_synchronized(struct session *s, struct session_env *env,
 {
 	struct session_target *t = &s->target;
 
-	if (!seq_is_plausible(s, r->seq) ||
+	/* Neither end of it: the target sends nothing beyond our window, merged or not. */
+	if (!seq_is_plausible(s, r->seq) || !seq_is_plausible(s, r->seq + r->len_bytes) ||
 	    ((r->flags & TCP_ACK) && !ack_is_plausible(t, r->ack))) {
 		ignore(s, env);
 		return;

@@ -17,8 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
-#include "tcpcopy/clock.h"
 #include "tcpcopy/report.h"
 
 enum {

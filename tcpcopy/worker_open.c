@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
-#include "tcpcopy/clock.h"
 
 enum {
 	SESSION_MEMORY_BYTES = 1024, /* -m allows a session for each of these */

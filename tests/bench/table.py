@@ -10,6 +10,14 @@ import os
 import sys
 
 
+NOTES = """
+delivered: share of the ids served online that are in the log of the target. p50, p99: from arrival
+at the online host to arrival at the target, measured in a second pass. lag: last request at the
+target after the last one online. kB: anonymous memory at start and after the load. The sum of user
+and system time is exact; how it splits follows the kernel's ticks, and is rough where a program
+wakes in step with them."""
+
+
 def ids_and_times(path):
     with open(path, encoding="ascii", errors="replace") as log:
         return [(f[3], float(f[0])) for f in map(str.split, log) if len(f) == 6]
@@ -75,10 +83,7 @@ def show(floor_json):
               f"{floors(r['tcpcopy_us']):>24}{floors(r['intercept_us']):>24}"
               f"{r['p50_ms']:>8.2f}{r['p99_ms']:>8.2f}{r['lag_s']:>7.2f}"
               f"{f'{m[0]}>{m[1]}':>14}{f'{m[2]}>{m[3]}':>14}")
-    print("\ndelivered: share of the ids served online that are in the log of the target; lag: last "
-          "request at the\ntarget after the last one online; kB: anonymous memory at start and "
-          "after the load; p50, p99: from\narrival at the online host to arrival at the target, "
-          "measured in a second pass")
+    print(NOTES)
 
 
 def main():

@@ -67,6 +67,7 @@ static void sixteen_with_an_answer_between_do_not(void **state)
 	assert_false(breaker_on_answer(&b));
 	send_syns(&b, BREAKER_SYNS - 1, START + 1000000);
 	assert_int_equal(breaker_check(&b, START + BREAKER_WAIT_US), BREAKER_NOTHING);
+	assert_int_equal(breaker_check(&b, START + 1000000 + BREAKER_WAIT_US), BREAKER_UNANSWERED);
 	assert_false(b.is_open);
 }
 

@@ -270,6 +270,23 @@ static void each_hole_has_its_own_three_seconds(void **state)
 	assert_int_equal(stream(f)->delivered.bytes, 40);
 }
 
+static void second_hole_counts_from_when_the_first_was_filled(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_bytes(f, 6, 1, 5);
+	client_bytes(f, 16, 1, 5);
+	pass_ms(f, 2000);
+	client_bytes(f, 1, 1, 5);
+	expect_segment(f, "P. 1:11(10) ack 1");
+	target_says(f, ". 1:1(0) ack 11");
+	pass_in_silence(f, 2900);
+	client_bytes(f, 11, 1, 5);
+	expect_segment(f, "P. 11:21(10) ack 1");
+	expect_pattern(f, 10);
+}
+
 static void capture_gap_delivers_what_was_complete_then_resets(void **state)
 {
 	struct fixture *f = *state;
@@ -426,6 +443,32 @@ static void reset_that_overtakes_data_waits_for_it(void **state)
 	expect_nothing(f);
 }
 
+static void reset_with_an_older_number_still_comes_after_all_data(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_bytes(f, 6, 1, 5);
+	client_says(f, "R 1:1(0)");
+	expect_nothing(f);
+	client_bytes(f, 1, 1, 5);
+	expect_segment(f, "P. 1:11(10) ack 1");
+	target_says(f, ". 1:1(0) ack 11");
+	expect_segment(f, "R. 11:11(0) ack 1");
+}
+
+static void fin_that_waits_for_data_is_not_lost_to_a_later_reset(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_says(f, "F. 11:11(0) ack 1");
+	client_says(f, "R 12:12(0)");
+	expect_nothing(f);
+	client_bytes(f, 1, 1, 10);
+	expect_segment(f, "FP. 1:11(10) ack 1");
+}
+
 static void fin_behind_a_gap_ends_as_a_gap(void **state)
 {
 	struct fixture *f = *state;
@@ -573,8 +616,9 @@ static void forged_syn_ends_nothing(void **state)
 	f->client_isn = 900000000;
 	client_says(f, "S 0:0(0) <mss 1460>");
 	server_says(f, ". 1:1(0) ack 1"); /* the kernel's challenge, not a SYN-ACK */
-	expect_nothing(f);
 	f->client_isn = 1000;
+	server_says(f, "S. 0:0(0) ack 1"); /* the old connection's, late */
+	expect_nothing(f);
 	client_data(f, 1, 1, "hello");
 	expect_segment(f, "P. 1:6(5) ack 1");
 	pass_ms(f, 50);
@@ -680,7 +724,9 @@ static void connection_older_than_the_copy_is_counted(void **state)
 	struct fixture *f = *state;
 
 	client_data(f, 500, 900, "GET 1");
-	client_data(f, 505, 1200, "GET 2");
+	client_data(f, 505, 1200, "GE");
+	client_data(f, 507, 1200, "T");
+	client_data(f, 508, 1200, " 2");
 	client_data(f, 505, 1200, "GET 2"); /* again */
 	client_says(f, ". 510:510(0) ack 1500");
 	expect_nothing(f);
@@ -965,6 +1011,7 @@ int main(void)
 		fixture_test(segments_outside_any_window_open_no_hole),
 		fixture_test(hole_that_is_filled_in_time),
 		fixture_test(each_hole_has_its_own_three_seconds),
+		fixture_test(second_hole_counts_from_when_the_first_was_filled),
 		fixture_test(capture_gap_delivers_what_was_complete_then_resets),
 		fixture_test(bytes_after_a_gap_are_dropped_while_the_session_still_finishes),
 		fixture_test(hole_shown_by_a_pure_acknowledgement),
@@ -974,6 +1021,8 @@ int main(void)
 		fixture_test(fin_that_overtakes_data_waits_for_it),
 		fixture_test(fin_with_the_last_data_out_of_order),
 		fixture_test(reset_that_overtakes_data_waits_for_it),
+		fixture_test(reset_with_an_older_number_still_comes_after_all_data),
+		fixture_test(fin_that_waits_for_data_is_not_lost_to_a_later_reset),
 		fixture_test(fin_behind_a_gap_ends_as_a_gap),
 		fixture_test(repeated_fin_is_a_duplicate),
 		fixture_test(reset_of_the_server_ends_the_session),

@@ -191,6 +191,25 @@ static void syn_after_a_refusal_is_repeated_too(void **state)
 	expect_nothing(f);
 }
 
+static void round_trip_after_a_refusal_is_timed_from_the_new_syn(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t at;
+
+	session_syn_sent(f);
+	pass_ms(f, 500);
+	replay_on_register_refused(f->replay, f->faked[0].id, f->now_us);
+	end_batch(f);
+	expect_segment(f, "S 0:0(0)");
+	pass_ms(f, 10);
+	target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
+	expect_segment(f, ". 1:1(0) ack 1");
+	client_data(f, 1, 1, "GET /");
+	at = expect_segment(f, "P. 1:6(5) ack 1")->at_us;
+	pass_ms(f, 250);
+	assert_in_range(expect_segment(f, "P. 1:6(5) ack 1")->at_us - at, 200000, 203000);
+}
+
 static void refusals_may_come_in_a_row(void **state)
 {
 	struct fixture *f = *state;
@@ -299,6 +318,46 @@ static void sessions_beyond_the_limit_are_shed_and_counted(void **state)
 	fixture_free(f);
 }
 
+static void sessions_in_time_wait_use_up_the_limit_and_bytes_are_still_counted(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){.max_sessions = 4});
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		be_client(f, i);
+		session_established(f);
+		client_says(f, "F. 1:1(0) ack 1");
+		target_says(f, "F. 1:1(0) ack 2");
+		ignore_sent(f);
+	}
+	pass_ms(f, 1500);
+	assert_int_equal(replay_connections(f->replay), 0);
+	assert_int_equal(fixture_registered(f), 4);
+	clients_connect(f, 10, 1);
+	client_data(f, 1, 1, "GET /");
+	expect_nothing(f);
+	assert_int_equal(stream(f)->dropped[DROP_LIMIT].bytes, 5);
+	pass_ms(f, 3000);
+	clients_connect(f, 11, 1);
+	expect_segment(f, "S 0:0(0)");
+	fixture_free(f);
+}
+
+static void connection_is_copied_to_all_its_targets_or_to_none(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){
+		.transfers = {"10.0.0.2:80-10.1.0.1:8080", "10.0.0.2:80-10.1.0.2:9090"},
+		.max_sessions = 3});
+
+	(void)state;
+	clients_connect(f, 0, 2);
+	assert_int_equal(fixture_registered(f), 2);
+	client_data(f, 1, 1, "GET /");
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(account_of(f, i)->stream.dropped[DROP_LIMIT].bytes, 5);
+	fixture_free(f);
+}
+
 static void memory_limit_stops_admission_not_the_program(void **state)
 {
 	struct fixture *f = fixture_new(&(struct fixture_config){.max_memory_bytes = 2 << 20});
@@ -314,6 +373,22 @@ static void memory_limit_stops_admission_not_the_program(void **state)
 	assert_true(stream(f)->dropped[DROP_BACKLOG].bytes > 0);
 	clients_connect(f, 1, 1);
 	assert_int_equal(fixture_registered(f), 1); /* what was shed has made room */
+	fixture_free(f);
+}
+
+static void turns_without_end_are_bounded_by_the_memory_limit(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){.max_memory_bytes = 2 << 20});
+
+	(void)state;
+	session_syn_sent(f);
+	for (uint32_t i = 0; i < 40000; i++) { /* a byte each, none of them answered */
+		client_bytes(f, 1 + i, 1 + i, 1);
+		assert_true(replay_memory(f->replay) < 2 << 20);
+	}
+	assert_int_equal(fixture_registered(f), 0);
+	assert_int_equal(stream(f)->captured.bytes, 40000);
+	assert_int_equal(stream(f)->dropped[DROP_LIMIT].bytes, 40000);
 	fixture_free(f);
 }
 
@@ -1090,12 +1165,17 @@ int main(void)
 		fixture_test(registration_precedes_the_syn),
 		fixture_test(refused_registration_takes_another_tuple),
 		fixture_test(syn_after_a_refusal_is_repeated_too),
+		fixture_test(round_trip_after_a_refusal_is_timed_from_the_new_syn),
 		fixture_test(refusals_may_come_in_a_row),
 		fixture_test(refusal_of_a_live_session_ends_it_without_a_word),
 		fixture_test(refusal_in_time_wait),
 		fixture_test(each_session_is_visited_once_whatever_the_steps),
 		cmocka_unit_test(sessions_beyond_the_limit_are_shed_and_counted),
+		cmocka_unit_test(
+			sessions_in_time_wait_use_up_the_limit_and_bytes_are_still_counted),
+		cmocka_unit_test(connection_is_copied_to_all_its_targets_or_to_none),
 		cmocka_unit_test(memory_limit_stops_admission_not_the_program),
+		cmocka_unit_test(turns_without_end_are_bounded_by_the_memory_limit),
 		fixture_test(memory_comes_back_when_all_is_over),
 		fixture_test(silent_target_pauses_the_copy),
 		fixture_test(paused_copy_tries_one_syn_a_second),

@@ -473,6 +473,7 @@ static void release_up_to_a_hole_keeps_what_is_beyond(void **state)
 static void drop_beyond_keeps_what_is_contiguous(void **state)
 {
 	struct queue t;
+	uint32_t before;
 
 	(void)state;
 	open_queue(&t, 0, LIMIT);
@@ -480,7 +481,9 @@ static void drop_beyond_keeps_what_is_contiguous(void **state)
 	push_pattern(&t, 1600, 100, LIMIT);
 	push_pattern(&t, 300000, 5000, LIMIT);
 	advance_all(&t);
+	before = slab_count(t.blocks);
 	assert_int_equal(segment_queue_drop_beyond(&t.q, t.blocks), 5100);
+	assert_int_equal(slab_count(t.blocks), before - 6); /* of [300000, 305000) */
 	assert_int_equal(segment_queue_beyond(&t.q), 0);
 	assert_int_equal(segment_queue_drop_beyond(&t.q, t.blocks), 0);
 	expect_pattern(&t, 0, 1500);

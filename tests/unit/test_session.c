@@ -496,6 +496,151 @@ static void first_flight_is_ten_segments_then_slow_start(void **state)
 	expect_nothing(f);
 }
 
+static void expect_new_segments_at(struct fixture *f, uint32_t first, uint32_t count,
+				   const char *file, int line)
+{
+	for (uint32_t i = first; i < first + count; i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), ". %u:%u(1460) ack 1", 1 + i * 1460, 1461 + i * 1460);
+		expect_segment_at(f, text, file, line);
+	}
+	expect_nothing_at(f, file, line);
+}
+
+/* Segments number first to first + count - 1 of a long stream are said, and no more. */
+#define expect_new_segments(f, first, count) \
+	expect_new_segments_at(f, first, count, __FILE__, __LINE__)
+
+static void target_acknowledges_segments(struct fixture *f, uint32_t count)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), ". 1:1(0) ack %u", 1 + count * 1460);
+	target_says(f, text);
+}
+
+static void ten_segments_of_many_are_out(struct fixture *f)
+{
+	session_established_wide(f);
+	target_says(f, ". 1:1(0) ack 1 win 65535");
+	client_bytes(f, 1, 1, 64000);
+	client_bytes(f, 64001, 1, 64000);
+	expect_new_segments(f, 0, 10);
+}
+
+static void one_acknowledgement_grows_the_window_by_two_segments_at_most(void **state)
+{
+	struct fixture *f = *state;
+
+	ten_segments_of_many_are_out(f);
+	target_acknowledges_segments(f, 5);
+	expect_new_segments(f, 10, 7);
+	target_acknowledges_segments(f, 6);
+	expect_new_segments(f, 17, 2);
+}
+
+static void loss_halves_the_window_which_then_grows_slowly(void **state)
+{
+	struct fixture *f = *state;
+
+	ten_segments_of_many_are_out(f);
+	target_says(f, ". 1:1(0) ack 1 x3");
+	expect_new_segments(f, 0, 1); /* again; the window is 5 + 3 */
+	target_says(f, ". 1:1(0) ack 1 x6");
+	expect_new_segments(f, 10, 4); /* 5 + 9 */
+	target_acknowledges_segments(f, 10);
+	expect_new_segments(f, 14, 1); /* 5 */
+	target_acknowledges_segments(f, 15);
+	expect_new_segments(f, 15, 5); /* 5.2: congestion avoidance */
+	for (uint32_t acked = 16; acked <= 19; acked++) {
+		target_acknowledges_segments(f, acked);
+		ignore_sent(f);
+	}
+	target_acknowledges_segments(f, 20);
+	assert_in_range(f->sent_count, 1, 2);
+}
+
+static void partial_ack_takes_back_what_it_acknowledges(void **state)
+{
+	struct fixture *f = *state;
+
+	ten_segments_of_many_are_out(f);
+	target_says(f, ". 1:1(0) ack 1 x9");
+	expect_segment(f, ". 1:1461(1460) ack 1");
+	expect_new_segments(f, 10, 4);
+	target_acknowledges_segments(f, 2);
+	expect_segment(f, ". 2921:4381(1460) ack 1"); /* the next hole */
+	expect_new_segments(f, 14, 1);                /* 14 - 2 + 1, 12 in flight */
+}
+
+static void timeout_halves_the_window_and_starts_with_one_segment(void **state)
+{
+	struct fixture *f = *state;
+
+	ten_segments_of_many_are_out(f);
+	pass_ms(f, 210);
+	expect_new_segments(f, 0, 1);
+	target_acknowledges_segments(f, 10);
+	expect_new_segments(f, 10, 3); /* 1 + 2 */
+	target_acknowledges_segments(f, 13);
+	expect_new_segments(f, 13, 5); /* 3 + 2: the threshold */
+	target_acknowledges_segments(f, 18);
+	expect_new_segments(f, 18, 5);
+}
+
+static void window_starts_anew_after_a_silence(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established_wide(f);
+	target_says(f, ". 1:1(0) ack 1 win 65535");
+	client_bytes(f, 1, 1, 29200); /* 20 segments, all acknowledged one by one */
+	for (uint32_t i = 1; i <= 20; i++)
+		target_acknowledges_segments(f, i);
+	ignore_sent(f);
+	client_bytes(f, 29201, 1, 58400);
+	expect_new_segments(f, 20, 30); /* grown: 10 + 20 */
+	target_acknowledges_segments(f, 50);
+	ignore_sent(f); /* the other 10 */
+	target_acknowledges_segments(f, 60);
+	assert_int_equal(account_of(f, 0)->stream.in_flight.bytes, 0);
+	pass_in_silence(f, 10000);
+	client_bytes(f, 87601, 1, 58400);
+	expect_new_segments(f, 60, 10);
+}
+
+static void duplicates_are_counted_from_the_last_new_acknowledgement(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	send_five_segments(f);
+	target_says(f, ". 1:1(0) ack 1 x2");
+	target_says(f, ". 1:1(0) ack 1461");
+	target_says(f, ". 1:1(0) ack 1461 x2");
+	expect_nothing(f);
+	target_says(f, ". 1:1(0) ack 1461");
+	expect_segment(f, ". 1461:2921(1460) ack 1");
+}
+
+static void segment_of_a_huge_mtu_fits_a_descriptor(void **state)
+{
+	struct fixture *f = *state;
+
+	replay_set_mtu(f->replay, 0, 65536);
+	session_established_by(f, "S 0:0(0) <mss 65495,wscale 7>",
+			       "S. 0:0(0) ack 1 win 65535 <mss 65495,wscale 7>");
+	client_bytes(f, 1, 1, 777);
+	client_bytes(f, 778, 1, 40000);
+	expect_segment(f, "P. 1:778(777) ack 1");
+	expect_segment(f, ". 778:16138(15360) ack 1");
+	expect_pattern(f, 777);
+	expect_segment(f, ". 16138:31498(15360) ack 1");
+	expect_segment(f, "P. 31498:40778(9280) ack 1");
+	expect_pattern(f, 31497);
+}
+
 static void super_packet_is_cut_to_the_mss_byte_exact(void **state)
 {
 	struct fixture *f = *state;
@@ -632,6 +777,22 @@ static void window_that_closes_later_is_probed_and_the_byte_may_be_taken(void **
 	expect_pattern(f, 1002);
 	target_says(f, ". 1:1(0) ack 2001 win 5000");
 	pass_in_silence(f, 5000);
+}
+
+static void loss_after_a_zero_window_is_repeated_without_its_back_off(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t at;
+
+	session_established_by(f, "S 0:0(0) <mss 1460>", "S. 0:0(0) ack 1 win 0 <mss 1460>");
+	client_bytes(f, 1, 1, 10);
+	pass_ms(f, 1500); /* probes at 0.2, 0.6 and 1.4 s */
+	ignore_sent(f);
+	target_says(f, ". 1:1(0) ack 1 win 1000");
+	at = expect_segment(f, "P. 1:11(10) ack 1")->at_us;
+	pass_ms(f, 300);
+	assert_in_range(expect_segment(f, "P. 1:11(10) ack 1")->at_us - at, 200000, 203000);
+	expect_nothing(f);
 }
 
 static void lost_window_update_is_found_by_the_probe(void **state)
@@ -957,6 +1118,26 @@ static void data_far_outside_the_window_is_ignored(void **state)
 	assert_int_equal(account_of(f, 0)->traffic.records_ignored, 3);
 }
 
+static void record_of_an_impossible_length_is_ignored(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_record r;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET /");
+	expect_segment(f, "P. 1:6(5) ack 1");
+	r = record_of(f, 0, "P. 1:11(10) ack 6");
+	r.len_bytes = 70000; /* beyond the window that we gave */
+	give_record(f, &r);
+	r.len_bytes = INT32_MAX;
+	give_record(f, &r);
+	assert_int_equal(account_of(f, 0)->traffic.records_ignored, 2);
+	assert_int_equal(account_of(f, 0)->stream.delivered.bytes, 0);
+	target_says(f, "P. 1:11(10) ack 6");
+	pass_ms(f, 50);
+	expect_segment(f, ". 6:6(0) ack 11");
+}
+
 static void segment_with_an_old_timestamp_is_only_acknowledged(void **state)
 {
 	struct fixture *f = *state;
@@ -1133,6 +1314,9 @@ static const struct step {
 	{"FIN-WAIT-2, ACK", to_fin_wait_2, ". 1:1(0) ack 2", NULL, NULL, true},
 
 	{"CLOSE-WAIT, FIN", to_close_wait, "F. 1:1(0) ack 1", ". 1:1(0) ack 2", NULL, true},
+	{"CLOSE-WAIT, FIN elsewhere", to_close_wait, "F. 9:9(0) ack 1", ". 1:1(0) ack 2", NULL,
+	 true},
+	{"CLOSE-WAIT, data", to_close_wait, "P. 2:12(10) ack 1", ". 1:1(0) ack 2", NULL, true},
 	{"CLOSE-WAIT, RST", to_close_wait, "R 2:2(0)", NULL, NULL, false},
 	{"CLOSE-WAIT, SYN", to_close_wait, "S 2:2(0)", ". 1:1(0) ack 2", NULL, true},
 	{"CLOSE-WAIT, ACK", to_close_wait, ". 2:2(0) ack 1", NULL, NULL, true},
@@ -1333,6 +1517,54 @@ static void unanswered_request_is_given_up_after_t_with_a_reset(void **state)
 	assert_int_equal(account_of(f, 0)->stream.dropped[DROP_TIMED_OUT].bytes, 5);
 	assert_int_equal(account_of(f, 0)->sessions.ended_by_us, 1);
 	fixture_free(f);
+}
+
+static void unacknowledged_request_is_given_up_after_t(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){.give_up_us = 5000000});
+	const struct sent *s, *last = NULL;
+
+	(void)state;
+	session_established(f);
+	client_data(f, 1, 1, "GET /");
+	pass_ms(f, 4990);
+	ignore_sent(f);
+	pass_ms(f, 100);
+	while ((s = take_sent(f)))
+		last = s;
+	assert_non_null(last);
+	assert_true(last->flags & TCP_RST);
+	assert_int_equal(fixture_registered(f), 0);
+	assert_int_equal(account_of(f, 0)->stream.dropped[DROP_TIMED_OUT].bytes, 5);
+	fixture_free(f);
+}
+
+static void fin_whose_answer_never_comes_is_given_up_after_t(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){.give_up_us = 5000000});
+
+	(void)state;
+	session_established(f);
+	client_data(f, 1, 1, "GET /");
+	expect_segment(f, "P. 1:6(5) ack 1");
+	target_says(f, ". 1:1(0) ack 6");
+	client_says(f, "F. 6:6(0) ack 301");
+	pass_in_silence(f, 4990);
+	pass_ms(f, 20);
+	expect_segment(f, "R. 6:6(0) ack 1");
+	fixture_free(f);
+}
+
+static void session_that_never_said_a_word_needs_no_reset(void **state)
+{
+	struct fixture *f = *state;
+
+	f->emit_room = 0;
+	client_says(f, "S 0:0(0) <mss 1460>");
+	f->emit_room = -1;
+	replay_shutdown(f->replay, f->now_us);
+	expect_nothing(f);
+	assert_int_equal(fixture_registered(f), 0);
 }
 
 static void idle_session_is_not_given_up(void **state)
@@ -1544,6 +1776,13 @@ static const struct CMUnitTest tests[] = {
 	fixture_test(lost_retransmission_is_left_to_the_timeout),
 	fixture_test(duplicate_with_data_or_another_window_is_none),
 	fixture_test(first_flight_is_ten_segments_then_slow_start),
+	fixture_test(one_acknowledgement_grows_the_window_by_two_segments_at_most),
+	fixture_test(loss_halves_the_window_which_then_grows_slowly),
+	fixture_test(partial_ack_takes_back_what_it_acknowledges),
+	fixture_test(timeout_halves_the_window_and_starts_with_one_segment),
+	fixture_test(window_starts_anew_after_a_silence),
+	fixture_test(duplicates_are_counted_from_the_last_new_acknowledgement),
+	fixture_test(segment_of_a_huge_mtu_fits_a_descriptor),
 	fixture_test(super_packet_is_cut_to_the_mss_byte_exact),
 	fixture_test(never_more_than_the_window_is_in_flight),
 	fixture_test(window_below_the_mss_is_used_when_nothing_is_in_flight),
@@ -1553,6 +1792,7 @@ static const struct CMUnitTest tests[] = {
 	fixture_test(zero_window_is_probed_with_back_off_and_reopens),
 	fixture_test(window_that_closes_later_is_probed_and_the_byte_may_be_taken),
 	fixture_test(lost_window_update_is_found_by_the_probe),
+	fixture_test(loss_after_a_zero_window_is_repeated_without_its_back_off),
 	fixture_test(blocks_and_segments_do_not_meet_and_no_byte_moves),
 	fixture_test(the_clients_numbers_wrap),
 	cmocka_unit_test(our_numbers_wrap),
@@ -1570,6 +1810,7 @@ static const struct CMUnitTest tests[] = {
 	fixture_test(reset_outside_the_window_is_ignored),
 	fixture_test(reset_with_the_exact_number_ends),
 	fixture_test(data_far_outside_the_window_is_ignored),
+	fixture_test(record_of_an_impossible_length_is_ignored),
 	fixture_test(segment_with_an_old_timestamp_is_only_acknowledged),
 	fixture_test(timestamps_wrap),
 	fixture_test(one_bogus_record_does_not_wedge_the_session),
@@ -1585,6 +1826,9 @@ static const struct CMUnitTest tests[] = {
 	fixture_test(reset_after_the_fin_ends_the_session_too),
 	fixture_test(reset_while_the_fin_is_in_flight_hits_wherever_the_target_stands),
 	cmocka_unit_test(unanswered_request_is_given_up_after_t_with_a_reset),
+	cmocka_unit_test(unacknowledged_request_is_given_up_after_t),
+	cmocka_unit_test(fin_whose_answer_never_comes_is_given_up_after_t),
+	fixture_test(session_that_never_said_a_word_needs_no_reset),
 	cmocka_unit_test(idle_session_is_not_given_up),
 	cmocka_unit_test(syn_that_is_never_answered_is_given_up_after_t),
 	cmocka_unit_test(fin_wait_2_without_an_end_is_given_up_after_t),

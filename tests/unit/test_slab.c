@@ -196,6 +196,21 @@ static void walk_by_limit_and_find_sees_each_object_once(void **state)
 	slab_free(s);
 }
 
+static void limit_falls_with_the_chunks_at_the_end(void **state)
+{
+	static uint32_t indices[10 * SLAB_CHUNK_OBJECTS];
+	struct slab *s = slab_new(16, MANY);
+
+	(void)state;
+	take_many(s, indices, 10 * SLAB_CHUNK_OBJECTS);
+	for (size_t i = 0; i < SLAB_CHUNK_OBJECTS; i++)
+		slab_give(s, 2 * SLAB_CHUNK_OBJECTS + (uint32_t)i); /* this one is kept */
+	for (uint32_t i = 7 * SLAB_CHUNK_OBJECTS; i < 10 * SLAB_CHUNK_OBJECTS; i++)
+		slab_give(s, i);
+	assert_int_equal(slab_limit(s), 7 * SLAB_CHUNK_OBJECTS);
+	slab_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +222,7 @@ int main(void)
 		cmocka_unit_test(steady_state_at_a_chunks_border_allocates_nothing),
 		cmocka_unit_test(random_takes_and_gives),
 		cmocka_unit_test(walk_by_limit_and_find_sees_each_object_once),
+		cmocka_unit_test(limit_falls_with_the_chunks_at_the_end),
 	};
 
 	return cmocka_run_group_tests_name("slab", tests, NULL, NULL);

@@ -3,8 +3,8 @@
  * clock.h - the one clock of the shell: monotonic, so that no step of the wall clock touches a
  * timer. Read once a call-back and handed to the pure core.
  */
-#ifndef TCPCOPY_CLOCK_H
-#define TCPCOPY_CLOCK_H
+#ifndef COMMON_CLOCK_H
+#define COMMON_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>
