@@ -96,12 +96,14 @@ const char *advice_forwarding(char *buf, size_t size, const struct advice_facts 
 	else
 		say(&t, "are answered with ICMP errors");
 	say(&t,
-	    ", which can end the copied connections; remedy: \"%s\"\n"
+	    ", which can end the copied connections; remedy:\n"
+	    "  %s\n"
 	    "or, if this host must forward (Docker does), drop them before they are routed "
-	    "(intercept still sees them; if that is done, all is well): ",
+	    "(intercept still sees them; if that is done, all is well):\n"
+	    "  ",
 	    sysctl_command(is_v4));
 	say_nft(&t, f, target, is_v4);
-	say(&t, "\nor the same with iptables: ");
+	say(&t, "\nor the same with iptables:\n  ");
 	say_iptables(&t, f, target, is_v4);
 	return buf;
 }

@@ -88,8 +88,7 @@ struct replay *replay_new(const struct replay_config *config, const struct repla
 	memcpy(r->transfers, config->transfers, config->transfer_count * sizeof(r->transfers[0]));
 	r->transfer_count = config->transfer_count;
 	r->max_memory_bytes = config->max_memory_bytes;
-	r->max_sessions =
-		config->max_sessions < SESSIONS_MAX ? config->max_sessions : SESSIONS_MAX;
+	r->max_sessions = config->max_sessions < SESSIONS_MAX ? config->max_sessions : SESSIONS_MAX;
 	r->check_checksums = config->check_checksums;
 	r->online_mtu_bytes = config->online_mtu_bytes;
 	ledger_init(&r->ledger, config->transfer_count);

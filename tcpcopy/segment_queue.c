@@ -293,7 +293,8 @@ long segment_queue_push(struct segment_queue *q, struct slab *blocks, uint64_t o
 		data += q->end - off;
 		off = q->end;
 	}
-	if (end - q->start > queue_limit_bytes || q->range_count >= SEGMENT_QUEUE_RANGES_MAX) {
+	if (end - q->start > queue_limit_bytes ||
+	    (off > q->end && q->range_count >= SEGMENT_QUEUE_RANGES_MAX)) {
 		errno = ENOBUFS;
 		return -1;
 	}

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -210,10 +211,11 @@ const struct link_socket_handlers worker_link_handlers = {
 void worker_on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *w = arg;
+	uint64_t expirations;
 
-	(void)fd;
 	(void)what;
-	w->timer_us = UINT64_MAX;
+	if (read(fd, &expirations, sizeof(expirations)) == sizeof(expirations))
+		w->timer_us = UINT64_MAX;
 }
 
 static void on_sender_readable(evutil_socket_t fd, short what, void *arg)
@@ -405,16 +407,17 @@ static uint64_t next_due_us(const struct worker *w, uint64_t now_us)
 /* A timer that fires too early costs less than setting it anew each time that it moves back. */
 static void set_timer(struct worker *w, uint64_t now_us)
 {
-	uint64_t due_us = next_due_us(w, now_us), wait_us;
-	struct timeval tv;
+	uint64_t due_us = next_due_us(w, now_us);
+	struct itimerspec at = {0};
 
 	if (due_us >= w->timer_us)
 		return;
 	w->timer_us = due_us;
-	wait_us = due_us > now_us ? due_us - now_us : 0;
-	tv.tv_sec = (time_t)(wait_us / 1000000);
-	tv.tv_usec = (suseconds_t)(wait_us % 1000000);
-	evtimer_add(w->timer, &tv);
+	if (due_us <= now_us)
+		due_us = now_us + 1; /* a time of zero would disarm it */
+	at.it_value.tv_sec = (time_t)(due_us / 1000000);
+	at.it_value.tv_nsec = (long)(due_us % 1000000) * 1000;
+	timerfd_settime(w->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
 static void worker_end_turn(struct worker *w)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -107,19 +108,6 @@ static int open_links(struct worker *w)
 	return 0;
 }
 
-static int open_base(struct worker *w)
-{
-	struct event_config *config = event_config_new();
-
-	if (!config)
-		return -1;
-	/* Without it timers are milliseconds late, and every delayed ACK with them. */
-	event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
-	w->base = event_base_new_with_config(config);
-	event_config_free(config);
-	return w->base ? 0 : -1;
-}
-
 static int open_events(struct worker *w)
 {
 	static const int numbers[WORKER_SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
@@ -128,9 +116,13 @@ static int open_events(struct worker *w)
 	/* A log into a pipe whose reader has gone must not end the copy. */
 	signal(SIGPIPE, SIG_IGN);
 	w->timer_us = UINT64_MAX;
-	w->timer = evtimer_new(w->base, worker_on_timer, w);
+	w->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (w->timer_fd == -1)
+		return -1;
+	w->timer = event_new(w->base, w->timer_fd, EV_READ | EV_PERSIST, worker_on_timer, w);
 	w->tick = event_new(w->base, -1, EV_PERSIST, worker_on_tick, w);
-	if (!w->timer || !w->tick || event_add(w->tick, &second) == -1)
+	if (!w->timer || !w->tick || event_add(w->timer, NULL) == -1 ||
+	    event_add(w->tick, &second) == -1)
 		return -1;
 	for (size_t i = 0; i < WORKER_SIGNALS; i++) {
 		w->signals[i] = evsignal_new(w->base, numbers[i], worker_on_signal, w);
@@ -160,7 +152,9 @@ struct worker *worker_open(const struct worker_config *config, char error[WORKER
 	w->watch_fd = -1;
 	w->start_us = clock_now_us();
 	w->addresses = calloc(WORKER_ADDRESSES_MAX, sizeof(*w->addresses));
-	if (!w->addresses || open_base(w))
+	w->timer_fd = -1;
+	w->base = event_base_new();
+	if (!w->addresses || !w->base)
 		goto fail;
 	if (worker_read_addresses(w)) {
 		snprintf(error, WORKER_ERROR_MAX, "cannot read this host's addresses: %s",
@@ -202,6 +196,8 @@ void worker_close(struct worker *w)
 		free_event(w->signals[i]);
 	free_event(w->tick);
 	free_event(w->timer);
+	if (w->timer_fd != -1)
+		close(w->timer_fd);
 	for (size_t i = 0; i < w->link_count; i++)
 		link_socket_free(w->links[i].socket);
 	replay_free(w->replay);

@@ -46,6 +46,7 @@ struct worker {
 	size_t link_count;
 	unsigned links_told; /* up, as replay knows it */
 
+	int timer_fd; /* timerfd: libevent's own timers are 4 ms coarse, or cost a system call a turn */
 	struct event *timer;
 	uint64_t timer_us; /* when it fires; UINT64_MAX: not set */
 	struct event *tick;
