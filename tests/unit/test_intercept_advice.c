@@ -52,13 +52,15 @@ static void one_device_is_in_the_rules(void **state)
 
 	(void)state;
 	advice_forwarding(text, sizeof(text), &facts);
-	expect_words(text, "\"sysctl -w net.ipv4.ip_forward=0\"");
+	expect_words(text, "\n  sysctl -w net.ipv4.ip_forward=0\n");
 	expect_words(text, "answers of the target 10.0.0.2 to 10.20.30.5 are answered with ICMP");
-	expect_words(text, "nft 'add table inet intercept; add chain inet intercept answers { type "
-			   "filter hook prerouting priority raw; }; add rule inet intercept "
-			   "answers iifname { \"eth0\" } ip saddr 10.0.0.2 tcp sport 8080 drop'");
-	expect_words(text, "iptables -t raw -I PREROUTING -i eth0 -p tcp -s 10.0.0.2 --sport 8080 "
-			   "-j DROP");
+	expect_words(text,
+		     "\n  nft 'add table inet intercept; add chain inet intercept answers { type "
+		     "filter hook prerouting priority raw; }; add rule inet intercept "
+		     "answers iifname { \"eth0\" } ip saddr 10.0.0.2 tcp sport 8080 drop'");
+	expect_words(text,
+		     "\n  iptables -t raw -I PREROUTING -i eth0 -p tcp -s 10.0.0.2 --sport 8080 "
+		     "-j DROP");
 }
 
 static void any_device_is_in_no_rule(void **state)
@@ -97,7 +99,7 @@ static void ipv6_has_its_own_words(void **state)
 	(void)state;
 	advice_forwarding(text, sizeof(text), &facts);
 	expect_words(text, "forwards IPv6 packets");
-	expect_words(text, "\"sysctl -w net.ipv6.conf.all.forwarding=0\"");
+	expect_words(text, "\n  sysctl -w net.ipv6.conf.all.forwarding=0\n");
 	expect_words(text, "ip6 saddr 2001:db8::2 tcp sport 8080 drop");
 	expect_words(text, "ip6tables -t raw");
 }
