@@ -105,6 +105,12 @@ const char *advice_forwarding(char *buf, size_t size, const struct advice_facts 
 	say_nft(&t, f, target, is_v4);
 	say(&t, "\nor the same with iptables:\n  ");
 	say_iptables(&t, f, target, is_v4);
+	if (f->has_onward) /* on a shared network a forwarding host sends ICMP redirects (RFC 792) */
+		say(&t,
+		    "\nthe target may have learnt from ICMP redirects to pass this host by; after "
+		    "the "
+		    "remedy, on the target:\n  %s route flush cache",
+		    is_v4 ? "ip" : "ip -6");
 	return buf;
 }
 

@@ -14,7 +14,7 @@
 #include "common/netdev.h"
 
 enum {
-	ADVICE_TEXT_MAX = 1536,
+	ADVICE_TEXT_MAX = 2048,
 };
 
 struct advice_facts {

@@ -160,6 +160,10 @@ static void add_way_back(struct block *b, const struct diagnosis_facts *f)
 
 	block_step(b, "on the target, the faked clients need a route to the assistant:");
 	add_route_commands(b, f);
+	block_add(
+		b,
+		"       (it is there? ICMP redirects may have changed it: %s route flush cache)\n",
+		ip_addr_is_v4(&f->target.addr) ? "ip" : "ip -6");
 	if (ip_addr_is_v4(&f->target.addr)) {
 		block_step(b, "on the target, the reverse-path filter drops the copies (DEV: where "
 			      "they arrive; all counts too):");

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # An assistant that forwards (every Docker host) sends the target's answers on, or errors back, and
 # breaks the copy. intercept says so with the rule that mends it; that very rule, taken from its
-# log, does mend it, and answers seen twice do no harm.
+# log, does mend it, with the target's route cache flushed: a forwarding host on the same network
+# sends ICMP redirects, from which the target learns to pass the assistant by.
 . "$(dirname "$0")/lib.sh"
 net_start
 has_programs
@@ -26,6 +27,12 @@ if [ -s "$net_dir/rule" ]; then ok "its log has a rule" "$(head -1 "$net_dir/rul
   not_ok "its log has a rule"
 fi
 check "the rule can be pasted into a shell" "" on assistant sh -e "$net_dir/rule"
+if log_says "$net_dir/intercept.log" 'ip route flush cache'; then
+  ok "it names what redirects leave behind"
+else
+  not_ok "it names what redirects leave behind"
+fi
+on target ip route flush cache
 : >"$net_dir/online/access.log"
 : >"$net_dir/target/access.log"
 capture online still 'dst net 10.91.0.0/16'

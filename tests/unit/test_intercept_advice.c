@@ -117,6 +117,8 @@ static void where_the_answers_would_go_is_named(void **state)
 	assert_int_equal(ip_addr_parse(&facts.onward, "10.0.0.1"), 0);
 	expect_words(advice_forwarding(text, sizeof(text), &facts),
 		     "to 10.20.30.5 go on to 10.0.0.1 through eth7, which");
+	expect_words(text, "ICMP redirects to pass this host by; after the remedy, on the "
+			   "target:\n  ip route flush cache");
 }
 
 static void local_client_address_is_named(void **state)
