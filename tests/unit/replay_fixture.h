@@ -276,6 +276,17 @@ static inline const struct ledger_target *account_of(const struct fixture *f, si
 	return &replay_ledger(f->replay)->targets[target];
 }
 
+/* What became of the bytes for the first target, and of packets. */
+static inline const struct ledger_stream *stream(const struct fixture *f)
+{
+	return &account_of(f, 0)->stream;
+}
+
+static inline uint64_t fate(const struct fixture *f, enum packet_fate which)
+{
+	return replay_ledger(f->replay)->packets.fate[which];
+}
+
 /* Both sums of the ledger, and that it knows how many sessions there are. */
 static inline void check_sums(const struct fixture *f)
 {
@@ -677,6 +688,15 @@ static inline void expect_pattern_at(struct fixture *f, uint64_t off, const char
 /* The segment that was expected last carries this text. */
 #define expect_payload(f, text) expect_payload_at(f, text, __FILE__, __LINE__)
 #define expect_pattern(f, off)  expect_pattern_at(f, off, __FILE__, __LINE__)
+
+static inline void pass_in_silence_at(struct fixture *f, uint64_t ms, const char *file, int line)
+{
+	pass_ms(f, ms);
+	expect_nothing_at(f, file, line);
+}
+
+/* For so long nothing is said. */
+#define pass_in_silence(f, ms) pass_in_silence_at(f, ms, __FILE__, __LINE__)
 
 /* All that is said now is of no interest. */
 static inline void ignore_sent(struct fixture *f)

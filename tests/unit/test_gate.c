@@ -7,14 +7,6 @@
 
 #include "tcpcopy/session.h"
 
-static void pass_in_silence_at(struct fixture *f, uint64_t ms, const char *file, int line)
-{
-	pass_ms(f, ms);
-	expect_nothing_at(f, file, line);
-}
-
-#define pass_in_silence(f, ms) pass_in_silence_at(f, ms, __FILE__, __LINE__)
-
 static const struct ledger_traffic *traffic(const struct fixture *f)
 {
 	return &account_of(f, 0)->traffic;
