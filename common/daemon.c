@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,8 @@
 
 #ifdef HAVE_CAP_NG
 #include <cap-ng.h>
+
+#include "common/log.h"
 #endif
 
 enum {
@@ -88,7 +91,7 @@ static int open_locked(const char *path, char error[DAEMON_ERROR_MAX])
 	if (fd < 0) {
 		snprintf(error, DAEMON_ERROR_MAX,
 			 "the pid file %.300s cannot be opened: %s; -P wants a file in a directory "
-			 "that this user may write, such as /run/intercept.pid",
+			 "that this user may write, such as /run/copy.pid",
 			 path, strerror(errno));
 		return -1;
 	}
@@ -105,7 +108,7 @@ static int open_locked(const char *path, char error[DAEMON_ERROR_MAX])
 		return fd;
 	snprintf(error, DAEMON_ERROR_MAX,
 		 "%.300s exists and is no pid file; -P wants a new file, such as "
-		 "/run/intercept.pid",
+		 "/run/copy.pid",
 		 path);
 	close(fd);
 	return -1;
@@ -277,4 +280,30 @@ int daemon_drop_capabilities(unsigned keep)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -1;
 	return apply_capabilities(keep);
+}
+
+int daemon_open_log(const char *program, const char *log_file, bool is_daemon,
+		    char error[DAEMON_ERROR_MAX])
+{
+	char fallback[PATH_MAX];
+
+	if (log_file) {
+		if (log_open(log_file) == 0)
+			return 0;
+		snprintf(error, DAEMON_ERROR_MAX,
+			 "-l %.200s: %s; give a file that can be written, for example -l "
+			 "/var/log/%s.log",
+			 log_file, strerror(errno), program);
+		return -1;
+	}
+	if (!is_daemon)
+		return 0;
+	snprintf(fallback, sizeof(fallback), "/var/log/%s.log", program);
+	if (log_open(fallback) == 0)
+		fprintf(stderr, "%s: the log goes to %s; -l chooses another file\n", program,
+			fallback);
+	else
+		fprintf(stderr, "%s: nobody will see the log: %s: %s; give a file with -l\n",
+			program, fallback, strerror(errno));
+	return 0;
 }

@@ -71,4 +71,12 @@ enum daemon_capability {
  * Without libcap-ng in the build only the latter. 0, or -1 with errno; running on is fine then.
  */
 int daemon_drop_capabilities(unsigned keep);
+
+/*
+ * Opens the log where -l says. Without -l a program in the background would lose it: then it goes to
+ * /var/log/PROGRAM.log, which is said on stderr, as is when that cannot be written. 0, or -1 with
+ * error if the file of -l cannot be opened.
+ */
+int daemon_open_log(const char *program, const char *log_file, bool is_daemon,
+		    char error[DAEMON_ERROR_MAX]);
 #endif

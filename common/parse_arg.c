@@ -373,7 +373,7 @@ static const char *read_from_to(struct addr_range *r, const char *first, const c
 	if (ip_addr_is_v4(&r->first) != ip_addr_is_v4(&r->last))
 		return "both ends of a range are IPv4 or both IPv6";
 	if (ip_addr_compare(&r->first, &r->last) > 0)
-		return "the first address of a range is not above the last";
+		return "the first address of a range must not be above the last";
 	return NULL;
 }
 

@@ -225,6 +225,11 @@ static void add_no_link(struct block *b, const struct diagnosis_facts *f)
 	ip_addr_format(assistant, sizeof(assistant), &f->assistant);
 	block_add(b, "  tcpcopy is not connected to intercept, %u of %u links are up.\n",
 		  f->links_up, f->links);
+	if (f->links_silent)
+		block_add(b,
+			  "  The link to intercept at %s is silent: that host or program hangs, or "
+			  "the network between drops packets.\n",
+			  assistant);
 	block_add(b,
 		  "  1. on the assistant %s, start it:\n"
 		  "       intercept -i any -F 'tcp and src port %u' -d\n",

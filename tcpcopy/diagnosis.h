@@ -33,7 +33,8 @@ struct diagnosis_facts {
 	uint16_t assistant_port;       /* likewise */
 	const struct addr_range *pool; /* -c */
 	size_t pool_count;             /* 0: the clients' own addresses */
-	unsigned links_up;             /* of links */
+	unsigned links_up;             /* of links; silent ones do not count */
+	unsigned links_silent;         /* connected, but nothing has come for seconds */
 	unsigned links;
 	bool has_recent;               /* two heartbeats at least have come */
 	struct wire_heartbeat recent;  /* the last seconds, all connected intercepts together */

@@ -14,6 +14,7 @@
 #include <string.h>
 
 enum {
+	SILENT_US = 2500000,   /* two heartbeats and a half */
 	HEARTBEATS_KEPT = 4,   /* one a second: a window of 3 s */
 	REGISTER_LEN_MAX = 64, /* no encoded registration is longer */
 	OUTPUT_MARGIN = 256,   /* nor any message of ours */
@@ -635,6 +636,11 @@ const struct endpoint *intercept_link_address(const struct intercept_link *l)
 void intercept_link_get_stats(const struct intercept_link *l, struct intercept_link_stats *stats)
 {
 	*stats = l->stats;
+}
+
+bool intercept_link_is_silent(const struct intercept_link *l, uint64_t now_us)
+{
+	return l->state == INTERCEPT_LINK_UP && now_us >= l->heard_us + SILENT_US;
 }
 
 bool intercept_link_recent(const struct intercept_link *l, struct wire_heartbeat *delta)

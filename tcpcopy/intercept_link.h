@@ -144,6 +144,8 @@ const char *intercept_link_name(const struct intercept_link *l);
 const struct endpoint *intercept_link_address(const struct intercept_link *l);
 void intercept_link_get_stats(const struct intercept_link *l, struct intercept_link_stats *stats);
 /* What intercept counted in the last 3 seconds or so. False until two heartbeats have come. */
+/* Nothing has come from it for longer than two heartbeats, though it counts as UP. */
+bool intercept_link_is_silent(const struct intercept_link *l, uint64_t now_us);
 bool intercept_link_recent(const struct intercept_link *l, struct wire_heartbeat *delta);
 /* Bytes of memory that it may hold at most. */
 size_t intercept_link_memory(const struct intercept_link *l);

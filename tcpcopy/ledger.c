@@ -136,8 +136,7 @@ const char *drop_cause_text(enum drop_cause cause)
 		return "the connection is older than tcpcopy: its beginning was never captured";
 	case DROP_NO_INTERCEPT:
 		return "no link to intercept when the connection began: start intercept, check -s "
-		       "and "
-		       "port 36524";
+		       "and -p";
 	case DROP_PAUSED:
 		return "the target's answers did not come back, so the copy paused: see the log's "
 		       "diagnosis";
@@ -148,7 +147,9 @@ const char *drop_cause_text(enum drop_cause cause)
 	case DROP_LIMIT:
 		return "sessions or memory at their limit: raise -m";
 	case DROP_BACKLOG:
-		return "the target is too slow for this connection: it had queued too much";
+		return "16 MiB of one connection were waiting: the target, or the way to it, is "
+		       "slower than "
+		       "the client";
 	case DROP_NO_TUPLE:
 		return "no free address and port left: give more addresses with -c";
 	case DROP_NOT_REPLAYABLE:

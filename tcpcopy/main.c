@@ -107,7 +107,7 @@ static unsigned capabilities_to_keep(const struct tcpcopy_options *o)
 {
 	unsigned keep = DAEMON_KEEP_NET_RAW;
 
-	if (o->log_file || o->pid_file || o->stats_file)
+	if (o->log_file || o->daemon || o->pid_file || o->stats_file)
 		keep |= DAEMON_KEEP_FILES;
 	return keep;
 }
@@ -137,11 +137,7 @@ static int start(const struct tcpcopy_options *o)
 		return fail(EXIT_FAILURE, strerror(errno));
 	if (o->pid_file && !(pid_file = pid_file_open(o->pid_file, error)))
 		return fail(EXIT_FAILURE, error);
-	if (o->log_file && log_open(o->log_file)) {
-		snprintf(error, sizeof(error),
-			 "-l %.200s: %s; give a file that can be written, "
-			 "for example -l /var/log/tcpcopy.log",
-			 o->log_file, strerror(errno));
+	if (daemon_open_log("tcpcopy", o->log_file, o->daemon, error)) {
 		fail(EXIT_FAILURE, error);
 		goto out;
 	}

@@ -240,12 +240,12 @@ static enum packet_fate count_lost(struct online *o, struct session_env *env,
 	uint64_t seen_before = o->turns.seen;
 	uint64_t seen;
 	uint32_t fresh;
+	bool is_news = take_ack(o, p) || (p->flags & (TCP_FIN | TCP_RST));
 
-	take_ack(o, p);
 	if (p->flags & (TCP_FIN | TCP_RST))
 		o->state = ONLINE_ENDED;
 	if (!p->payload_wire_len_bytes || seq_leq(end, o->known_seq))
-		return p->flags & (TCP_FIN | TCP_RST) ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;
+		return is_news ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;
 	fresh = seq_lt(p->seq, o->known_seq) ? end - o->known_seq : p->payload_wire_len_bytes;
 	seen = seen_by(o, o->ack_last);
 	o->known_seq = end;
@@ -344,16 +344,36 @@ enum packet_fate online_on_server(struct online *o, struct session_env *env, con
 	return PACKET_FATE_USED;
 }
 
+/* Requests behind the hole: a range begins one if the client had seen more answers by then. */
+static uint64_t requests_beyond(struct online *o)
+{
+	uint64_t requests = 0;
+
+	for (const struct segment_range *r = o->queue.ranges; r; r = r->next) {
+		if (r->seen <= o->turns.seen)
+			continue;
+		o->turns.seen = r->seen;
+		requests++;
+	}
+	return requests;
+}
+
 void online_cut(struct online *o, struct session_env *env)
 {
+	uint64_t seen_before = o->turns.seen;
+	uint64_t requests = requests_beyond(o);
+	uint64_t seen_beyond = o->turns.seen;
 	uint64_t beyond = segment_queue_drop_beyond(&o->queue, env->blocks);
 
+	account_captured(o, env, 0, requests);
 	for (struct session *s = o->sessions; s; s = s->next_of_online)
-		session_account_dropped(s, env, DROP_CAPTURE_GAP, beyond, 0);
+		session_account_dropped(s, env, DROP_CAPTURE_GAP, beyond, requests);
 	o->has_end = false;
 	o->hole_since_us = 0;
 	o->end_kind = TURN_RST;
+	o->turns.seen = seen_before; /* the end follows what came before the hole */
 	say_end(o, env, TURN_RST);
+	o->turns.seen = o->turns.seen > seen_beyond ? o->turns.seen : seen_beyond;
 }
 
 static bool gap_is_due(const struct online *o, const struct session_env *env)

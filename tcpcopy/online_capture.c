@@ -19,7 +19,10 @@
 #include "tcpcopy/online_filter.h"
 
 enum {
-	DISPATCH_MAX = 256, /* frames a call: the other descriptors get their turn */
+	DISPATCH_MAX = 256, /* frames a turn: the other descriptors get theirs */
+	DISPATCH_FRAMES = 16,
+	DISPATCH_BYTES =
+		1 << 20, /* of super-packets: an upload needs its acknowledgements read too */
 	CAPTURE_TIMEOUT_MS = 1,
 	DEVICE_ADDRESSES_MAX = 256, /* looked at on one device */
 	FULL_BUFFERS = 4,           /* from the fifth device on they share the memory of four */
@@ -52,6 +55,7 @@ struct online_capture {
 	size_t device_count;
 	struct capture_stats closed; /* counters of handles that are gone */
 	uint64_t now_us;             /* of the batch under way */
+	size_t turn_bytes;           /* dispatched in this turn */
 };
 
 /* --- which devices --- */
@@ -174,6 +178,7 @@ static void on_frame(void *ctx, const uint8_t *frame, size_t captured_len_bytes,
 	struct online_capture *o = d->owner;
 
 	(void)wall_us;
+	o->turn_bytes += captured_len_bytes;
 	o->fn(o->ctx, d->link_type, frame, captured_len_bytes, wire_len_bytes, o->now_us);
 }
 
@@ -195,11 +200,18 @@ static void device_close(struct device *d)
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct device *d = arg;
+	int n = 0;
 
 	(void)fd;
 	(void)what;
 	d->owner->now_us = clock_now_us();
-	if (capture_dispatch(d->capture, DISPATCH_MAX, on_frame, d) >= 0)
+	d->owner->turn_bytes = 0;
+	for (int frames = 0; frames < DISPATCH_MAX; frames += n) {
+		n = capture_dispatch(d->capture, DISPATCH_FRAMES, on_frame, d);
+		if (n < DISPATCH_FRAMES || d->owner->turn_bytes >= DISPATCH_BYTES)
+			break;
+	}
+	if (n >= 0)
 		return;
 	log_warn("capture on %s failed: %s; trying again every second", d->name,
 		 capture_error(d->capture));

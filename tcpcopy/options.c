@@ -19,7 +19,7 @@ enum {
 	SHOWN_MAX = 80, /* of a user's value in a message */
 	GIVE_UP_DEFAULT_S = 600,
 	MEMORY_DEFAULT_MB = 1024,
-	BUFFER_DEFAULT_MB = 64,
+	BUFFER_DEFAULT_MB = 128,
 	SNAPLEN_DEFAULT = 262144, /* a BIG TCP super-packet */
 };
 
@@ -69,7 +69,7 @@ static const char help_text[] =
 	"  -i, --input LIST          devices to capture on, or any (default: those that carry\n"
 	"                            the captured addresses)\n"
 	"  -F, --filter EXPR         pcap filter, added to the one made from -x\n"
-	"  -B, --capture-buffer MB   capture buffer of a device, 1 to 2047 (64)\n"
+	"  -B, --capture-buffer MB   capture buffer of a device, 1 to 2047 (128)\n"
 	"  -S, --snap-length BYTES   bytes captured of a packet, 256 to 262144 (262144)\n"
 	"      --send MODE           auto, link or ip: how packets leave (auto)\n"
 	"  -M, --mtu BYTES           MTU towards the target, 576 to 65535 (that of the route)\n"

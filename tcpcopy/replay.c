@@ -28,7 +28,7 @@ struct replay {
 	struct session_env env;
 	struct session_table table;
 	struct mapping *mapping;
-	struct breaker breaker;
+	struct hash_key key;
 	struct ledger ledger;
 	struct transfer transfers[TRANSFERS_MAX];
 	size_t transfer_count;
@@ -56,7 +56,6 @@ static void init_env(struct replay *r, const struct replay_config *config,
 	env->effects = effects;
 	env->ctx = ctx;
 	env->ledger = &r->ledger;
-	env->breaker = &r->breaker;
 	env->isn_secret = config->isn_secret;
 	env->ts_base = (uint32_t)hash_bytes(&config->isn_secret, "timestamps", 10);
 	env->give_up_us = config->give_up_us;
@@ -87,6 +86,7 @@ struct replay *replay_new(const struct replay_config *config, const struct repla
 	assert(config->transfer_count && config->transfer_count <= TRANSFERS_MAX);
 	memcpy(r->transfers, config->transfers, config->transfer_count * sizeof(r->transfers[0]));
 	r->transfer_count = config->transfer_count;
+	r->key = config->key;
 	r->max_memory_bytes = config->max_memory_bytes;
 	r->max_sessions = config->max_sessions < SESSIONS_MAX ? config->max_sessions : SESSIONS_MAX;
 	r->check_checksums = config->check_checksums;
@@ -279,26 +279,24 @@ static void settle_session(struct replay *r, struct session *s)
  * What is missing to copy a connection that begins now; DROP_CAUSES: nothing. When the breaker is
  * open and no session is left to try for it (the turn to send a SYN has passed), this one does.
  */
-static enum drop_cause shortage(const struct replay *r)
+static enum drop_cause shortage(const struct replay *r, size_t target)
 {
 	if (r->links_up == 0)
 		return DROP_NO_INTERCEPT;
-	if (!breaker_may_send(&r->breaker, r->env.now_us))
+	if (!breaker_may_send(&r->env.breakers[target], r->env.now_us))
 		return DROP_PAUSED;
 	if (!has_room(r))
 		return DROP_LIMIT;
 	return DROP_CAUSES;
 }
 
-/* Why a connection would not be copied; DROP_CAUSES if it would. */
-static enum drop_cause refusal(struct replay *r, const struct packet *syn)
+/* Whether this SYN's connection could be copied at all: DROP_CAUSES if so. */
+static enum drop_cause refusal(const struct packet *syn)
 {
 	struct tcp_options opt;
 
 	tcp_options_parse(&opt, syn->options, syn->options_len_bytes);
-	if (opt.has_mptcp)
-		return DROP_NOT_REPLAYABLE;
-	return shortage(r);
+	return opt.has_mptcp ? DROP_NOT_REPLAYABLE : DROP_CAUSES;
 }
 
 static struct session *add_session(struct replay *r, struct online *o, size_t target,
@@ -322,16 +320,17 @@ static void add_sessions(struct replay *r, struct online *o, const struct sessio
 {
 	for (size_t i = 0; i < r->transfer_count; i++) {
 		struct ledger_sessions *count = &r->ledger.targets[i].sessions;
+		enum drop_cause why = cause == DROP_CAUSES ? shortage(r, i) : cause;
 		struct session *s;
 
 		if (!matches_source(r, &r->transfers[i], &o->tuple.dst))
 			continue;
-		s = add_session(r, o, i, cause == DROP_CAUSES ? DROP_NO_TUPLE : cause);
+		s = add_session(r, o, i, why == DROP_CAUSES ? DROP_NO_TUPLE : why);
 		if (!s) {
 			count->not_started[DROP_LIMIT]++;
 			continue;
 		}
-		if (cause == DROP_CAUSES && start_session(r, s, offer)) {
+		if (why == DROP_CAUSES && start_session(r, s, offer)) {
 			count->started++;
 			count->active++;
 		} else {
@@ -422,7 +421,7 @@ static enum packet_fate on_first_syn(struct replay *r, const struct packet *p)
 	struct session_offer offer;
 
 	online_offer(&offer, p);
-	begin(r, &p->tuple, p->seq, &offer, refusal(r, p));
+	begin(r, &p->tuple, p->seq, &offer, refusal(p));
 	if (p->payload_wire_len_bytes)
 		take_syn_payload(r, p);
 	return PACKET_FATE_USED;
@@ -453,7 +452,7 @@ static struct online *confirm_reuse(struct replay *r, struct online *o)
 	struct tuple tuple = o->tuple;
 
 	displace(r, o);
-	begin(r, &tuple, syn.isn, &syn.offer, shortage(r));
+	begin(r, &tuple, syn.isn, &syn.offer, DROP_CAUSES);
 	return session_table_find_online(&r->table, &tuple);
 }
 
@@ -565,14 +564,14 @@ void replay_on_frame(struct replay *r, int link_type, const uint8_t *frame,
  * The breaker opened: whoever waits for an answer to its SYN asks again within a second, so that one
  * of them tries each second. It closed: all of them go on at once.
  */
-static void hurry_handshakes(struct replay *r, uint64_t delay_us)
+static void hurry_handshakes(struct replay *r, size_t target, uint64_t delay_us)
 {
 	uint32_t limit = slab_limit(r->table.sessions);
 
 	for (uint32_t i = 0; i < limit; i++) {
 		struct session *s = slab_find(r->table.sessions, i);
 
-		if (s && s->state == SESSION_SYN_SENT)
+		if (s && s->state == SESSION_SYN_SENT && s->target_index == target)
 			session_retry_syn(s, &r->env, delay_us);
 	}
 }
@@ -582,27 +581,34 @@ static void hurry_handshakes(struct replay *r, uint64_t delay_us)
 void replay_on_record(struct replay *r, const struct wire_record *record, uint64_t now_us)
 {
 	struct session *s = session_table_find(&r->table, record->session_id);
-	bool was_open = r->breaker.is_open;
+	const struct breaker *breaker;
+	bool was_open;
 
 	r->env.now_us = now_us;
 	if (!s) {
 		r->ledger.targets[0].traffic.records_ignored++;
 		return;
 	}
+	breaker = &r->env.breakers[s->target_index];
+	was_open = breaker->is_open;
 	session_on_target(s, &r->env, record);
-	if (was_open && !r->breaker.is_open) {
+	if (was_open && !breaker->is_open) {
 		notice(r, REPLAY_NOTICE_RESUMED, s->target_index);
-		hurry_handshakes(r, 0);
+		hurry_handshakes(r, s->target_index, 0);
 	}
 }
 
 /* Another tcpcopy holds this tuple: take the next before this one is given back. */
 static void remap(struct replay *r, struct session *s)
 {
+	struct endpoint client = s->online->tuple.src;
 	struct tuple tuple = s->tuple;
 	struct tuple response;
 
-	if (mapping_take(r->mapping, &s->online->tuple.src, &s->tuple.dst, &tuple.src)) {
+	/* Far from here: the other's neighbouring ports are likely to be taken as well. */
+	client.port = (uint16_t)(FIRST_PORT + hash_bytes(&r->key, &s->id, sizeof(s->id)) %
+						      (LAST_PORT - FIRST_PORT + 1));
+	if (mapping_take(r->mapping, &client, &s->tuple.dst, &tuple.src)) {
 		session_abort(s, &r->env, DROP_NO_TUPLE);
 		s->rst_due = false; /* the tuple is another's: a RST would hit its connection */
 		return;
@@ -663,25 +669,42 @@ bool replay_each_session(struct replay *r, uint32_t *cursor, size_t max,
 
 /* ---- time and output ---- */
 
-static void check_breaker(struct replay *r)
+/* A target has answered: then it is not the sender's fault that another does not. */
+static bool any_answered(const struct replay *r)
+{
+	for (size_t i = 0; i < r->transfer_count; i++)
+		if (r->env.breakers[i].was_answered)
+			return true;
+	return false;
+}
+
+static void check_breaker(struct replay *r, size_t target)
 {
 	for (;;) {
-		switch (breaker_check(&r->breaker, r->env.now_us)) {
+		switch (breaker_check(&r->env.breakers[target], r->env.now_us)) {
 		case BREAKER_NOTHING:
 			return;
 		case BREAKER_TRY_IP:
-			notice(r, REPLAY_NOTICE_TRY_IP, 0);
-			hurry_handshakes(r, 0);
+			if (any_answered(r))
+				break;
+			notice(r, REPLAY_NOTICE_TRY_IP, target);
+			hurry_handshakes(r, target, 0);
 			break;
 		case BREAKER_UNANSWERED:
-			notice(r, REPLAY_NOTICE_UNANSWERED, 0);
+			notice(r, REPLAY_NOTICE_UNANSWERED, target);
 			break;
 		case BREAKER_OPENED:
-			hurry_handshakes(r, SESSION_PROBE_HELD_US);
-			notice(r, REPLAY_NOTICE_PAUSED, 0);
+			hurry_handshakes(r, target, SESSION_PROBE_HELD_US);
+			notice(r, REPLAY_NOTICE_PAUSED, target);
 			break;
 		}
 	}
+}
+
+static void check_breakers(struct replay *r)
+{
+	for (size_t i = 0; i < r->transfer_count; i++)
+		check_breaker(r, i);
 }
 
 /* Tells intercept to hurry while somebody waits for its records, and a little longer. */
@@ -707,7 +730,7 @@ void replay_on_time(struct replay *r, uint64_t now_us)
 	while ((t = timer_wheel_pop(r->env.online_wheel, now_us)))
 		if (online_on_timer((struct online *)t, &r->env))
 			forget_online(r, (struct online *)t);
-	check_breaker(r);
+	check_breakers(r);
 }
 
 void replay_end_batch(struct replay *r, uint64_t now_us)
@@ -730,7 +753,7 @@ void replay_end_batch(struct replay *r, uint64_t now_us)
 		s->is_dirty = false;
 		settle_session(r, s);
 	}
-	check_breaker(r);
+	check_breakers(r);
 	update_urgency(r);
 }
 
@@ -744,7 +767,8 @@ uint64_t replay_next_us(const struct replay *r)
 	uint64_t at =
 		sooner(timer_wheel_next_us(r->env.wheel), timer_wheel_next_us(r->env.online_wheel));
 
-	at = sooner(at, breaker_next_us(&r->breaker));
+	for (size_t i = 0; i < r->transfer_count; i++)
+		at = sooner(at, breaker_next_us(&r->env.breakers[i]));
 	if (r->urgent_until_us)
 		at = sooner(at, r->urgent_until_us);
 	return at;
@@ -788,7 +812,10 @@ size_t replay_memory(const struct replay *r)
 
 bool replay_is_paused(const struct replay *r)
 {
-	return r->breaker.is_open;
+	for (size_t i = 0; i < r->transfer_count; i++)
+		if (r->env.breakers[i].is_open)
+			return true;
+	return false;
 }
 
 size_t replay_connections(const struct replay *r)

@@ -84,6 +84,7 @@ void replay_shutdown(struct replay *r, uint64_t now_us);
 const struct ledger *replay_ledger(const struct replay *r);
 /* Bytes held for sessions, connections and payload. */
 size_t replay_memory(const struct replay *r);
+/* Whether the circuit breaker of any target is open. */
 bool replay_is_paused(const struct replay *r);
 /* Connections followed, whether copied or not. */
 size_t replay_connections(const struct replay *r);

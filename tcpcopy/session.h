@@ -178,7 +178,7 @@ struct session_env {
 	struct slab *blocks;              /* payload */
 	struct slab *turns;
 	struct ledger *ledger;
-	struct breaker *breaker;
+	struct breaker breakers[TRANSFERS_MAX]; /* one a target: a dead one must not stop another */
 	struct hash_key isn_secret;
 	uint32_t ts_base;    /* our timestamp clock is milliseconds plus this */
 	uint64_t give_up_us; /* -t */

@@ -120,7 +120,7 @@ static bool output_syn(struct session *s, struct session_env *env)
 		session_arm(s, env);
 		return true;
 	}
-	if (!breaker_may_send(env->breaker, env->now_us)) {
+	if (!breaker_may_send(&env->breakers[s->target_index], env->now_us)) {
 		s->syn_due = false;
 		s->retransmit_at_us = env->now_us + SESSION_PROBE_HELD_US;
 		session_arm(s, env);
@@ -137,7 +137,7 @@ static bool output_syn(struct session *s, struct session_env *env)
 	else
 		account(s, env)->traffic.retransmitted++;
 	s->syn_due = false;
-	breaker_on_syn(env->breaker, env->now_us);
+	breaker_on_syn(&env->breakers[s->target_index], env->now_us);
 	session_recovery_on_sent(s, env, t->iss, 1);
 	t->snd_nxt = t->iss + 1;
 	/* Back-off starts with the second SYN: 1, 2, 4 ... seconds apart. */

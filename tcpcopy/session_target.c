@@ -94,7 +94,7 @@ static void on_target_syn_sent(struct session *s, struct session_env *env,
 			ignore(s, env);
 			return;
 		}
-		breaker_on_answer(env->breaker);
+		breaker_on_answer(&env->breakers[s->target_index]);
 		account(s, env)->sessions.ended_by_target++;
 		session_close(s, env, DROP_TARGET_REFUSED);
 		return;
@@ -117,7 +117,7 @@ static void on_target_syn_sent(struct session *s, struct session_env *env,
 		ignore(s, env);
 		return;
 	}
-	breaker_on_answer(env->breaker);
+	breaker_on_answer(&env->breakers[s->target_index]);
 	establish(s, env, r);
 	session_mark_dirty(s, env);
 }

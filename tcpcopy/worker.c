@@ -26,6 +26,7 @@ enum {
 	RESYNC_SLICE_MAX = 2048, /* sessions a turn and link */
 	BLOCKED_RETRY_US = 1000,
 	REPORT_INTERVAL_S = 30,
+	NOTHING_AFTER_S = 10,
 	LINK_REMINDER_S = 60,   /* the same trouble of a link is not told again sooner */
 	SHUTDOWN_WAIT_MS = 500, /* for a sender that takes nothing */
 };
@@ -343,6 +344,10 @@ void worker_on_tick(evutil_socket_t fd, short what, void *arg)
 	online_capture_on_tick(w->captures);
 	worker_refresh_mtu(w);
 	worker_refresh_sender_fds(w);
+	if (w->ticks == NOTHING_AFTER_S && !replay_ledger(w->replay)->packets.captured)
+		log_warn("nothing was captured in the first %d s: no client speaks to this host's "
+			 "port yet, or the traffic passes another device or address: see -i and -x",
+			 NOTHING_AFTER_S);
 	worker_write_stats(w, now_us);
 	if (w->ticks % REPORT_INTERVAL_S == 0)
 		worker_log_report(w, now_us);

@@ -39,7 +39,7 @@ static void gather_send_failures(const struct worker *w, struct diagnosis_facts 
 	f->recent_send_failures = grown(now.failed, old->failed) + f->recent_no_neighbour;
 }
 
-static void gather_links(const struct worker *w, struct diagnosis_facts *f)
+static void gather_links(const struct worker *w, struct diagnosis_facts *f, uint64_t now_us)
 {
 	f->links = (unsigned)w->link_count;
 	f->links_up = worker_links_up(w);
@@ -47,12 +47,16 @@ static void gather_links(const struct worker *w, struct diagnosis_facts *f)
 		const struct intercept_link *l = worker_link_at(w, i);
 		struct wire_heartbeat recent;
 
+		if (intercept_link_is_silent(l, now_us)) {
+			f->links_up--;
+			f->links_silent++;
+		}
 		if (i == 0 || (f->links_up && intercept_link_state(l) == INTERCEPT_LINK_UP)) {
 			f->assistant = intercept_link_address(l)->addr;
 			f->assistant_port = intercept_link_address(l)->port;
 		}
 		if (intercept_link_state(l) != INTERCEPT_LINK_UP ||
-		    !intercept_link_recent(l, &recent))
+		    intercept_link_is_silent(l, now_us) || !intercept_link_recent(l, &recent))
 			continue;
 		f->has_recent = true;
 		f->recent.captured += recent.captured;
@@ -83,7 +87,7 @@ void worker_diagnose(struct worker *w, uint64_t now_us)
 	uint64_t *told_us;
 
 	w->is_diagnosis_due = false;
-	gather_links(w, &f);
+	gather_links(w, &f, now_us);
 	gather_send_failures(w, &f);
 	told_us = &w->diagnosed_us[diagnosis_of(&f)];
 	if (*told_us && now_us - *told_us < (uint64_t)DIAGNOSIS_INTERVAL_S * 1000000)

@@ -343,6 +343,27 @@ static void turns_before_a_gap_keep_their_gates(void **state)
 	assert_int_equal(stream(f)->delivered.requests, 2);
 }
 
+static void requests_behind_a_gap_are_counted(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET 1");
+	client_bytes(f, 11, 301,
+		     5); /* 6 to 10 are missing; then three requests, one in two parts */
+	client_bytes(f, 16, 601, 5);
+	client_bytes(f, 21, 901, 5);
+	client_bytes(f, 26, 901, 5);
+	pass_ms(f, 3010);
+	assert_int_equal(stream(f)->captured.requests, 4);
+	assert_int_equal(stream(f)->dropped[DROP_CAPTURE_GAP].requests, 3);
+	assert_int_equal(stream(f)->dropped[DROP_CAPTURE_GAP].bytes, 20);
+	client_bytes(f, 31, 1201, 5); /* and it goes on */
+	assert_int_equal(stream(f)->dropped[DROP_CAPTURE_GAP].requests, 4);
+	client_bytes(f, 36, 1201, 5);
+	assert_int_equal(stream(f)->dropped[DROP_CAPTURE_GAP].requests, 4);
+}
+
 static void packet_cut_short_by_the_capture_is_a_hole(void **state)
 {
 	struct fixture *f = *state;
@@ -546,6 +567,7 @@ int main(void)
 		fixture_test(bytes_after_a_gap_are_dropped_while_the_session_still_finishes),
 		fixture_test(hole_shown_by_a_pure_acknowledgement),
 		fixture_test(turns_before_a_gap_keep_their_gates),
+		fixture_test(requests_behind_a_gap_are_counted),
 		fixture_test(packet_cut_short_by_the_capture_is_a_hole),
 		fixture_test(many_holes_are_bounded),
 		fixture_test(packet_with_a_wrong_checksum_is_dropped),

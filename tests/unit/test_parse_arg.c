@@ -261,7 +261,7 @@ static void range_refuses_with_a_sentence(void **state)
 		{"10.20.30.5/16", "-c 10.20.30.5/16: this address lies inside the network, whose "
 				  "own is 10.20.0.0/16" FOR_EXAMPLE},
 		{"10.20.30.9-10.20.30.5", "-c 10.20.30.9-10.20.30.5: the first address of a range "
-					  "is not above the last" FOR_EXAMPLE},
+					  "must not be above the last" FOR_EXAMPLE},
 		{"10.20.30.5-2001:db8::1", "-c 10.20.30.5-2001:db8::1: both ends of a range are "
 					   "IPv4 or both IPv6" FOR_EXAMPLE},
 		{"10.20.30.5-9", "-c 10.20.30.5-9: an IPv4 address has four numbers" FOR_EXAMPLE},

@@ -421,6 +421,29 @@ static void memory_comes_back_when_all_is_over(void **state)
 
 /* ---- circuit breaker ---- */
 
+static void silent_target_does_not_pause_another(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){
+		.transfers = {"10.0.0.2:80-10.1.0.1:8080", "10.0.0.2:80-10.1.0.2:9090"}});
+
+	(void)state;
+	clients_connect(f, 0, 1);
+	f->at = 0;
+	target_says(f, "S. 0:0(0) ack 1 <mss 1460>"); /* the first target answers, ... */
+	clients_connect(f, 1, 16);
+	pass_ms(f, 3100); /* ... the second never does, and now neither of them */
+	assert_int_equal(notices(f, REPLAY_NOTICE_PAUSED), 2);
+	f->at = 2;
+	target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
+	assert_int_equal(notices(f, REPLAY_NOTICE_RESUMED), 1);
+	assert_true(replay_is_paused(f->replay)); /* the other still is */
+	clients_connect(f, 100, 1);
+	assert_int_equal(account_of(f, 0)->sessions.not_started[DROP_PAUSED], 0);
+	assert_int_equal(account_of(f, 1)->sessions.not_started[DROP_PAUSED], 1);
+	assert_int_equal(notices(f, REPLAY_NOTICE_TRY_IP), 0); /* the sender is not to blame */
+	fixture_free(f);
+}
+
 static void silent_target_pauses_the_copy(void **state)
 {
 	struct fixture *f = *state;
@@ -827,6 +850,7 @@ int main(void)
 		cmocka_unit_test(memory_limit_stops_admission_not_the_program),
 		cmocka_unit_test(turns_without_end_are_bounded_by_the_memory_limit),
 		fixture_test(memory_comes_back_when_all_is_over),
+		cmocka_unit_test(silent_target_does_not_pause_another),
 		fixture_test(silent_target_pauses_the_copy),
 		fixture_test(paused_copy_tries_one_syn_a_second),
 		fixture_test(answer_resumes_the_copy_and_all_held_syns_go),

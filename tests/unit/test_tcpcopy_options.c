@@ -311,7 +311,7 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(o.intercept_port, 36524);
 	assert_int_equal(o.give_up_s, 600);
 	assert_int_equal(o.max_memory_mb, 1024);
-	assert_int_equal(o.buffer_mb, 64);
+	assert_int_equal(o.buffer_mb, 128);
 	assert_int_equal(o.snaplen_bytes, 262144);
 	assert_int_equal(o.mtu_bytes, 0);
 	assert_int_equal(o.send, SENDER_AUTO);
