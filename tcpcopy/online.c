@@ -316,6 +316,8 @@ enum packet_fate online_on_client(struct online *o, struct session_env *env, con
 	is_news |= note_end(o, p);
 	try_end(o, env);
 	watch_hole(o, env, o->queue.end != end_before);
+	if (!online_has_live_session(o))
+		online_release(o, env); /* nobody will: its sessions have ended */
 	return is_news || fresh ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;
 }
 

@@ -645,7 +645,8 @@ void replay_on_links(struct replay *r, unsigned up, uint64_t now_us)
 {
 	r->env.now_us = now_us;
 	r->links_up = up;
-	r->urgent_until_us = 0; /* a new link has heard of no urgency */
+	if (r->urgent_until_us) /* a new link has not heard of it */
+		r->env.effects->urgency(r->env.ctx, true);
 }
 
 bool replay_each_session(struct replay *r, uint32_t *cursor, size_t max,

@@ -72,6 +72,7 @@ static void begin_handshake(struct session *s, struct session_env *env, const st
 	t->recover = t->iss;
 	t->rto_us = SESSION_RTO_INITIAL_US;
 	t->backoff = 0;
+	t->rewind_count = 0;
 	s->syn_due = true;
 	s->rst_due = false;
 	s->retransmit_at_us = 0;
@@ -264,8 +265,14 @@ void session_on_timer(struct session *s, struct session_env *env)
 	if (s->state == SESSION_TIME_WAIT) {
 		if (env->now_us >= s->progress_us + SESSION_TIME_WAIT_US)
 			session_close(s, env, DROP_SHUTDOWN); /* nothing is in flight */
-		else
+		else {
+			if (is_due(s->ack_at_us, env)) {
+				s->ack_at_us = 0;
+				s->ack_now = true;
+			}
+			s->settle_at_us = s->retransmit_at_us = 0;
 			session_arm(s, env);
+		}
 		session_mark_dirty(s, env);
 		return;
 	}
@@ -275,9 +282,10 @@ void session_on_timer(struct session *s, struct session_env *env)
 	}
 	if (is_due(s->retransmit_at_us, env)) {
 		s->retransmit_at_us = 0;
-		if (s->state == SESSION_SYN_SENT)
+		if (s->state == SESSION_SYN_SENT) {
 			s->syn_due = true; /* again: RFC 9293, section 3.8.1 */
-		else if (is_probing(s))
+			s->target.rewind_count = 0;
+		} else if (is_probing(s))
 			s->probe_due = true;
 		else
 			session_recovery_on_timeout(s, env);

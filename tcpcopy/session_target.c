@@ -11,7 +11,8 @@
 enum {
 	TIMESTAMPS_LEN = 12,
 	PAYLOAD_MAX = (SEGMENT_IOV_MAX - 1) * SEGMENT_BLOCK_BYTES, /* any offset fits the iovec */
-	REWIND_ACKS = 2, /* challenge ACKs in a row that bring rcv_nxt back */
+	STALE_RESETS_MAX = 3, /* a SYN of the timer's: a tuple that stays taken starts no storm */
+	REWIND_ACKS = 2,      /* challenge ACKs in a row that bring rcv_nxt back */
 };
 
 static struct ledger_target *account(const struct session *s, struct session_env *env)
@@ -74,6 +75,7 @@ static void establish(struct session *s, struct session_env *env, const struct w
 	t->snd_wl1 = r->seq;
 	t->snd_wl2 = r->ack;
 	t->recover = t->iss;
+	t->rewind_count = 0;
 	session_set_state(s, SESSION_ESTABLISHED);
 	session_recovery_on_ack(s, env, 0);
 	t->cwnd = SESSION_INITIAL_WINDOW * (uint32_t)t->mss;
@@ -105,7 +107,9 @@ static void on_target_syn_sent(struct session *s, struct session_env *env,
 		 * stands: a RST there frees it, then the SYN goes again.
 		 */
 		if ((r->flags & (TCP_ACK | TCP_SYN)) == TCP_ACK &&
-		    s->target.snd_max == s->target.iss + 1) {
+		    s->target.snd_max == s->target.iss + 1 &&
+		    s->target.rewind_count < STALE_RESETS_MAX) {
+			s->target.rewind_count++;
 			s->target.rewind_seq = r->ack;
 			s->rst_due = true;
 			session_mark_dirty(s, env);
