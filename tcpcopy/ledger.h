@@ -90,6 +90,7 @@ struct ledger_traffic {
 	uint64_t response_segments; /* of the target, in these records */
 	uint64_t response_payload_segments;
 	uint64_t records_ignored; /* no such session, outside the window */
+	uint64_t corrections;     /* rcv_nxt went back: a record had been false (session_doubt.c) */
 	uint64_t gates_by_answer; /* turns released because the answer came */
 	uint64_t gates_by_settle; /* because an answer of another length had ended */
 	uint64_t gates_by_close;

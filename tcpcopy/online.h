@@ -39,6 +39,7 @@ enum online_state {
 struct online_syn {
 	uint32_t isn;
 	struct session_offer offer;
+	uint8_t refusal; /* enum drop_cause: why it could not be copied; DROP_CAUSES: it can */
 };
 
 struct online {

@@ -257,6 +257,7 @@ static void settle_session(struct replay *r, struct session *s)
 		r->ledger.targets[s->target_index].sessions.ended_by_client++;
 		unlink_session(o, s);
 		s->online = NULL;
+		s->gate_turn = s->acked_turn = SLAB_NONE;
 		online_release(o, &r->env);
 		online_arm(o, &r->env);
 	}
@@ -441,6 +442,7 @@ static enum packet_fate on_syn_again(struct replay *r, struct online *o, const s
 	}
 	o->has_reuse = true;
 	o->reuse.isn = p->seq;
+	o->reuse.refusal = (uint8_t)refusal(p);
 	online_offer(&o->reuse.offer, p);
 	return PACKET_FATE_USED;
 }
@@ -452,7 +454,7 @@ static struct online *confirm_reuse(struct replay *r, struct online *o)
 	struct tuple tuple = o->tuple;
 
 	displace(r, o);
-	begin(r, &tuple, syn.isn, &syn.offer, DROP_CAUSES);
+	begin(r, &tuple, syn.isn, &syn.offer, syn.refusal);
 	return session_table_find_online(&r->table, &tuple);
 }
 
@@ -768,6 +770,8 @@ uint64_t replay_next_us(const struct replay *r)
 	uint64_t at =
 		sooner(timer_wheel_next_us(r->env.wheel), timer_wheel_next_us(r->env.online_wheel));
 
+	if (r->env.dirty && !r->is_blocked)
+		return r->env.now_us; /* what a breaker hurried after the batch */
 	for (size_t i = 0; i < r->transfer_count; i++)
 		at = sooner(at, breaker_next_us(&r->env.breakers[i]));
 	if (r->urgent_until_us)

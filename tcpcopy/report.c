@@ -260,6 +260,7 @@ static void json_traffic(struct stats_json *j, const struct ledger_traffic *t)
 	stats_json_uint(j, "zero_window_probes", t->zero_window_probes);
 	stats_json_uint(j, "records", t->records);
 	stats_json_uint(j, "records_ignored", t->records_ignored);
+	stats_json_uint(j, "corrections", t->corrections);
 	stats_json_uint(j, "response_segments", t->response_segments);
 	stats_json_uint(j, "response_payload_segments", t->response_payload_segments);
 	stats_json_uint(j, "gates_by_answer", t->gates_by_answer);

@@ -23,15 +23,18 @@ const char *session_state_name(enum session_state state)
 
 #define TO(state) (1U << SESSION_##state)
 
-/* RFC 9293, figure 5, the client's half; every state may end at once. */
+/*
+ * RFC 9293, figure 5, the client's half; every state may end at once. From CLOSE-WAIT, CLOSING and
+ * LAST-ACK a way leads back: the target's FIN was forged (session_doubt.c).
+ */
 static const uint16_t legal_steps[SESSION_STATES] = {
 	[SESSION_SYN_SENT] = TO(ESTABLISHED) | TO(CLOSED),
 	[SESSION_ESTABLISHED] = TO(FIN_WAIT_1) | TO(CLOSE_WAIT) | TO(CLOSED),
 	[SESSION_FIN_WAIT_1] = TO(FIN_WAIT_2) | TO(CLOSING) | TO(TIME_WAIT) | TO(CLOSED),
 	[SESSION_FIN_WAIT_2] = TO(TIME_WAIT) | TO(CLOSED),
-	[SESSION_CLOSE_WAIT] = TO(LAST_ACK) | TO(CLOSED),
-	[SESSION_CLOSING] = TO(TIME_WAIT) | TO(CLOSED),
-	[SESSION_LAST_ACK] = TO(CLOSED),
+	[SESSION_CLOSE_WAIT] = TO(LAST_ACK) | TO(ESTABLISHED) | TO(CLOSED),
+	[SESSION_CLOSING] = TO(TIME_WAIT) | TO(FIN_WAIT_1) | TO(CLOSED),
+	[SESSION_LAST_ACK] = TO(FIN_WAIT_1) | TO(CLOSED),
 	[SESSION_TIME_WAIT] = TO(CLOSED),
 	[SESSION_CLOSED] = TO(SYN_SENT),
 };
@@ -72,7 +75,7 @@ static void begin_handshake(struct session *s, struct session_env *env, const st
 	t->recover = t->iss;
 	t->rto_us = SESSION_RTO_INITIAL_US;
 	t->backoff = 0;
-	t->rewind_count = 0;
+	t->doubt_count = 0;
 	s->syn_due = true;
 	s->rst_due = false;
 	s->retransmit_at_us = 0;
@@ -190,7 +193,7 @@ void session_close(struct session *s, struct session_env *env, enum drop_cause c
 	s->gate_turn = SLAB_NONE;
 	s->acked_turn = SLAB_NONE;
 	s->retransmit_at_us = s->ack_at_us = s->settle_at_us = 0;
-	s->syn_due = s->ack_now = s->retransmit_una = s->probe_due = false;
+	s->syn_due = s->ack_now = s->ask_due = s->retransmit_una = s->probe_due = false;
 	session_set_waiting(s, env, false);
 	timer_wheel_cancel(env->wheel, &s->timer);
 	session_mark_dirty(s, env);
@@ -284,11 +287,14 @@ void session_on_timer(struct session *s, struct session_env *env)
 		s->retransmit_at_us = 0;
 		if (s->state == SESSION_SYN_SENT) {
 			s->syn_due = true; /* again: RFC 9293, section 3.8.1 */
-			s->target.rewind_count = 0;
-		} else if (is_probing(s))
-			s->probe_due = true;
-		else
-			session_recovery_on_timeout(s, env);
+			s->target.doubt_count = 0;
+		} else {
+			if (is_probing(s))
+				s->probe_due = true;
+			else
+				session_recovery_on_timeout(s, env);
+			session_doubt_on_timeout(s, env);
+		}
 	}
 	if (is_due(s->ack_at_us, env)) {
 		s->ack_at_us = 0;

@@ -68,6 +68,7 @@ enum {
 	SESSION_TIME_WAIT_US = 4000000, /* long enough to acknowledge a repeated FIN again */
 	SESSION_RECEIVE_WINDOW = 1 << 20,
 	SESSION_PROBE_HELD_US = 1000000, /* how soon a SYN that the breaker held asks again */
+	SESSION_CHALLENGE_US = 100000,   /* one challenge in so long: RFC 5961, section 7 */
 };
 
 /* RFC 9293, section 3.3.2. A session is born in SYN_SENT: there is no passive open. */
@@ -97,7 +98,8 @@ struct session_target {
 	uint32_t irs;
 	uint32_t rcv_nxt;
 	uint32_t rcv_acked;  /* what our last ACK said */
-	uint32_t rewind_seq; /* where repeated pure ACKs say that the target stands */
+	uint32_t doubt_seq;  /* where the target says that it stands, against what is believed */
+	uint32_t repeat_seq; /* if has_repeat: the lowest number that it has said again */
 	uint32_t cwnd;
 	uint32_t ssthresh;
 	uint32_t recover; /* RFC 6582 */
@@ -110,8 +112,9 @@ struct session_target {
 	uint8_t snd_wscale;
 	uint8_t rcv_wscale;
 	uint8_t duplicate_acks;
-	uint8_t rewind_count;
-	uint8_t backoff; /* consecutive timeouts */
+	uint8_t doubt_count; /* how often in a row it has said so */
+	uint8_t backoff;     /* consecutive timeouts */
+	uint8_t unheard; /* timeouts since the target was last heard where it is believed to be */
 };
 
 /* What the client's SYN offered: all that ours copies. */
@@ -139,7 +142,8 @@ struct session {
 	uint64_t turn_captured_us; /* when the client had said it */
 	uint64_t timed_us;         /* start of the RTT sample; 0: none runs */
 	uint64_t last_sent_us;
-	uint64_t progress_us; /* since when nothing moved */
+	uint64_t progress_us;   /* since when nothing moved */
+	uint64_t challenged_us; /* when a challenge ACK or a question went out; 0: never */
 	/* Deadlines, 0: none. */
 	uint64_t retransmit_at_us; /* SYN, data, FIN, or the probe of a zero window */
 	uint64_t ack_at_us;
@@ -161,6 +165,9 @@ struct session {
 	bool syn_due;
 	bool rst_due;
 	bool ack_now;
+	bool ask_due;        /* a question where the target stands: session_doubt.c */
+	bool is_asking;      /* one has gone out and is not answered for good */
+	bool has_repeat;     /* the target repeats what was acknowledged */
 	bool retransmit_una; /* fast retransmit: one segment at snd_una is due */
 	bool in_recovery;
 	bool probe_due;     /* one byte into a zero window */
@@ -245,6 +252,17 @@ void session_recovery_on_sent(struct session *s, struct session_env *env, uint32
 void session_recovery_on_ack(struct session *s, struct session_env *env, uint32_t acked_bytes);
 void session_recovery_on_duplicate(struct session *s, struct session_env *env, unsigned count);
 void session_recovery_on_timeout(struct session *s, struct session_env *env);
+
+/* contradictions, session_doubt.c (RFC 5961) */
+void session_challenge(struct session *s, const struct session_env *env);
+void session_ask(struct session *s, const struct session_env *env);
+void session_doubt_on_ack(struct session *s, struct session_env *env, const struct wire_record *r);
+void session_doubt_on_repeat(struct session *s, const struct session_env *env, uint32_t seq);
+void session_doubt_on_more(struct session *s, const struct session_env *env, uint32_t seq);
+bool session_doubt_on_outdated(struct session *s, const struct session_env *env,
+			       const struct wire_record *r);
+void session_doubt_on_timeout(struct session *s, const struct session_env *env);
+void session_doubt_end(struct session *s);
 
 /* lifecycle, session.c */
 void session_set_waiting(struct session *s, struct session_env *env, bool waiting);

@@ -61,8 +61,7 @@ static void compose(struct segment *seg, const struct session *s, const struct s
 	seg->payload_len_bytes = 0;
 }
 
-/* Hands a segment over. What carries an ACK settles all that was to be acknowledged. */
-static bool emit(struct session *s, struct session_env *env, const struct segment *seg)
+static bool hand_over(struct session *s, struct session_env *env, const struct segment *seg)
 {
 	struct ledger_traffic *count = &account(s, env)->traffic;
 
@@ -71,6 +70,14 @@ static bool emit(struct session *s, struct session_env *env, const struct segmen
 		return false;
 	}
 	count->segments_sent++;
+	return true;
+}
+
+/* Sends a segment. What carries an ACK settles all that was to be acknowledged. */
+static bool emit(struct session *s, struct session_env *env, const struct segment *seg)
+{
+	if (!hand_over(s, env, seg))
+		return false;
 	if (seg->flags & TCP_ACK) {
 		s->ack_now = false;
 		s->ack_at_us = 0;
@@ -99,7 +106,7 @@ static bool output_stale_rst(struct session *s, struct session_env *env)
 {
 	struct segment seg;
 
-	compose(&seg, s, env, TCP_RST, s->target.rewind_seq);
+	compose(&seg, s, env, TCP_RST, s->target.doubt_seq);
 	seg.ack = 0;
 	if (!emit(s, env, &seg))
 		return false;
@@ -179,6 +186,24 @@ static bool output_ack(struct session *s, struct session_env *env)
 		return true;
 	compose(&seg, s, env, TCP_ACK, s->target.snd_nxt);
 	return emit(s, env, &seg);
+}
+
+/*
+ * A segment before all that the target waits for: never acceptable, so it is answered with where the
+ * target stands (session_doubt.c). Its ACK is not taken by the target and settles nothing.
+ */
+static bool output_question(struct session *s, struct session_env *env)
+{
+	struct segment seg;
+
+	if (!s->ask_due)
+		return true;
+	compose(&seg, s, env, TCP_ACK, s->target.snd_una - 1);
+	if (!hand_over(s, env, &seg))
+		return false;
+	s->ask_due = false;
+	s->is_asking = true;
+	return true;
 }
 
 static bool may_carry_fin(const struct session *s)
@@ -361,7 +386,7 @@ static bool output_synchronized(struct session *s, struct session_env *env)
 		return output_rst(s, env);
 	}
 	limit = session_send_limit(s, env);
-	done = output_data(s, env, limit) && output_ack(s, env);
+	done = output_data(s, env, limit) && output_ack(s, env) && output_question(s, env);
 	update_waiting(s, env, limit);
 	session_arm(s, env);
 	return done;

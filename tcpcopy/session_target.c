@@ -12,7 +12,6 @@ enum {
 	TIMESTAMPS_LEN = 12,
 	PAYLOAD_MAX = (SEGMENT_IOV_MAX - 1) * SEGMENT_BLOCK_BYTES, /* any offset fits the iovec */
 	STALE_RESETS_MAX = 3, /* a SYN of the timer's: a tuple that stays taken starts no storm */
-	REWIND_ACKS = 2,      /* challenge ACKs in a row that bring rcv_nxt back */
 };
 
 static struct ledger_target *account(const struct session *s, struct session_env *env)
@@ -75,7 +74,7 @@ static void establish(struct session *s, struct session_env *env, const struct w
 	t->snd_wl1 = r->seq;
 	t->snd_wl2 = r->ack;
 	t->recover = t->iss;
-	t->rewind_count = 0;
+	t->doubt_count = 0;
 	session_set_state(s, SESSION_ESTABLISHED);
 	session_recovery_on_ack(s, env, 0);
 	t->cwnd = SESSION_INITIAL_WINDOW * (uint32_t)t->mss;
@@ -108,9 +107,9 @@ static void on_target_syn_sent(struct session *s, struct session_env *env,
 		 */
 		if ((r->flags & (TCP_ACK | TCP_SYN)) == TCP_ACK &&
 		    s->target.snd_max == s->target.iss + 1 &&
-		    s->target.rewind_count < STALE_RESETS_MAX) {
-			s->target.rewind_count++;
-			s->target.rewind_seq = r->ack;
+		    s->target.doubt_count < STALE_RESETS_MAX) {
+			s->target.doubt_count++;
+			s->target.doubt_seq = r->ack;
 			s->rst_due = true;
 			session_mark_dirty(s, env);
 		}
@@ -148,36 +147,11 @@ static bool is_outdated(const struct session *s, const struct wire_record *r)
 	       !(r->flags & TCP_RST);
 }
 
-/*
- * A record with a plausible ACK and a wrong sequence number would leave rcv_nxt beyond what the
- * target has sent; it then challenges every segment of ours with a pure ACK that says where it
- * stands. Two of them in a row are believed. (One could be old; a keep-alive is one byte back.)
- */
-static void consider_rewind(struct session *s, const struct wire_record *r)
-{
-	struct session_target *t = &s->target;
-	int32_t behind = seq_diff(t->rcv_nxt, r->seq);
-
-	if (r->len_bytes || (r->flags & (TCP_SYN | TCP_FIN | TCP_RST)) || behind <= 1 ||
-	    s->target_closed) {
-		t->rewind_count = 0;
-		return;
-	}
-	if (t->rewind_count && t->rewind_seq != r->seq)
-		t->rewind_count = 0;
-	t->rewind_seq = r->seq;
-	if (++t->rewind_count < REWIND_ACKS)
-		return;
-	t->rewind_count = 0;
-	t->rcv_nxt = r->seq;
-	s->ack_now = true;
-}
-
 /* RFC 5961, section 3: only the exact number resets, one in the window is challenged. */
 static void on_reset(struct session *s, struct session_env *env, const struct wire_record *r)
 {
 	if (r->seq != s->target.rcv_nxt) {
-		s->ack_now = true;
+		session_challenge(s, env);
 		ignore(s, env);
 		session_mark_dirty(s, env);
 		return;
@@ -251,7 +225,8 @@ static void update_window(struct session *s, const struct wire_record *r)
 		t->snd_nxt = t->snd_una;
 	}
 	t->snd_wnd = window;
-	t->snd_wl1 = r->seq;
+	/* Not beyond what is known to be sent: a forged number must not outbid all that follow. */
+	t->snd_wl1 = seq_min(r->seq, t->rcv_nxt);
 	t->snd_wl2 = r->ack;
 	if (window > t->max_window)
 		t->max_window = window;
@@ -281,15 +256,11 @@ static void on_payload(struct session *s, struct session_env *env, const struct 
 {
 	struct session_target *t = &s->target;
 	uint32_t end = r->seq + r->len_bytes;
-	uint32_t fresh;
+	uint32_t fresh = end - t->rcv_nxt;
 
-	if (s->target_closed || seq_leq(end, t->rcv_nxt)) {
-		s->ack_now = true; /* old: our ACK was lost */
-		return;
-	}
-	fresh = end - t->rcv_nxt;
 	t->rcv_nxt = end;
 	s->progress_us = env->now_us;
+	session_doubt_end(s);
 	session_gate_on_answer(s, env, fresh, session_off_of(s, r->ack), r->flags & TCP_PSH);
 	if (t->rcv_nxt - t->rcv_acked > t->mss)
 		s->ack_now = true;
@@ -299,12 +270,8 @@ static void on_payload(struct session *s, struct session_env *env, const struct 
 
 static void on_fin(struct session *s, struct session_env *env, const struct wire_record *r)
 {
-	uint32_t end = r->seq + r->len_bytes + 1;
-
 	s->ack_now = true;
-	if (s->target_closed || seq_leq(end, s->target.rcv_nxt))
-		return;
-	s->target.rcv_nxt = end;
+	s->target.rcv_nxt = r->seq + r->len_bytes + 1;
 	s->target_closed = true;
 	s->progress_us = env->now_us;
 	switch ((enum session_state)s->state) {
@@ -326,7 +293,41 @@ static void on_fin(struct session *s, struct session_env *env, const struct wire
 	case SESSION_STATES:
 		break;
 	}
-	(void)env;
+	session_doubt_end(s);
+}
+
+/* What takes sequence space: data, FIN. */
+static void on_sequence(struct session *s, struct session_env *env, const struct wire_record *r)
+{
+	bool has_fin = r->flags & TCP_FIN;
+	uint32_t data_end = r->seq + r->len_bytes;
+
+	if (seq_leq(data_end + has_fin, s->target.rcv_nxt)) {
+		s->ack_now = true; /* our ACK was lost */
+		session_doubt_on_repeat(s, env, r->seq);
+	} else if (s->target_closed) {
+		session_doubt_on_more(s, env, r->seq);
+	} else {
+		if (seq_gt(data_end, s->target.rcv_nxt))
+			on_payload(s, env, r);
+		if (has_fin)
+			on_fin(s, env, r);
+	}
+}
+
+/* Nothing is lost any more: whatever it repeats is acknowledged where it ends, for its own sake. */
+static void on_target_time_wait(struct session *s, struct session_env *env,
+				const struct wire_record *r)
+{
+	uint32_t end = r->seq + r->len_bytes + !!(r->flags & TCP_FIN);
+
+	if (end == r->seq || (r->flags & (TCP_SYN | TCP_RST)) || !seq_is_plausible(s, end)) {
+		ignore(s, env);
+		return;
+	}
+	s->target.rcv_nxt = end;
+	session_challenge(s, env);
+	session_mark_dirty(s, env);
 }
 
 /* RFC 9293, section 3.10.7.4. */
@@ -346,10 +347,12 @@ static void on_target_synchronized(struct session *s, struct session_env *env,
 		return;
 	}
 	session_mark_dirty(s, env);
-	if ((r->flags & TCP_SYN) || is_outdated(s, r)) {
-		s->ack_now = true; /* our ACK of its SYN was lost; or RFC 5961, section 4 */
+	if (r->flags & TCP_SYN) {
+		session_challenge(s, env); /* our ACK of it was lost; or RFC 5961, section 4 */
 		return;
 	}
+	if (is_outdated(s, r) && !session_doubt_on_outdated(s, env, r))
+		return;
 	if (!(r->flags & TCP_ACK)) {
 		ignore(s, env);
 		return;
@@ -359,13 +362,10 @@ static void on_target_synchronized(struct session *s, struct session_env *env,
 	on_ack(s, env, r);
 	if (!session_is_live(s))
 		return;
-	consider_rewind(s, r);
-	if (r->len_bytes)
-		on_payload(s, env, r);
-	else if (r->seq + 1 == t->rcv_nxt && !(r->flags & TCP_FIN))
-		s->ack_now = true; /* a keep-alive: RFC 9293, section 3.8.4 */
-	if (r->flags & TCP_FIN)
-		on_fin(s, env, r);
+	if (r->len_bytes || (r->flags & TCP_FIN))
+		on_sequence(s, env, r);
+	else
+		session_doubt_on_ack(s, env, r);
 }
 
 void session_on_target(struct session *s, struct session_env *env, const struct wire_record *r)
@@ -389,10 +389,7 @@ void session_on_target(struct session *s, struct session_env *env, const struct 
 		on_target_synchronized(s, env, r);
 		return;
 	case SESSION_TIME_WAIT:
-		if (r->flags & TCP_FIN) {
-			s->ack_now = true;
-			session_mark_dirty(s, env);
-		}
+		on_target_time_wait(s, env, r);
 		return;
 	case SESSION_CLOSED:
 	case SESSION_STATES:

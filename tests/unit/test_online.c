@@ -276,8 +276,8 @@ static void capture_gap_delivers_what_was_complete_then_resets(void **state)
 	expect_segment(f, "P. 1:6(5) ack 1");
 	client_bytes(f, 11, 1, 7); /* 6 to 10 are missing */
 	pass_ms(f, 3010);
-	while (f->expected < f->sent_count)
-		expect_segment(f, "P. 1:6(5) ack 1"); /* still cares for its bytes */
+	assert_true(f->sent_count - f->expected >= 3); /* still cares for its bytes */
+	ignore_sent(f);
 	target_says(f, ". 1:1(0) ack 6");
 	expect_segment(f, "R. 6:6(0) ack 1");
 	expect_nothing(f);

@@ -90,9 +90,9 @@ static const struct step {
 	{"FIN-WAIT-2, ACK", to_fin_wait_2, ". 1:1(0) ack 2", NULL, NULL, true},
 
 	{"CLOSE-WAIT, FIN", to_close_wait, "F. 1:1(0) ack 1", ". 1:1(0) ack 2", NULL, true},
-	{"CLOSE-WAIT, FIN elsewhere", to_close_wait, "F. 9:9(0) ack 1", ". 1:1(0) ack 2", NULL,
+	{"CLOSE-WAIT, FIN elsewhere", to_close_wait, "F. 9:9(0) ack 1", ". 0:0(0) ack 2", NULL,
 	 true},
-	{"CLOSE-WAIT, data", to_close_wait, "P. 2:12(10) ack 1", ". 1:1(0) ack 2", NULL, true},
+	{"CLOSE-WAIT, data", to_close_wait, "P. 2:12(10) ack 1", ". 0:0(0) ack 2", NULL, true},
 	{"CLOSE-WAIT, RST", to_close_wait, "R 2:2(0)", NULL, NULL, false},
 	{"CLOSE-WAIT, SYN", to_close_wait, "S 2:2(0)", ". 1:1(0) ack 2", NULL, true},
 	{"CLOSE-WAIT, ACK", to_close_wait, ". 2:2(0) ack 1", NULL, NULL, true},

@@ -43,6 +43,7 @@ static void reset_in_the_window_is_challenged(void **state)
 	session_established(f);
 	target_says(f, "R. 2:2(0) ack 1");
 	expect_segment(f, ". 1:1(0) ack 1");
+	pass_ms(f, 101);
 	target_says(f, "R 30000:30000(0)");
 	expect_segment(f, ". 1:1(0) ack 1");
 	expect_nothing(f);
@@ -142,7 +143,11 @@ static void timestamps_wrap(void **state)
 	assert_int_equal(account_of(f, 0)->stream.delivered.bytes, 5);
 }
 
-static void one_bogus_record_does_not_wedge_the_session(void **state)
+/*
+ * Linux discards what acknowledges more than it has sent without a word, but answers a segment
+ * from before its window with where it stands.
+ */
+static void forged_data_does_not_wedge_the_session(void **state)
 {
 	struct fixture *f = *state;
 
@@ -155,34 +160,275 @@ static void one_bogus_record_does_not_wedge_the_session(void **state)
 	target_says(f, "P. 20301:20311(10) ack 6"); /* never sent by the target */
 	expect_segment(f, ". 6:6(0) ack 20311");
 	client_data(f, 6, 301, "GET /");
-	expect_segment(f, "P. 6:11(5) ack 20311"); /* which the target does not accept ... */
-	target_says(f, ". 301:301(0) ack 6");      /* ... and says where it stands */
+	expect_segment(f, "P. 6:11(5) ack 20311"); /* which the target discards */
 	pass_ms(f, 210);
 	expect_segment(f, "P. 6:11(5) ack 20311");
-	target_says(f, ". 301:301(0) ack 6");
-	expect_segment(f, ". 11:11(0) ack 301"); /* believed */
 	pass_ms(f, 410);
+	expect_segment(f, "P. 6:11(5) ack 20311");
+	expect_segment(f, ". 5:5(0) ack 20311"); /* asks ... */
+	target_says(f, ". 301:301(0) ack 6");    /* ... and hears */
 	expect_segment(f, "P. 6:11(5) ack 301");
+	assert_int_equal(account_of(f, 0)->traffic.corrections, 1);
 	target_says(f, "P. 301:601(300) ack 11");
 	client_data(f, 11, 601, "GET /");
 	expect_segment(f, "P. 11:16(5) ack 601");
 	expect_nothing(f);
 }
 
-static void single_old_acknowledgement_takes_nothing_back(void **state)
+/* The answer that the gate waits for hides behind the forged one until the target repeats it. */
+static void answer_behind_forged_data_counts_when_it_is_repeated(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET /");
+	expect_segment(f, "P. 1:6(5) ack 1");
+	client_data(f, 6, 301, "GET /");
+	target_says(f, ". 1:1(0) ack 6");
+	target_says(f, "P. 1000:1010(10) ack -10"); /* counts for no turn */
+	pass_ms(f, 50);
+	expect_segment(f, ". 6:6(0) ack 1010");
+	target_says(f, "P. 1:301(300) ack 6"); /* seems old */
+	expect_segment(f, ". 6:6(0) ack 1010");
+	pass_ms(f, 200);
+	target_says(f, "P. 1:301(300) ack 6"); /* it does not take our ACK */
+	expect_segment(f, ". 6:6(0) ack 1010");
+	expect_segment(f, ". 5:5(0) ack 1010");
+	target_says(f, ". 301:301(0) ack 6");
+	expect_segment(f, ". 6:6(0) ack 1"); /* from where it repeats */
+	pass_ms(f, 400);
+	target_says(f, "P. 1:301(300) ack 6");
+	expect_segment(f, "P. 6:11(5) ack 301");
+	expect_nothing(f);
+	assert_int_equal(account_of(f, 0)->traffic.gates_by_answer, 1);
+}
+
+/* RFC 5961's challenge ACKs of other stacks come unasked: the first only makes us ask. */
+static void old_acknowledgement_makes_us_ask_and_takes_nothing_back(void **state)
 {
 	struct fixture *f = *state;
 
 	session_established(f);
 	target_says(f, "P. 1:301(300) ack 1");
 	target_says(f, ". 1:1(0) ack 1");
+	expect_segment(f, ". 0:0(0) ack 301");
+	target_says(f, ". 301:301(0) ack 1"); /* it stands where we believed */
+	target_says(f, ". 301:301(0) ack 1");
 	pass_ms(f, 50);
 	expect_segment(f, ". 1:1(0) ack 301");
 	target_says(f, "P. 301:601(300) ack 1");
-	target_says(f, ". 1:1(0) ack 1"); /* not in a row */
 	pass_ms(f, 50);
 	expect_segment(f, ". 1:1(0) ack 601");
+	pass_in_silence(f, 10000);
+	assert_int_equal(account_of(f, 0)->traffic.corrections, 0);
+}
+
+static void repeated_answer_after_a_lost_ack_costs_one_question(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	target_says(f, "P. 1:301(300) ack 1");
+	pass_ms(f, 50);
+	expect_segment(f, ". 1:1(0) ack 301");
+	target_says(f, "P. 1:301(300) ack 1");
+	expect_segment(f, ". 1:1(0) ack 301");
 	expect_nothing(f);
+	pass_ms(f, 200);
+	target_says(f, "P. 1:301(300) ack 1");
+	expect_segment(f, ". 1:1(0) ack 301");
+	expect_segment(f, ". 0:0(0) ack 301");
+	target_says(f, ". 301:301(0) ack 1");
+	pass_in_silence(f, 10000);
+}
+
+/* ---- a forged FIN ---- */
+
+/* The target's FIN is believed; what it says next shows that it was none. */
+static void forged_fin_is_taken_back(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	target_says(f, "F. 1:1(0) ack 1");
+	expect_segment(f, ". 1:1(0) ack 2");
+	client_data(f, 1, 1, "GET /");
+	expect_segment(f, "P. 1:6(5) ack 2");
+	pass_ms(f, 210);
+	expect_segment(f, "P. 1:6(5) ack 2");
+	pass_ms(f, 410);
+	expect_segment(f, "P. 1:6(5) ack 2");
+	expect_segment(f, ". 0:0(0) ack 2");
+	target_says(f, ". 1:1(0) ack 1");
+	pass_in_silence(f, 700); /* one answer is not enough to reopen */
+	pass_ms(f, 110);
+	expect_segment(f, "P. 1:6(5) ack 2");
+	expect_segment(f, ". 0:0(0) ack 2");
+	target_says(f, ". 1:1(0) ack 1");
+	expect_segment(f, "P. 1:6(5) ack 1"); /* with a FIN from the target this would be wrong */
+	client_data(f, 6, 301, "GET /");      /* and the gates hold again */
+	expect_nothing(f);
+	target_says(f, "P. 1:301(300) ack 6");
+	expect_segment(f, "P. 6:11(5) ack 301");
+	assert_int_equal(account_of(f, 0)->traffic.gates_by_close, 0);
+	target_says(f, "P. 301:601(300) ack 11");
+	client_says(f, "F. 11:11(0) ack 601");
+	expect_segment(f, "F. 11:11(0) ack 601");
+	target_says(f, "F. 601:601(0) ack 12");
+	expect_segment(f, ". 12:12(0) ack 602");
+	expect_nothing(f);
+}
+
+static void data_beyond_a_forged_fin_takes_it_back(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	target_says(f, "F. 1:1(0) ack 1");
+	expect_segment(f, ". 1:1(0) ack 2");
+	pass_ms(f, 500);
+	target_says(f, "P. 1:301(300) ack 1");
+	expect_segment(f, ". 0:0(0) ack 2");
+	target_says(f, ". 301:301(0) ack 1");
+	expect_nothing(f);
+	pass_ms(f, 500);
+	target_says(f, "P. 1:301(300) ack 1");
+	expect_segment(f, ". 0:0(0) ack 2");
+	target_says(f, ". 301:301(0) ack 1");
+	expect_segment(f, ". 1:1(0) ack 1"); /* what it says again counts */
+	client_data(f, 1, 301, "GET /");
+	expect_nothing(f);
+	pass_ms(f, 500);
+	target_says(f, "P. 1:301(300) ack 1");
+	expect_segment(f, "P. 1:6(5) ack 301");
+	expect_nothing(f);
+}
+
+/* We have said our FIN in answer to the forged one: LAST-ACK, and back to FIN-WAIT-1. */
+static void forged_fin_before_ours_is_taken_back(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	target_says(f, "F. 1:1(0) ack 1");
+	client_says(f, "F. 1:1(0) ack 1");
+	expect_segment(f, ". 1:1(0) ack 2");
+	expect_segment(f, "F. 1:1(0) ack 2");
+	pass_ms(f, 700);
+	ignore_sent(f);
+	target_says(f, ". 1:1(0) ack 1");
+	pass_ms(f, 800);
+	ignore_sent(f);
+	target_says(f, ". 1:1(0) ack 1");
+	expect_segment(f, "F. 1:1(0) ack 1");
+	target_says(f, ". 1:1(0) ack 2");
+	target_says(f, "F. 1:1(0) ack 2");
+	expect_segment(f, ". 2:2(0) ack 2");
+	pass_in_silence(f, 10000);
+}
+
+static void real_fin_stays_whatever_is_said_after_it(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	target_says(f, "F. 1:1(0) ack 1");
+	expect_segment(f, ". 1:1(0) ack 2");
+	for (int i = 0; i < 5; i++) {
+		pass_ms(f, 500);
+		target_says(f, "P. 100:110(10) ack 1"); /* forged */
+		expect_segment(f, ". 0:0(0) ack 2");
+		target_says(f, ". 2:2(0) ack 1");
+	}
+	client_data(f, 1, 301, "bye");
+	expect_segment(f, "P. 1:4(3) ack 2");
+	assert_int_equal(account_of(f, 0)->traffic.corrections, 0);
+}
+
+static void fin_after_a_forged_one_is_acknowledged_in_time_wait(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_says(f, "F. 1:1(0) ack 1");
+	expect_segment(f, "F. 1:1(0) ack 1");
+	target_says(f, ". 1:1(0) ack 2");
+	target_says(f, "F. 500:500(0) ack 2"); /* forged */
+	expect_segment(f, ". 2:2(0) ack 501");
+	pass_ms(f, 200);
+	target_says(f, "F. 1:11(10) ack 2");
+	expect_segment(f, ". 2:2(0) ack 12");
+	expect_nothing(f);
+}
+
+/* ---- forged timestamps and windows ---- */
+
+static void forged_timestamp_does_not_wedge_the_session(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established_by(f, "S 0:0(0) <mss 1460,TS val 1 ecr 0>",
+			       "S. 0:0(0) ack 1 <mss 1460,TS val 500 ecr 0>");
+	target_says(f, ". 1:1(0) ack 1 <TS val 1000000000 ecr 0>");
+	client_data(f, 1, 1, "GET /");
+	expect_segment(f, "P. 1:6(5) ack 1");
+	target_says(f, "P. 1:301(300) ack 6 <TS val 510 ecr 0>");
+	expect_segment(f, ". 6:6(0) ack 1");
+	pass_ms(f, 210);
+	ignore_sent(f);
+	target_says(f, "P. 1:301(300) ack 6 <TS val 720 ecr 0>");
+	expect_segment(f, ". 0:0(0) ack 1");
+	target_says(f, ". 301:301(0) ack 6 <TS val 720 ecr 0>");
+	pass_ms(f, 400);
+	ignore_sent(f);
+	target_says(f, ". 301:301(0) ack 6 <TS val 1120 ecr 0>");
+	assert_int_equal(stream(f)->delivered.bytes, 5);
+	pass_ms(f, 400);
+	target_says(f, "P. 1:301(300) ack 6 <TS val 1520 ecr 0>");
+	client_data(f, 6, 301, "GET /");
+	pass_ms(f, 400);
+	target_says(f, "P. 301:601(300) ack 11 <TS val 1920 ecr 0>");
+	assert_int_equal(stream(f)->delivered.bytes, 10);
+}
+
+static void forged_window_from_beyond_does_not_outbid_the_next(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	target_says(f, ". 30000:30000(0) ack 1 win 0"); /* forged */
+	client_data(f, 1, 1, "GET /");
+	expect_nothing(f);
+	pass_ms(f, 210);
+	expect_segment(f, "P. 1:2(1) ack 1");
+	target_says(f, ". 1:1(0) ack 2 win 65535");
+	expect_segment(f, "P. 2:6(4) ack 1");
+}
+
+/* ---- a flood ---- */
+
+/* RFC 5961, section 7: an answer to each would be a storm. */
+static void flood_of_bad_records_is_answered_ten_times_a_second(void **state)
+{
+	static const char *const bad[] = {
+		"P. 1:11(10) ack 1 <TS val 1 ecr 0>", /* outdated */
+		"S. 0:0(0) ack 1 <TS val 500 ecr 0>", "R 30000:30000(0)",
+		". 0:0(0) ack 1 <TS val 500 ecr 0>", /* keep-alive */
+	};
+	struct fixture *f = *state;
+
+	session_established_by(f, "S 0:0(0) <mss 1460,TS val 1 ecr 0>",
+			       "S. 0:0(0) ack 1 <mss 1460,TS val 500 ecr 0>");
+	for (size_t kind = 0; kind < sizeof(bad) / sizeof(bad[0]); kind++) {
+		pass_ms(f, 200);
+		target_says(f, ". 1:1(0) ack 1 <TS val 500 ecr 0>"); /* no doubt left */
+		ignore_sent(f);
+		for (int i = 0; i < 1000; i++) {
+			target_says(f, bad[kind]);
+			pass_us(f, 1000);
+		}
+		assert_in_range(f->sent_count, 9, 11);
+	}
 }
 
 static void record_of_no_session_is_counted(void **state)
@@ -214,8 +460,18 @@ int main(void)
 		fixture_test(record_of_an_impossible_length_is_ignored),
 		fixture_test(segment_with_an_old_timestamp_is_only_acknowledged),
 		fixture_test(timestamps_wrap),
-		fixture_test(one_bogus_record_does_not_wedge_the_session),
-		fixture_test(single_old_acknowledgement_takes_nothing_back),
+		fixture_test(forged_data_does_not_wedge_the_session),
+		fixture_test(answer_behind_forged_data_counts_when_it_is_repeated),
+		fixture_test(old_acknowledgement_makes_us_ask_and_takes_nothing_back),
+		fixture_test(repeated_answer_after_a_lost_ack_costs_one_question),
+		fixture_test(forged_fin_is_taken_back),
+		fixture_test(data_beyond_a_forged_fin_takes_it_back),
+		fixture_test(forged_fin_before_ours_is_taken_back),
+		fixture_test(real_fin_stays_whatever_is_said_after_it),
+		fixture_test(fin_after_a_forged_one_is_acknowledged_in_time_wait),
+		fixture_test(forged_timestamp_does_not_wedge_the_session),
+		fixture_test(forged_window_from_beyond_does_not_outbid_the_next),
+		fixture_test(flood_of_bad_records_is_answered_ten_times_a_second),
 		fixture_test(record_of_no_session_is_counted),
 	};
 

@@ -29,6 +29,8 @@ static void lost_request_is_repeated_with_back_off_up_to_60_s(void **state)
 
 		expect_payload(f, "GET /");
 		assert_in_range(s->at_us - at, expected_us, expected_us + 3000);
+		if (i)
+			expect_segment(f, ". 0:0(0) ack 1"); /* asks where the target stands */
 		at = s->at_us;
 		expected_us = expected_us * 2 < 60000000 ? expected_us * 2 : 60000000;
 	}
@@ -45,7 +47,9 @@ static void acknowledgement_ends_the_back_off(void **state)
 	pass_ms(f, 1500); /* 200, 600, 1400 ms */
 	expect_segment(f, "P. 1:6(5) ack 1");
 	expect_segment(f, "P. 1:6(5) ack 1");
+	expect_segment(f, ". 0:0(0) ack 1");
 	expect_segment(f, "P. 1:6(5) ack 1");
+	expect_segment(f, ". 0:0(0) ack 1");
 	target_says(f, ". 1:1(0) ack 6");
 	pass_in_silence(f, 5000);
 	client_data(f, 6, 1, "more");
@@ -119,6 +123,7 @@ static void lost_fin_is_repeated(void **state)
 	expect_segment(f, "F. 1:1(0) ack 1");
 	pass_ms(f, 400);
 	expect_segment(f, "F. 1:1(0) ack 1");
+	expect_segment(f, ". 0:0(0) ack 1");
 	target_says(f, ". 1:1(0) ack 2");
 	pass_in_silence(f, 10000);
 }
@@ -492,6 +497,7 @@ static void older_segment_does_not_move_the_window(void **state)
 	target_says(f, "P. 1:11(10) ack 1 win 1000");
 	target_says(f, ". 11:11(0) ack 1 win 2000");
 	target_says(f, ". 1:1(0) ack 1 win 100"); /* overtaken */
+	expect_segment(f, ". 0:0(0) ack 11"); /* asks which of the two is true */
 	client_bytes(f, 1, 11, 1460);
 	expect_segment(f, "P. 1:1461(1460) ack 11");
 }

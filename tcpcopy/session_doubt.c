@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * session_doubt.c - when what the target says contradicts what is believed of it (RFC 5961).
+ *
+ * A record may be forged, or left over from a connection long gone. Once believed it moves rcv_nxt,
+ * ts_recent or the state to where the target is not, and a target that finds acknowledged what it
+ * has not sent may discard all that we say without a word (Linux does in ESTABLISHED). One such record must
+ * not wedge a session, so a session in doubt asks: a segment before all that the target waits for
+ * is never acceptable and is answered with the target's own numbers, whatever it acknowledges (RFC 9293,
+ * section 3.10.7.4, first check; it is the keep-alive of section 3.8.4). What answers say is believed
+ * against all that came before.
+ *
+ * Doubt arises when
+ *	- a second timeout passes without a word of the target;
+ *	- a pure ACK comes from behind rcv_nxt, or any from beyond the target's FIN;
+ *	- the target repeats, and repeats again, what was acknowledged;
+ *	- a timestamp is older than ts_recent (PAWS).
+ * It ends with fresh data or an ACK from where the target is believed to be.
+ */
+#include "common/packet.h"
+#include "common/seq.h"
+#include "tcpcopy/session.h"
+
+enum {
+	TIMEOUTS_TO_ASK = 2,
+	ANSWERS_TO_MOVE = 1,   /* wrong, it costs an ACK that the target has had before */
+	ANSWERS_TO_REOPEN = 2, /* wrong, the end of the target's stream would be forgotten */
+	OUTDATED_TO_AGE = 3,   /* records in a row older than ts_recent, the last two as answers */
+};
+
+/* True once in SESSION_CHALLENGE_US, so that a flood of records starts no flood of answers. */
+static bool may_challenge(struct session *s, const struct session_env *env)
+{
+	if (s->challenged_us && env->now_us - s->challenged_us < SESSION_CHALLENGE_US)
+		return false;
+	s->challenged_us = env->now_us;
+	return true;
+}
+
+/* An ACK that says where we stand: a challenge to whoever sent the record. */
+void session_challenge(struct session *s, const struct session_env *env)
+{
+	if (may_challenge(s, env))
+		s->ack_now = true;
+}
+
+/* Asks the target where it stands. */
+void session_ask(struct session *s, const struct session_env *env)
+{
+	if (may_challenge(s, env))
+		s->ask_due = true;
+}
+
+void session_doubt_end(struct session *s)
+{
+	s->is_asking = false;
+	s->has_repeat = false;
+	s->target.doubt_count = 0;
+	s->target.unheard = 0;
+}
+
+/* Data or a probe of ours stayed unanswered. */
+void session_doubt_on_timeout(struct session *s, const struct session_env *env)
+{
+	if (s->target.unheard < TIMEOUTS_TO_ASK)
+		s->target.unheard++;
+	if (s->target.unheard == TIMEOUTS_TO_ASK)
+		session_ask(s, env);
+}
+
+/* The target's FIN was none. */
+static void reopen(struct session *s)
+{
+	s->target_closed = false;
+	switch ((enum session_state)s->state) {
+	case SESSION_CLOSE_WAIT:
+		session_set_state(s, SESSION_ESTABLISHED);
+		break;
+	case SESSION_CLOSING:
+	case SESSION_LAST_ACK:
+		session_set_state(s, SESSION_FIN_WAIT_1);
+		break;
+	case SESSION_SYN_SENT:
+	case SESSION_ESTABLISHED:
+	case SESSION_FIN_WAIT_1:
+	case SESSION_FIN_WAIT_2:
+	case SESSION_TIME_WAIT:
+	case SESSION_CLOSED:
+	case SESSION_STATES:
+		break;
+	}
+}
+
+/*
+ * The target stands at seq. What it has said and not heard acknowledged it will say again: from
+ * there on it counts. What we have said since was perhaps discarded: it goes again at once.
+ */
+static void stand_corrected(struct session *s, struct session_env *env, uint32_t seq)
+{
+	struct session_target *t = &s->target;
+
+	t->rcv_nxt = s->has_repeat && seq_lt(t->repeat_seq, seq) ? t->repeat_seq : seq;
+	t->rcv_acked = t->rcv_nxt;
+	t->snd_wl1 = seq_min(t->snd_wl1, t->rcv_nxt);
+	if (s->target_closed)
+		reopen(s);
+	if (t->snd_una != t->snd_max) {
+		t->snd_nxt = t->snd_una;
+		t->backoff = 0;
+		s->retransmit_at_us = 0;
+	}
+	s->ack_now = true;
+	session_doubt_end(s);
+	env->ledger->targets[s->target_index].traffic.corrections++;
+}
+
+/* An ACK without data says that the target stands at r->seq. */
+void session_doubt_on_ack(struct session *s, struct session_env *env, const struct wire_record *r)
+{
+	struct session_target *t = &s->target;
+	int32_t distance = seq_diff(r->seq, t->rcv_nxt);
+	unsigned needed = s->target_closed ? ANSWERS_TO_REOPEN : ANSWERS_TO_MOVE;
+
+	if (distance == 0) {
+		session_doubt_end(s);
+		return;
+	}
+	if (distance == -1 && !s->is_asking) {
+		session_challenge(s, env); /* a keep-alive: RFC 9293, section 3.8.4 */
+		return;
+	}
+	if (distance > 0 && !s->target_closed)
+		return; /* data that was not captured yet */
+	if (!s->is_asking) {
+		session_ask(s, env);
+		return;
+	}
+	if (t->doubt_seq != r->seq)
+		t->doubt_count = 0;
+	t->doubt_seq = r->seq;
+	if (++t->doubt_count >= needed)
+		stand_corrected(s, env, r->seq);
+	else
+		session_ask(s, env);
+}
+
+static void note_repeat(struct session *s, uint32_t seq)
+{
+	s->target.repeat_seq = s->has_repeat ? seq_min(s->target.repeat_seq, seq) : seq;
+	s->has_repeat = true;
+}
+
+/* The target says again, from seq on, what was acknowledged. Once is a lost ACK. */
+void session_doubt_on_repeat(struct session *s, const struct session_env *env, uint32_t seq)
+{
+	if (s->has_repeat)
+		session_ask(s, env);
+	note_repeat(s, seq);
+}
+
+/* The target says something, from seq on, that ends beyond its FIN: one of the two is forged. */
+void session_doubt_on_more(struct session *s, const struct session_env *env, uint32_t seq)
+{
+	session_ask(s, env);
+	note_repeat(s, seq);
+}
+
+/*
+ * PAWS: a record older than ts_recent (RFC 7323, section 5.3). True if it is believed: then
+ * ts_recent was forged.
+ */
+bool session_doubt_on_outdated(struct session *s, const struct session_env *env,
+			       const struct wire_record *r)
+{
+	struct session_target *t = &s->target;
+	bool is_answer = s->is_asking && !r->len_bytes && !(r->flags & TCP_FIN);
+
+	if (is_answer && ++t->doubt_count >= OUTDATED_TO_AGE) {
+		t->doubt_count = 0;
+		t->ts_recent = r->ts_val;
+		return true;
+	}
+	if (t->doubt_count) {
+		session_ask(s, env);
+	} else {
+		t->doubt_count = 1;
+		session_challenge(s, env);
+	}
+	return false;
+}
