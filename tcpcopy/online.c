@@ -19,12 +19,13 @@ const char *online_state_name(enum online_state state)
 	return names[state];
 }
 
-void online_init(struct online *o, const struct tuple *tuple, uint32_t isn)
+void online_init(struct online *o, const struct tuple *tuple, uint32_t isn, bool began)
 {
 	memset(o, 0, sizeof(*o));
 	o->tuple = *tuple;
 	o->isn = isn;
 	o->known_seq = isn + 1;
+	o->began = began;
 	o->state = ONLINE_OPENING;
 	segment_queue_init(&o->queue, 0);
 	turn_list_init(&o->turns);
@@ -142,8 +143,77 @@ static void give_up(struct online *o, struct session_env *env, enum drop_cause c
 	online_release(o, env);
 }
 
-/* Makes turns of what has become contiguous. */
-static void advance(struct online *o, struct session_env *env)
+/*
+ * Whether a request certainly begins with p, whose ACK has been taken: it follows what is known, its sender has seen more of an answer than
+ * before, ended its write with the segment before, and has been silent or cannot have
+ * gone on in the same write.
+ */
+static bool is_boundary(const struct online *o, const struct session_env *env,
+			const struct packet *p)
+{
+	if (!p->payload_len_bytes || p->seq != o->known_seq || !o->last_pushed)
+		return false;
+	if (seen_by(o, p->flags & TCP_ACK ? p->ack : o->ack_last) <= o->turns.seen)
+		return false;
+	return o->last_small || env->now_us - o->last_data_us >= ONLINE_BOUNDARY_US;
+}
+
+/* The first that the client says after its SYN. */
+static bool is_beginning(const struct online *o, const struct packet *p)
+{
+	return o->began && !o->turns.any && !o->last_data_us && p->seq == o->known_seq &&
+	       !(p->flags & TCP_RST);
+}
+
+/* What is_boundary asks of the segment before. */
+static void note_data(struct online *o, const struct session_env *env, const struct packet *p)
+{
+	if (!p->payload_wire_len_bytes || seq_leq(p->seq + p->payload_wire_len_bytes, o->known_seq))
+		return;
+	o->last_data_us = env->now_us;
+	o->last_pushed = p->flags & TCP_PSH;
+	o->last_small = p->payload_wire_len_bytes < ONLINE_BOUNDARY_SMALL;
+}
+
+/* Sessions that have none begin at the end of the stream. True if one does. */
+static bool join_sessions(struct online *o, struct session_env *env, bool whole)
+{
+	bool any = false;
+
+	for (struct session *s = o->sessions; s; s = s->next_of_online)
+		any |= session_join(s, env, o->queue.end, whole);
+	return any;
+}
+
+static bool any_may_join(const struct online *o, const struct session_env *env, bool whole)
+{
+	for (const struct session *s = o->sessions; s; s = s->next_of_online)
+		if (session_may_join(s, env, whole))
+			return true;
+	return false;
+}
+
+/*
+ * A connection that was not followed is followed again, from p on, if a request begins there, or if p is the
+ * first after the SYN: then nothing is missing. What a session still says of the time before comes first.
+ */
+static bool follow_again(struct online *o, struct session_env *env, const struct packet *p)
+{
+	bool whole = is_beginning(o, p);
+
+	if ((!whole && !is_boundary(o, env, p)) || online_has_live_session(o) ||
+	    !any_may_join(o, env, whole))
+		return false;
+	segment_queue_fini(&o->queue, env->blocks);
+	segment_queue_init(&o->queue, 0);
+	o->isn = p->seq - 1;
+	o->was_cut = false;
+	o->state = ONLINE_OPEN;
+	return join_sessions(o, env, whole);
+}
+
+/* Makes turns of what has become contiguous; fresh_boundary: a request begins at the end so far. */
+static void advance(struct online *o, struct session_env *env, bool fresh_boundary)
 {
 	uint64_t start = o->queue.end;
 	uint64_t end;
@@ -158,6 +228,9 @@ static void advance(struct online *o, struct session_env *env)
 			give_up(o, env, DROP_LIMIT);
 			return;
 		}
+		if (is_new && fresh_boundary)
+			t->is_boundary = true;
+		fresh_boundary = false;
 		if (is_new && t->is_request)
 			account_captured(o, env, 0, 1);
 		announce(o, env, t, is_new);
@@ -234,16 +307,17 @@ static long take_payload(struct online *o, struct session_env *env, const struct
 
 /* A connection that is not followed: unique bytes by the highest number seen, requests by ACKs. */
 static enum packet_fate count_lost(struct online *o, struct session_env *env,
-				   const struct packet *p)
+				   const struct packet *p, bool is_news)
 {
 	uint32_t end = p->seq + p->payload_wire_len_bytes;
 	uint64_t seen_before = o->turns.seen;
 	uint64_t seen;
 	uint32_t fresh;
-	bool is_news = take_ack(o, p) || (p->flags & (TCP_FIN | TCP_RST));
 
+	is_news |= (p->flags & (TCP_FIN | TCP_RST)) != 0;
 	if (p->flags & (TCP_FIN | TCP_RST))
 		o->state = ONLINE_ENDED;
+	note_data(o, env, p);
 	if (!p->payload_wire_len_bytes || seq_leq(end, o->known_seq))
 		return is_news ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;
 	fresh = seq_lt(p->seq, o->known_seq) ? end - o->known_seq : p->payload_wire_len_bytes;
@@ -288,31 +362,41 @@ static enum packet_fate on_client_ended(struct online *o, struct session_env *en
 
 enum packet_fate online_on_client(struct online *o, struct session_env *env, const struct packet *p)
 {
-	int64_t distance = seq_diff(p->seq, next_seq(o));
-	uint64_t end_before = o->queue.end;
-	bool is_news;
+	uint64_t end_before;
+	int64_t distance;
+	bool is_news = false;
+	bool begins;
 	long fresh;
 
 	o->last_seen_us = env->now_us;
-	if (o->state == ONLINE_LOST)
-		return count_lost(o, env, p);
+	if (o->state == ONLINE_LOST) {
+		is_news = take_ack(o, p);
+		if (!follow_again(o, env, p))
+			return count_lost(o, env, p, is_news);
+	}
 	if (o->state == ONLINE_ENDED)
 		return on_client_ended(o, env, p);
+	end_before = o->queue.end;
+	distance = seq_diff(p->seq, next_seq(o));
 	/* Out of any window that the server may have offered: its kernel ignores it, so do we. */
 	if (distance > ONLINE_BACKLOG_MAX ||
 	    (distance < 0 && (uint64_t)-distance > o->queue.end + 1))
 		return PACKET_FATE_DUPLICATE;
 	if (distance < 0 && (uint64_t)-distance > o->queue.end) /* a keep-alive before byte 0 */
 		return take_ack(o, p) ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;
-	is_news = take_ack(o, p) || o->state == ONLINE_OPENING;
+	is_news |= take_ack(o, p) || o->state == ONLINE_OPENING;
 	o->state = ONLINE_OPEN;
+	begins = is_boundary(o, env, p) && p->seq == next_seq(o);
+	if (begins || is_beginning(o, p))
+		join_sessions(o, env, !begins);
+	note_data(o, env, p);
 	fresh = take_payload(o, env, p, o->queue.end + (uint64_t)distance);
 	if (fresh < 0) {
 		account_lost(o, env, p->payload_len_bytes, 0);
 		return PACKET_FATE_USED;
 	}
 	o->known_seq = seq_max(o->known_seq, p->seq + p->payload_wire_len_bytes);
-	advance(o, env);
+	advance(o, env, begins);
 	is_news |= note_end(o, p);
 	try_end(o, env);
 	watch_hole(o, env, o->queue.end != end_before);
@@ -384,25 +468,27 @@ static bool gap_is_due(const struct online *o, const struct session_env *env)
 }
 
 /* When a connection that is copied has been silent for too long to be alive. */
-static uint64_t silent_at(const struct online *o)
+static uint64_t silent_at(const struct online *o, const struct session_env *env)
 {
-	uint64_t limit_s = o->state == ONLINE_OPENING ? ONLINE_OPENING_MAX_S : ONLINE_SILENT_MAX_S;
-
-	if (o->state != ONLINE_OPENING && o->state != ONLINE_OPEN)
-		return UINT64_MAX;
-	return o->last_seen_us + limit_s * 1000000;
+	if (o->state == ONLINE_OPENING)
+		return o->last_seen_us + ONLINE_OPENING_MAX_S * UINT64_C(1000000);
+	return o->state == ONLINE_OPEN ? o->last_seen_us + env->keep_alive_us : UINT64_MAX;
 }
 
-static uint64_t forget_at(const struct online *o)
+static uint64_t forget_at(const struct online *o, const struct session_env *env)
 {
 	if (online_has_live_session(o))
-		return silent_at(o);
-	return o->last_seen_us + (o->state == ONLINE_ENDED ? ONLINE_LINGER_US : ONLINE_IDLE_US);
+		return silent_at(o, env);
+	if (o->state == ONLINE_ENDED)
+		return o->last_seen_us + ONLINE_LINGER_US;
+	if (o->began && !o->last_data_us) /* a SYN that nothing followed */
+		return o->last_seen_us + ONLINE_OPENING_MAX_S * UINT64_C(1000000);
+	return o->last_seen_us + ONLINE_IDLE_US;
 }
 
 void online_arm(struct online *o, struct session_env *env)
 {
-	uint64_t at = forget_at(o);
+	uint64_t at = forget_at(o, env);
 
 	if (o->hole_since_us && o->hole_since_us + ONLINE_GAP_US < at)
 		at = o->hole_since_us + ONLINE_GAP_US;
@@ -421,11 +507,11 @@ bool online_on_timer(struct online *o, struct session_env *env)
 		online_lose(o, known_seq);
 		o->was_cut = true;
 	}
-	if (online_has_live_session(o) && env->now_us >= silent_at(o)) {
+	if (online_has_live_session(o) && env->now_us >= silent_at(o, env)) {
 		online_cut(o, env);
 		o->state = ONLINE_ENDED;
 	}
-	if (env->now_us >= forget_at(o))
+	if (env->now_us >= forget_at(o, env))
 		return true;
 	online_arm(o, env);
 	return false;

@@ -18,12 +18,13 @@
 #include "tcpcopy/turn.h"
 
 enum {
-	ONLINE_GAP_US = 3000000,       /* a hole older than this was never captured */
-	ONLINE_LINGER_US = 1000000,    /* an ended connection catches late packets */
-	ONLINE_IDLE_US = 600000000,    /* one that is not copied is forgotten after this silence */
-	ONLINE_SILENT_MAX_S = 7200,    /* a copied one whose end was missed ends after this */
-	ONLINE_OPENING_MAX_S = 75,     /* a SYN that nothing followed: a flood, or lost interest */
-	ONLINE_BACKLOG_MAX = 16 << 20, /* stream bytes a connection may hold */
+	ONLINE_GAP_US = 3000000,     /* a hole older than this was never captured */
+	ONLINE_LINGER_US = 1000000,  /* an ended connection catches late packets */
+	ONLINE_IDLE_US = 600000000,  /* one that is not copied is forgotten after this silence */
+	ONLINE_OPENING_MAX_S = 75,   /* a SYN that nothing followed: a flood, or lost interest */
+	ONLINE_BOUNDARY_US = 5000,   /* a client silent for so long has begun something new */
+	ONLINE_BOUNDARY_SMALL = 512, /* below any MSS: the client's write ended with this segment */
+	ONLINE_BACKLOG_MAX = 16 << 20,      /* stream bytes a connection may hold */
 	ONLINE_RESPONSE_JUMP_MAX = 1 << 30, /* an ACK may advance by one window at most */
 };
 
@@ -51,6 +52,7 @@ struct online {
 	uint64_t seen;          /* response bytes that the client has acknowledged, by ack_last */
 	uint64_t hole_since_us; /* 0: no hole */
 	uint64_t last_seen_us;
+	uint64_t last_data_us; /* of the newest bytes */
 	uint64_t timer_at_us;
 	uint32_t index;
 	uint32_t isn;
@@ -62,6 +64,9 @@ struct online {
 	struct online_syn reuse; /* if has_reuse */
 	uint8_t state;           /* enum online_state */
 	uint8_t end_kind;        /* enum turn_kind */
+	bool began;              /* its SYN was captured */
+	bool last_pushed;        /* the newest bytes came with PSH ... */
+	bool last_small;         /* ... in a segment that no MSS has filled */
 	bool has_ack;
 	bool has_end; /* a FIN or RST that waits for the bytes before it */
 	bool has_server_fin;
@@ -70,7 +75,8 @@ struct online {
 	bool is_mapped; /* found by its tuple; false once a newer connection has that */
 };
 
-void online_init(struct online *o, const struct tuple *tuple, uint32_t isn);
+/* began: isn is that of its SYN; otherwise just before the first byte that was captured. */
+void online_init(struct online *o, const struct tuple *tuple, uint32_t isn, bool began);
 /* Gives back queue and turns; the sessions are the caller's. */
 void online_fini(struct online *o, struct session_env *env);
 /* Not followed from here on; sequence numbers are counted from seq. */

@@ -18,6 +18,7 @@ enum {
 	LIST_TEXT_MAX = 8192,
 	SHOWN_MAX = 80, /* of a user's value in a message */
 	GIVE_UP_DEFAULT_S = 600,
+	KEEP_ALIVE_DEFAULT_S = 7200,
 	MEMORY_DEFAULT_MB = 1024,
 	BUFFER_DEFAULT_MB = 128,
 	SNAPLEN_DEFAULT = 262144, /* a BIG TCP super-packet */
@@ -41,6 +42,8 @@ static const struct option long_options[] = {
 	{"mtu", required_argument, NULL, 'M'},
 	{"port", required_argument, NULL, 'p'},
 	{"timeout", required_argument, NULL, 't'},
+	{"keep-alive", required_argument, NULL, 'k'},
+	{"whole", no_argument, NULL, 'O'},
 	{"max-memory", required_argument, NULL, 'm'},
 	{"stats-file", required_argument, NULL, OPTION_STATS_FILE},
 	{"log", required_argument, NULL, 'l'},
@@ -52,7 +55,7 @@ static const struct option long_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-static const char short_options[] = ":x:s:c:i:F:B:S:M:p:t:m:l:P:dvh";
+static const char short_options[] = ":x:s:c:i:F:B:S:M:p:t:k:Om:l:P:dvh";
 
 static const char help_text[] =
 	"tcpcopy - copies live TCP traffic of this host to a test server\n"
@@ -76,6 +79,10 @@ static const char help_text[] =
 	"  -p, --port PORT           port of intercept, 1 to 65535 (36524)\n"
 	"  -t, --timeout SECONDS     give up a connection that the target does not answer,\n"
 	"                            1 to 86400 (600)\n"
+	"  -k, --keep-alive SECONDS  end a connection that has been idle for so long,\n"
+	"                            1 to 604800 (7200)\n"
+	"  -O, --whole               copy only connections whose beginning was captured: none\n"
+	"                            is joined in its middle, or again after the target ended it\n"
 	"  -m, --max-memory MB       memory for sessions, 16 to 1048576 (1024)\n"
 	"      --stats-file FILE     write the counters there as JSON every second\n"
 	"  -l, --log FILE            log there instead of to stderr\n"
@@ -507,6 +514,8 @@ static int read_value_option(struct tcpcopy_options *o, int option, const char *
 		return parse_port(&o->intercept_port, value, "-p", error);
 	case 't':
 		return read_number(&o->give_up_s, value, 1, 86400, "-t", error);
+	case 'k':
+		return read_number(&o->keep_alive_s, value, 1, 604800, "-k", error);
 	case 'm':
 		return read_number(&o->max_memory_mb, value, 16, 1048576, "-m", error);
 	case 'l':
@@ -523,6 +532,7 @@ static int read_value_option(struct tcpcopy_options *o, int option, const char *
 
 static void read_switch(struct tcpcopy_options *o, int option)
 {
+	o->whole = o->whole || option == 'O';
 	o->daemon = o->daemon || option == 'd';
 	o->check = o->check || option == OPTION_CHECK;
 	o->version = o->version || option == 'v';
@@ -592,6 +602,7 @@ int tcpcopy_options_parse(struct tcpcopy_options *o, int argc, char *const argv[
 	o->send = SENDER_AUTO;
 	o->intercept_port = WIRE_PORT_DEFAULT;
 	o->give_up_s = GIVE_UP_DEFAULT_S;
+	o->keep_alive_s = KEEP_ALIVE_DEFAULT_S;
 	o->max_memory_mb = MEMORY_DEFAULT_MB;
 	o->buffer_mb = BUFFER_DEFAULT_MB;
 	o->snaplen_bytes = SNAPLEN_DEFAULT;

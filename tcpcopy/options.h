@@ -52,10 +52,12 @@ struct tcpcopy_options {
 	enum sender_mode send;
 	uint16_t intercept_port;
 	unsigned give_up_s;
+	unsigned keep_alive_s;
 	unsigned max_memory_mb;
 	unsigned buffer_mb;
 	int snaplen_bytes;
 	int mtu_bytes; /* 0: of the route */
+	bool whole;    /* -O */
 	bool daemon;
 	bool check;
 	bool version;

@@ -8,41 +8,17 @@
 
 #include "common/packet.h"
 #include "common/tcp_option.h"
-#include "tcpcopy/mapping.h"
-#include "tcpcopy/online.h"
-#include "tcpcopy/session.h"
-#include "tcpcopy/session_table.h"
+#include "tcpcopy/replay_private.h"
 
 enum {
 	MTU_DEFAULT = 1500,
 	MTU_MIN = 576,
-	FIRST_PORT = 1024,
-	LAST_PORT = 65535,
 	URGENCY_LINGER_US = 10000, /* waiting comes and goes: intercept need not hear of each */
-	TURNS_SHARE = 4,           /* turns may take this part of the memory limit */
-	ADMIT_NUMERATOR = 9,       /* admission stops at nine tenths of the memory limit */
-	ADMIT_DENOMINATOR = 10,
-};
-
-struct replay {
-	struct session_env env;
-	struct session_table table;
-	struct mapping *mapping;
-	struct hash_key key;
-	struct ledger ledger;
-	struct transfer transfers[TRANSFERS_MAX];
-	size_t transfer_count;
-	struct ip_addr *local;
-	size_t local_count;
-	uint64_t max_memory_bytes;
-	uint32_t max_sessions;
-	uint64_t urgent_until_us; /* 0: intercept was told that nothing waits */
-	int online_mtu_bytes;
-	unsigned links_up;
-	bool check_checksums;
-	bool is_blocked;
-	bool told_full;
-	bool told_refused;
+	HALF_OPEN_SHARE = 4, /* connections with only a SYN may take this part of the sessions */
+	HALF_OPEN_LEAST = 1024,
+	HALF_OPEN_TRIED_MAX = 8192,    /* SYNs that were copied */
+	HALF_OPEN_WAITING_MAX = 65536, /* and that were not */
+	TURNS_SHARE = 4,               /* turns may take this part of the memory limit */
 };
 
 /* ---- creation ---- */
@@ -59,6 +35,8 @@ static void init_env(struct replay *r, const struct replay_config *config,
 	env->isn_secret = config->isn_secret;
 	env->ts_base = (uint32_t)hash_bytes(&config->isn_secret, "timestamps", 10);
 	env->give_up_us = config->give_up_us;
+	env->keep_alive_us = config->keep_alive_us;
+	env->joins = !config->whole_connections_only;
 	env->now_us = now_us;
 	env->dirty_tail = &env->dirty;
 	for (size_t i = 0; i < TRANSFERS_MAX; i++)
@@ -69,6 +47,16 @@ static void init_env(struct replay *r, const struct replay_config *config,
 	env->turns = slab_new(sizeof(struct turn), turns < SLAB_NONE ? (uint32_t)turns : SLAB_NONE);
 }
 
+/* How many connections of which only the SYN is known may take room in the tables. */
+static uint32_t half_open_max(uint32_t max_sessions, uint32_t most)
+{
+	uint32_t part = max_sessions / HALF_OPEN_SHARE;
+
+	if (part < HALF_OPEN_LEAST)
+		return HALF_OPEN_LEAST;
+	return part < most ? part : most;
+}
+
 struct replay *replay_new(const struct replay_config *config, const struct replay_effects *effects,
 			  void *ctx, uint64_t now_us)
 {
@@ -76,8 +64,8 @@ struct replay *replay_new(const struct replay_config *config, const struct repla
 		.key = config->key,
 		.pool = config->client_pool,
 		.pool_count = config->client_pool_count,
-		.first_port = FIRST_PORT,
-		.last_port = LAST_PORT,
+		.first_port = REPLAY_FIRST_PORT,
+		.last_port = REPLAY_LAST_PORT,
 	};
 	struct replay *r = calloc(1, sizeof(*r));
 
@@ -94,8 +82,11 @@ struct replay *replay_new(const struct replay_config *config, const struct repla
 	ledger_init(&r->ledger, config->transfer_count);
 	init_env(r, config, effects, ctx, now_us);
 	r->mapping = mapping_new(&mapping);
-	if (session_table_init(&r->table, &config->key, config->max_sessions) || !r->mapping ||
-	    !r->env.wheel || !r->env.online_wheel || !r->env.blocks || !r->env.turns) {
+	if (session_table_init(&r->table, &config->key, config->max_sessions) ||
+	    half_open_init(&r->tried, half_open_max(r->max_sessions, HALF_OPEN_TRIED_MAX)) ||
+	    half_open_init(&r->waiting, half_open_max(r->max_sessions, HALF_OPEN_WAITING_MAX)) ||
+	    !r->mapping || !r->env.wheel || !r->env.online_wheel || !r->env.blocks ||
+	    !r->env.turns) {
 		replay_free(r);
 		errno = ENOMEM;
 		return NULL;
@@ -121,6 +112,8 @@ void replay_free(struct replay *r)
 		return;
 	fini_onlines(r);
 	session_table_fini(&r->table);
+	half_open_fini(&r->tried);
+	half_open_fini(&r->waiting);
 	mapping_free(r->mapping);
 	timer_wheel_free(r->env.wheel);
 	timer_wheel_free(r->env.online_wheel);
@@ -162,7 +155,7 @@ static bool is_local(const struct replay *r, const struct ip_addr *a)
 	return false;
 }
 
-static bool matches_source(const struct replay *r, const struct transfer *t,
+bool replay_matches_source(const struct replay *r, const struct transfer *t,
 			   const struct endpoint *server)
 {
 	if (t->source.port != server->port)
@@ -175,204 +168,16 @@ static bool matches_source(const struct replay *r, const struct transfer *t,
 static bool is_source(const struct replay *r, const struct endpoint *server)
 {
 	for (size_t i = 0; i < r->transfer_count; i++)
-		if (matches_source(r, &r->transfers[i], server))
+		if (replay_matches_source(r, &r->transfers[i], server))
 			return true;
 	return false;
-}
-
-/* ---- sessions come and go ---- */
-
-static void notice(struct replay *r, enum replay_notice what, size_t target)
-{
-	r->env.effects->notice(r->env.ctx, what, target);
-}
-
-static bool has_room(const struct replay *r)
-{
-	return replay_memory(r) < r->max_memory_bytes / ADMIT_DENOMINATOR * ADMIT_NUMERATOR;
-}
-
-/* Takes a faked endpoint, registers it and starts. False if the pool is exhausted. */
-static bool start_session(struct replay *r, struct session *s, const struct session_offer *offer)
-{
-	const struct transfer *transfer = &r->transfers[s->target_index];
-	struct tuple tuple = {.dst = transfer->target, .protocol = PROTOCOL_TCP};
-	struct tuple response;
-
-	if (mapping_take(r->mapping, &s->online->tuple.src, &transfer->target, &tuple.src))
-		return false;
-	response = tuple_reverse(&tuple);
-	session_start(s, &r->env, &tuple, session_table_new_id(&r->table, s), offer, 0);
-	r->env.effects->register_session(r->env.ctx, s->id, &response);
-	return true;
-}
-
-/* Gives back the tuple of a session that has ended and said so. */
-static void release_tuple(struct replay *r, struct session *s)
-{
-	if (!s->has_tuple)
-		return;
-	s->has_tuple = false;
-	r->env.effects->unregister_session(r->env.ctx, s->id);
-	mapping_release(r->mapping, &s->tuple.src, &s->tuple.dst);
-	r->ledger.targets[s->target_index].sessions.active--;
-}
-
-static void unlink_session(struct online *o, struct session *s)
-{
-	struct session **at = &o->sessions;
-
-	while (*at != s)
-		at = &(*at)->next_of_online;
-	*at = s->next_of_online;
-	s->next_of_online = NULL;
-}
-
-static void remove_session(struct replay *r, struct session *s)
-{
-	timer_wheel_cancel(r->env.wheel, &s->timer);
-	session_table_remove(&r->table, s);
-}
-
-static void forget_online(struct replay *r, struct online *o)
-{
-	while (o->sessions) {
-		struct session *s = o->sessions;
-
-		unlink_session(o, s);
-		s->online = NULL;
-		if (!s->is_dirty) /* otherwise the end of the batch removes it */
-			remove_session(r, s);
-	}
-	online_fini(o, &r->env);
-	session_table_remove_online(&r->table, o);
-}
-
-/* After a session's output: what its state asks of the tables. */
-static void settle_session(struct replay *r, struct session *s)
-{
-	if (s->state == SESSION_TIME_WAIT && s->online) {
-		struct online *o = s->online;
-
-		r->ledger.targets[s->target_index].sessions.ended_by_client++;
-		unlink_session(o, s);
-		s->online = NULL;
-		s->gate_turn = s->acked_turn = SLAB_NONE;
-		online_release(o, &r->env);
-		online_arm(o, &r->env);
-	}
-	if (session_is_live(s) || s->rst_due)
-		return;
-	if (s->closed_cause == DROP_TARGET_REFUSED && !r->told_refused) {
-		r->told_refused = true;
-		notice(r, REPLAY_NOTICE_REFUSED, s->target_index);
-	}
-	release_tuple(r, s);
-	if (s->online) {
-		online_release(s->online, &r->env);
-		online_arm(s->online, &r->env);
-	} else {
-		remove_session(r, s);
-	}
-}
-
-/*
- * What is missing to copy a connection that begins now; DROP_CAUSES: nothing. When the breaker is
- * open and no session is left to try for it (the turn to send a SYN has passed), this one does.
- */
-static enum drop_cause shortage(const struct replay *r, size_t target)
-{
-	if (r->links_up == 0)
-		return DROP_NO_INTERCEPT;
-	if (!breaker_may_send(&r->env.breakers[target], r->env.now_us))
-		return DROP_PAUSED;
-	if (!has_room(r))
-		return DROP_LIMIT;
-	return DROP_CAUSES;
-}
-
-/* Whether this SYN's connection could be copied at all: DROP_CAUSES if so. */
-static enum drop_cause refusal(const struct packet *syn)
-{
-	struct tcp_options opt;
-
-	tcp_options_parse(&opt, syn->options, syn->options_len_bytes);
-	return opt.has_mptcp ? DROP_NOT_REPLAYABLE : DROP_CAUSES;
-}
-
-static struct session *add_session(struct replay *r, struct online *o, size_t target,
-				   enum drop_cause cause)
-{
-	uint32_t index;
-	struct session *s = session_table_add(&r->table, &index);
-
-	if (!s)
-		return NULL;
-	session_init(s, o, target, cause);
-	s->index = index;
-	s->next_of_online = o->sessions;
-	o->sessions = s;
-	return s;
-}
-
-/* A session for each transfer that this server endpoint is the source of. */
-static void add_sessions(struct replay *r, struct online *o, const struct session_offer *offer,
-			 enum drop_cause cause)
-{
-	for (size_t i = 0; i < r->transfer_count; i++) {
-		struct ledger_sessions *count = &r->ledger.targets[i].sessions;
-		enum drop_cause why = cause == DROP_CAUSES ? shortage(r, i) : cause;
-		struct session *s;
-
-		if (!matches_source(r, &r->transfers[i], &o->tuple.dst))
-			continue;
-		s = add_session(r, o, i, why == DROP_CAUSES ? DROP_NO_TUPLE : why);
-		if (!s) {
-			count->not_started[DROP_LIMIT]++;
-			continue;
-		}
-		if (why == DROP_CAUSES && start_session(r, s, offer)) {
-			count->started++;
-			count->active++;
-		} else {
-			count->not_started[s->closed_cause]++;
-		}
-	}
-}
-
-static struct online *add_online(struct replay *r, const struct tuple *tuple, uint32_t isn)
-{
-	struct online *o = NULL;
-	uint32_t index;
-
-	/*
-	 * Without a session for each transfer nobody would hold the account of its bytes. (Those in
-	 * TIME-WAIT have no connection any more, so there are more of them than connections.)
-	 */
-	if (slab_count(r->table.sessions) + r->transfer_count <= r->max_sessions)
-		o = session_table_add_online(&r->table);
-	if (!o) {
-		if (!r->told_full)
-			notice(r, REPLAY_NOTICE_TABLE_FULL, 0);
-		r->told_full = true;
-		return NULL;
-	}
-	index = o->index;
-	online_init(o, tuple, isn);
-	o->index = index;
-	o->last_seen_us = r->env.now_us;
-	if (session_table_map_online(&r->table, o)) {
-		session_table_remove_online(&r->table, o);
-		return NULL;
-	}
-	return o;
 }
 
 /* No room even to follow it: its bytes are counted as they come, repetitions too. */
 static void count_unfollowed(struct replay *r, const struct packet *p)
 {
 	for (size_t i = 0; i < r->transfer_count; i++) {
-		if (!matches_source(r, &r->transfers[i], &p->tuple.dst))
+		if (!replay_matches_source(r, &r->transfers[i], &p->tuple.dst))
 			continue;
 		ledger_captured(&r->ledger, i, p->payload_wire_len_bytes, 0);
 		ledger_dropped(&r->ledger, i, DROP_LIMIT, p->payload_wire_len_bytes, 0);
@@ -381,17 +186,13 @@ static void count_unfollowed(struct replay *r, const struct packet *p)
 
 /* ---- online packets ---- */
 
-static void begin(struct replay *r, const struct tuple *tuple, uint32_t isn,
-		  const struct session_offer *offer, enum drop_cause cause)
+/* Whether this SYN's connection could be copied at all: DROP_CAUSES if so. */
+static enum drop_cause refusal(const struct packet *syn)
 {
-	struct online *o = add_online(r, tuple, isn);
+	struct tcp_options opt;
 
-	if (!o)
-		return;
-	add_sessions(r, o, offer, cause);
-	if (!online_has_live_session(o))
-		online_lose(o, isn + 1);
-	online_arm(o, &r->env);
+	tcp_options_parse(&opt, syn->options, syn->options_len_bytes);
+	return opt.has_mptcp ? DROP_NOT_REPLAYABLE : DROP_CAUSES;
 }
 
 /* The tuple belongs to a newer connection now; this one finishes what it has. */
@@ -422,7 +223,7 @@ static enum packet_fate on_first_syn(struct replay *r, const struct packet *p)
 	struct session_offer offer;
 
 	online_offer(&offer, p);
-	begin(r, &p->tuple, p->seq, &offer, refusal(p));
+	replay_begin(r, &p->tuple, p->seq, true, &offer, refusal(p));
 	if (p->payload_wire_len_bytes)
 		take_syn_payload(r, p);
 	return PACKET_FATE_USED;
@@ -454,19 +255,25 @@ static struct online *confirm_reuse(struct replay *r, struct online *o)
 	struct tuple tuple = o->tuple;
 
 	displace(r, o);
-	begin(r, &tuple, syn.isn, &syn.offer, syn.refusal);
+	replay_begin(r, &tuple, syn.isn, true, &syn.offer, syn.refusal);
 	return session_table_find_online(&r->table, &tuple);
 }
 
 /* Data of a connection whose beginning was not captured: counted, not copied. */
 static enum packet_fate on_unknown(struct replay *r, const struct packet *p)
 {
-	struct session_offer none = {0};
+	/* Its SYN was not seen: ours offers what every kernel understands. */
+	static const struct session_offer common = {
+		.mss = 1460,
+		.window_scale = 7,
+		.has_window_scale = true,
+		.has_timestamps = true,
+	};
 	struct online *o;
 
 	if (!p->payload_wire_len_bytes)
 		return PACKET_FATE_DUPLICATE; /* says nothing that would count */
-	begin(r, &p->tuple, p->seq - 1, &none, DROP_BEFORE_JOIN);
+	replay_begin(r, &p->tuple, p->seq - 1, false, &common, DROP_BEFORE_JOIN);
 	o = session_table_find_online(&r->table, &p->tuple);
 	if (!o) {
 		count_unfollowed(r, p);
@@ -595,32 +402,9 @@ void replay_on_record(struct replay *r, const struct wire_record *record, uint64
 	was_open = breaker->is_open;
 	session_on_target(s, &r->env, record);
 	if (was_open && !breaker->is_open) {
-		notice(r, REPLAY_NOTICE_RESUMED, s->target_index);
+		replay_notice(r, REPLAY_NOTICE_RESUMED, s->target_index);
 		hurry_handshakes(r, s->target_index, 0);
 	}
-}
-
-/* Another tcpcopy holds this tuple: take the next before this one is given back. */
-static void remap(struct replay *r, struct session *s)
-{
-	struct endpoint client = s->online->tuple.src;
-	struct tuple tuple = s->tuple;
-	struct tuple response;
-
-	/* Far from here: the other's neighbouring ports are likely to be taken as well. */
-	client.port = (uint16_t)(FIRST_PORT + hash_bytes(&r->key, &s->id, sizeof(s->id)) %
-						      (LAST_PORT - FIRST_PORT + 1));
-	if (mapping_take(r->mapping, &client, &s->tuple.dst, &tuple.src)) {
-		session_abort(s, &r->env, DROP_NO_TUPLE);
-		s->rst_due = false; /* the tuple is another's: a RST would hit its connection */
-		return;
-	}
-	r->env.effects->unregister_session(r->env.ctx, s->id);
-	mapping_release(r->mapping, &s->tuple.src, &s->tuple.dst);
-	s->id = session_table_new_id(&r->table, s);
-	session_restart_on(s, &r->env, &tuple);
-	response = tuple_reverse(&tuple);
-	r->env.effects->register_session(r->env.ctx, s->id, &response);
 }
 
 void replay_on_register_refused(struct replay *r, uint32_t session_id, uint64_t now_us)
@@ -632,11 +416,15 @@ void replay_on_register_refused(struct replay *r, uint32_t session_id, uint64_t 
 		return;
 	r->ledger.targets[s->target_index].traffic.register_refused++;
 	if (s->state == SESSION_SYN_SENT) {
-		remap(r, s);
+		replay_remap(r, s);
 		return;
 	}
 	if (s->state == SESSION_TIME_WAIT) {
 		session_close(s, &r->env, DROP_SHUTDOWN);
+		return;
+	}
+	if (s->state == SESSION_JOINING) {
+		s->rst_due = false;
 		return;
 	}
 	session_abort(s, &r->env, DROP_NO_TUPLE);
@@ -690,15 +478,15 @@ static void check_breaker(struct replay *r, size_t target)
 		case BREAKER_TRY_IP:
 			if (any_answered(r))
 				break;
-			notice(r, REPLAY_NOTICE_TRY_IP, target);
+			replay_notice(r, REPLAY_NOTICE_TRY_IP, target);
 			hurry_handshakes(r, target, 0);
 			break;
 		case BREAKER_UNANSWERED:
-			notice(r, REPLAY_NOTICE_UNANSWERED, target);
+			replay_notice(r, REPLAY_NOTICE_UNANSWERED, target);
 			break;
 		case BREAKER_OPENED:
 			hurry_handshakes(r, target, SESSION_PROBE_HELD_US);
-			notice(r, REPLAY_NOTICE_PAUSED, target);
+			replay_notice(r, REPLAY_NOTICE_PAUSED, target);
 			break;
 		}
 	}
@@ -732,7 +520,7 @@ void replay_on_time(struct replay *r, uint64_t now_us)
 		session_on_timer((struct session *)t, &r->env);
 	while ((t = timer_wheel_pop(r->env.online_wheel, now_us)))
 		if (online_on_timer((struct online *)t, &r->env))
-			forget_online(r, (struct online *)t);
+			replay_forget_online(r, (struct online *)t);
 	check_breakers(r);
 }
 
@@ -754,7 +542,7 @@ void replay_end_batch(struct replay *r, uint64_t now_us)
 		if (!env->dirty)
 			env->dirty_tail = &env->dirty;
 		s->is_dirty = false;
-		settle_session(r, s);
+		replay_settle_session(r, s);
 	}
 	check_breakers(r);
 	update_urgency(r);
@@ -812,6 +600,7 @@ const struct ledger *replay_ledger(const struct replay *r)
 size_t replay_memory(const struct replay *r)
 {
 	return session_table_memory(&r->table) + mapping_memory(r->mapping) +
+	       half_open_memory(&r->tried) + half_open_memory(&r->waiting) +
 	       slab_memory(r->env.blocks) + slab_memory(r->env.turns);
 }
 

@@ -33,7 +33,9 @@ struct replay_config {
 	struct hash_key key;        /* random, one a process */
 	struct hash_key isn_secret; /* RFC 6528: survives a restart, so that ISNs keep rising */
 	uint64_t give_up_us;        /* -t: how long a session waits for the target */
-	uint64_t max_memory_bytes;  /* -m: payload and sessions */
+	uint64_t keep_alive_us;     /* -k: how long an idle connection is held open at the target */
+	bool whole_connections_only; /* -O: none is joined in its middle */
+	uint64_t max_memory_bytes;   /* -m: payload and sessions */
 	uint32_t max_sessions;
 	bool check_checksums; /* drop corrupt packets (those not above the MTU) */
 	int online_mtu_bytes; /* packets above are super-packets whose checksum tells nothing */

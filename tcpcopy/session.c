@@ -15,7 +15,7 @@ const char *session_state_name(enum session_state state)
 		[SESSION_FIN_WAIT_1] = "FIN-WAIT-1", [SESSION_FIN_WAIT_2] = "FIN-WAIT-2",
 		[SESSION_CLOSE_WAIT] = "CLOSE-WAIT", [SESSION_CLOSING] = "CLOSING",
 		[SESSION_LAST_ACK] = "LAST-ACK",     [SESSION_TIME_WAIT] = "TIME-WAIT",
-		[SESSION_CLOSED] = "CLOSED",
+		[SESSION_CLOSED] = "CLOSED",         [SESSION_JOINING] = "JOINING",
 	};
 
 	return names[state];
@@ -29,14 +29,16 @@ const char *session_state_name(enum session_state state)
  */
 static const uint16_t legal_steps[SESSION_STATES] = {
 	[SESSION_SYN_SENT] = TO(ESTABLISHED) | TO(CLOSED),
-	[SESSION_ESTABLISHED] = TO(FIN_WAIT_1) | TO(CLOSE_WAIT) | TO(CLOSED),
-	[SESSION_FIN_WAIT_1] = TO(FIN_WAIT_2) | TO(CLOSING) | TO(TIME_WAIT) | TO(CLOSED),
+	[SESSION_ESTABLISHED] = TO(FIN_WAIT_1) | TO(CLOSE_WAIT) | TO(CLOSED) | TO(JOINING),
+	[SESSION_FIN_WAIT_1] =
+		TO(FIN_WAIT_2) | TO(CLOSING) | TO(TIME_WAIT) | TO(CLOSED) | TO(JOINING),
 	[SESSION_FIN_WAIT_2] = TO(TIME_WAIT) | TO(CLOSED),
-	[SESSION_CLOSE_WAIT] = TO(LAST_ACK) | TO(ESTABLISHED) | TO(CLOSED),
-	[SESSION_CLOSING] = TO(TIME_WAIT) | TO(FIN_WAIT_1) | TO(CLOSED),
-	[SESSION_LAST_ACK] = TO(FIN_WAIT_1) | TO(CLOSED),
+	[SESSION_CLOSE_WAIT] = TO(LAST_ACK) | TO(ESTABLISHED) | TO(CLOSED) | TO(JOINING),
+	[SESSION_CLOSING] = TO(TIME_WAIT) | TO(FIN_WAIT_1) | TO(CLOSED) | TO(JOINING),
+	[SESSION_LAST_ACK] = TO(FIN_WAIT_1) | TO(CLOSED) | TO(JOINING),
 	[SESSION_TIME_WAIT] = TO(CLOSED),
-	[SESSION_CLOSED] = TO(SYN_SENT),
+	[SESSION_CLOSED] = TO(SYN_SENT) | TO(JOINING),
+	[SESSION_JOINING] = TO(SYN_SENT) | TO(CLOSED),
 };
 
 void session_set_state(struct session *s, enum session_state state)
@@ -63,37 +65,42 @@ static uint32_t initial_sequence(const struct session_env *env, const struct tup
 	return (uint32_t)(env->now_us / 4) + (uint32_t)tuple_hash(&env->isn_secret, tuple);
 }
 
+/* Nothing that another connection has left behind, but where in the stream to begin. */
 static void begin_handshake(struct session *s, struct session_env *env, const struct tuple *tuple)
 {
 	struct session_target *t = &s->target;
 
 	s->tuple = *tuple;
+	memset(t, 0, sizeof(*t));
 	t->iss = initial_sequence(env, tuple);
 	t->snd_una = t->iss;
 	t->snd_nxt = t->iss;
 	t->snd_max = t->iss;
 	t->recover = t->iss;
-	t->rto_us = SESSION_RTO_INITIAL_US;
-	t->backoff = 0;
-	t->doubt_count = 0;
+	session_recovery_init(s);
+	session_doubt_end(s);
+	s->answered = 0;
+	s->answer_min_off = s->una_off;
+	s->start_off = s->una_off;
+	s->end_said = TURN_DATA;
 	s->syn_due = true;
 	s->rst_due = false;
+	s->target_closed = s->in_recovery = s->uses_timestamps = false;
 	s->retransmit_at_us = 0;
 	s->timed_us = 0;
+	s->last_sent_us = 0;
+	s->challenged_us = 0;
 	s->progress_us = env->now_us;
 }
 
 void session_start(struct session *s, struct session_env *env, const struct tuple *tuple,
-		   uint32_t id, const struct session_offer *offer, uint64_t start)
+		   uint32_t id)
 {
 	s->id = id;
-	s->offer = *offer;
-	s->una_off = start;
-	s->answer_min_off = start;
 	s->has_tuple = true;
+	s->was_started = true;
 	session_set_state(s, SESSION_SYN_SENT);
 	begin_handshake(s, env, tuple);
-	session_recovery_init(s);
 	session_mark_dirty(s, env);
 }
 
@@ -184,6 +191,16 @@ void session_set_waiting(struct session *s, struct session_env *env, bool waitin
 		env->waiting--;
 }
 
+/* Says and hears no more on this connection; a RST may be due. */
+static void stop(struct session *s, struct session_env *env)
+{
+	s->retransmit_at_us = s->ack_at_us = s->settle_at_us = 0;
+	s->syn_due = s->ack_now = s->ask_due = s->retransmit_una = s->probe_due = false;
+	session_set_waiting(s, env, false);
+	timer_wheel_cancel(env->wheel, &s->timer);
+	session_mark_dirty(s, env);
+}
+
 /* Into CLOSED, whatever the reason; what is still in flight is dropped for it. */
 void session_close(struct session *s, struct session_env *env, enum drop_cause cause)
 {
@@ -192,21 +209,118 @@ void session_close(struct session *s, struct session_env *env, enum drop_cause c
 	s->closed_cause = (uint8_t)cause;
 	s->gate_turn = SLAB_NONE;
 	s->acked_turn = SLAB_NONE;
-	s->retransmit_at_us = s->ack_at_us = s->settle_at_us = 0;
-	s->syn_due = s->ack_now = s->ask_due = s->retransmit_una = s->probe_due = false;
-	session_set_waiting(s, env, false);
-	timer_wheel_cancel(env->wheel, &s->timer);
-	session_mark_dirty(s, env);
+	stop(s, env);
 }
 
 void session_abort(struct session *s, struct session_env *env, enum drop_cause cause)
 {
 	/* Before the first SYN is out the target knows nothing that a RST could end. */
-	bool target_knows = s->target.snd_max != s->target.iss;
+	bool rst_due =
+		s->state == SESSION_JOINING ? s->rst_due : s->target.snd_max != s->target.iss;
 
 	session_close(s, env, cause);
-	s->rst_due = target_knows;
+	s->rst_due = rst_due;
 	env->ledger->targets[s->target_index].sessions.ended_by_us++;
+}
+
+static bool cause_allows_joining(enum drop_cause cause)
+{
+	switch (cause) {
+	case DROP_BEFORE_JOIN:
+	case DROP_NO_INTERCEPT:
+	case DROP_PAUSED:
+	case DROP_CAPTURE_GAP:
+	case DROP_LIMIT:
+	case DROP_BACKLOG:
+	case DROP_NO_TUPLE:
+	case DROP_TARGET_REFUSED:
+	case DROP_TARGET_RESET:
+	case DROP_TARGET_CLOSED:
+	case DROP_TIMED_OUT:
+		return true;
+	case DROP_SAMPLED_OUT:
+	case DROP_NOT_REPLAYABLE:
+	case DROP_CLIENT_RESET:
+	case DROP_SHUTDOWN:
+	case DROP_CAUSES:
+		break;
+	}
+	return false;
+}
+
+/* The first turn that another connection to the target could begin with, or NULL. */
+static const struct turn *resumption(const struct session *s, const struct session_env *env,
+				     bool unheard)
+{
+	const struct turn *t;
+
+	for (uint32_t at = unheard ? s->acked_turn : s->gate_turn; at != SLAB_NONE; at = t->next) {
+		t = slab_at(env->turns, at);
+		if (t->is_boundary && t->start >= s->una_off)
+			return t;
+	}
+	return NULL;
+}
+
+/* The stream up to turn t is given up. */
+static void skip_to(struct session *s, struct session_env *env, const struct turn *t,
+		    enum drop_cause cause)
+{
+	uint64_t requests = 0;
+
+	for (uint32_t at = s->acked_turn; at != t->index;) {
+		const struct turn *skipped = slab_at(env->turns, at);
+
+		requests += skipped->is_request;
+		at = skipped->next;
+	}
+	session_account_dropped(s, env, cause, t->start - s->una_off, requests);
+	s->una_off = t->start;
+	s->gate_turn = t->index;
+	s->acked_turn = t->index;
+}
+
+static void note_futility(struct session *s)
+{
+	if (s->una_off > s->start_off)
+		s->futile_joins = 0;
+	else if (s->futile_joins < SESSION_FUTILE_JOINS)
+		s->futile_joins++;
+}
+
+void session_leave(struct session *s, struct session_env *env, enum drop_cause cause, bool unheard)
+{
+	const struct turn *t;
+
+	note_futility(s);
+	t = env->joins && s->futile_joins < SESSION_FUTILE_JOINS ? resumption(s, env, unheard)
+								 : NULL;
+	if (!t) {
+		session_close(s, env, cause);
+		return;
+	}
+	skip_to(s, env, t, cause);
+	s->gate_is_free = true;
+	session_set_state(s, SESSION_JOINING);
+	stop(s, env);
+}
+
+bool session_may_join(const struct session *s, const struct session_env *env, bool whole)
+{
+	return s->state == SESSION_CLOSED && (env->joins || (whole && !s->was_started)) &&
+	       cause_allows_joining(s->closed_cause) && s->futile_joins < SESSION_FUTILE_JOINS &&
+	       env->now_us >= s->retry_at_us;
+}
+
+bool session_join(struct session *s, struct session_env *env, uint64_t off, bool whole)
+{
+	if (!session_may_join(s, env, whole))
+		return false;
+	session_set_state(s, SESSION_JOINING);
+	s->una_off = off;
+	s->gate_is_free = !whole;
+	session_mark_dirty(s, env);
+	return true;
 }
 
 bool session_is_awaiting_target(const struct session *s)
@@ -223,6 +337,7 @@ bool session_is_awaiting_target(const struct session *s)
 	case SESSION_CLOSE_WAIT:
 		return s->gate_turn != SLAB_NONE || s->bytes_in_flight > 0;
 	case SESSION_CLOSED:
+	case SESSION_JOINING:
 	case SESSION_STATES:
 		break;
 	}
@@ -249,6 +364,18 @@ void session_arm(struct session *s, struct session_env *env)
 		return;
 	s->timer_at_us = at;
 	timer_wheel_set(env->wheel, &s->timer, at);
+}
+
+/* The target has been silent for -t. A handshake that gets no answer is not begun again at once. */
+static void give_up(struct session *s, struct session_env *env)
+{
+	if (s->state == SESSION_SYN_SENT) {
+		session_abort(s, env, DROP_TIMED_OUT);
+		return;
+	}
+	session_leave(s, env, DROP_TIMED_OUT, false);
+	s->rst_due = true;
+	env->ledger->targets[s->target_index].sessions.ended_by_us++;
 }
 
 static bool is_due(uint64_t at_us, const struct session_env *env)
@@ -280,7 +407,7 @@ void session_on_timer(struct session *s, struct session_env *env)
 		return;
 	}
 	if (session_is_awaiting_target(s) && env->now_us >= s->progress_us + env->give_up_us) {
-		session_abort(s, env, DROP_TIMED_OUT);
+		give_up(s, env);
 		return;
 	}
 	if (is_due(s->retransmit_at_us, env)) {

@@ -30,6 +30,10 @@
  * The assistant is a black hole: response bytes are never needed, so a gap in the captured
  * responses is acknowledged past. rcv_nxt is thus the highest the target is known to have sent.
  *
+ * Joining. A session may begin in the middle of the stream: at the first turn, of those that a request certainly
+ * begins with (turn.h), that is captured after it was lost or not said when its target ended it. It is JOINING until replay has found
+ * it a tuple; the turns from there on stay in flight.
+ *
  * Deadlines. A session has one timer in the wheel, set to the earliest deadline or before it:
  * moving a deadline later does not touch the wheel, the timer finds out when it fires.
  *
@@ -68,6 +72,8 @@ enum {
 	SESSION_TIME_WAIT_US = 4000000, /* long enough to acknowledge a repeated FIN again */
 	SESSION_RECEIVE_WINDOW = 1 << 20,
 	SESSION_PROBE_HELD_US = 1000000, /* how soon a SYN that the breaker held asks again */
+	SESSION_REFUSED_US = 1000000,    /* a port that refused is asked again after this */
+	SESSION_FUTILE_JOINS = 3,        /* in a row that delivered nothing: not tried again */
 	SESSION_CHALLENGE_US = 100000,   /* one challenge in so long: RFC 5961, section 7 */
 };
 
@@ -82,6 +88,7 @@ enum session_state {
 	SESSION_LAST_ACK,
 	SESSION_TIME_WAIT, /* detached from its online connection: acknowledges a repeated FIN */
 	SESSION_CLOSED,    /* holds no tuple; stays with its connection to say why (closed_cause) */
+	SESSION_JOINING, /* begins (again) with a handshake of its own at una_off, once it has a tuple */
 	SESSION_STATES,
 };
 
@@ -142,6 +149,8 @@ struct session {
 	uint64_t turn_captured_us; /* when the client had said it */
 	uint64_t timed_us;         /* start of the RTT sample; 0: none runs */
 	uint64_t last_sent_us;
+	uint64_t start_off;     /* where in the stream this connection of ours began */
+	uint64_t retry_at_us;   /* not joined before */
 	uint64_t progress_us;   /* since when nothing moved */
 	uint64_t challenged_us; /* when a challenge ACK or a question went out; 0: never */
 	/* Deadlines, 0: none. */
@@ -157,11 +166,14 @@ struct session {
 	struct session_offer offer;
 	uint8_t target_index; /* which transfer */
 	uint8_t state;        /* enum session_state */
+	uint8_t futile_joins; /* in a row */
 	uint8_t closed_cause; /* enum drop_cause: what becomes of bytes captured after the end */
 	uint8_t end_said; /* enum turn_kind: TURN_FIN or TURN_RST once released, otherwise TURN_DATA */
 	bool is_dirty;
 	bool is_waiting; /* for the target's answer or window: wants records at once */
 	bool has_tuple;  /* holds a mapping and a registration */
+	bool was_started;
+	bool gate_is_free; /* joined: what the client had seen before its first turn was another's answer */
 	bool syn_due;
 	bool rst_due;
 	bool ack_now;
@@ -187,8 +199,10 @@ struct session_env {
 	struct ledger *ledger;
 	struct breaker breakers[TRANSFERS_MAX]; /* one a target: a dead one must not stop another */
 	struct hash_key isn_secret;
-	uint32_t ts_base;    /* our timestamp clock is milliseconds plus this */
-	uint64_t give_up_us; /* -t */
+	uint32_t ts_base;       /* our timestamp clock is milliseconds plus this */
+	uint64_t give_up_us;    /* -t */
+	uint64_t keep_alive_us; /* -k */
+	bool joins;             /* connections in their middle; not with -O */
 	uint64_t now_us;
 	struct session *dirty; /* list */
 	struct session **dirty_tail;
@@ -203,9 +217,11 @@ void session_set_state(struct session *s, enum session_state state);
 /* Cleared, CLOSED for this cause: counts what its connection captures as dropped. */
 void session_init(struct session *s, struct online *online, size_t target_index,
 		  enum drop_cause cause);
-/* Leaves CLOSED for SYN_SENT on a tuple that the caller took and registered; from stream offset start on. */
+/*
+ * Leaves CLOSED or JOINING for SYN_SENT on a tuple that the caller took and registered; from stream offset una_off on.
+ */
 void session_start(struct session *s, struct session_env *env, const struct tuple *tuple,
-		   uint32_t id, const struct session_offer *offer, uint64_t start);
+		   uint32_t id);
 /* Begins again on another tuple; only in SYN_SENT. */
 void session_restart_on(struct session *s, struct session_env *env, const struct tuple *tuple);
 /* In SYN_SENT: the SYN goes again, back-off starting anew, at once or after a delay. */
@@ -215,6 +231,18 @@ void session_retry_syn(struct session *s, struct session_env *env, uint64_t dela
  * the tuple once the session is closed and its RST is out.
  */
 void session_abort(struct session *s, struct session_env *env, enum drop_cause cause);
+
+/*
+ * Its connection to the target is over, for cause. What can go on with another one, from a turn that was not said yet
+ * on, or, if unheard, not acknowledged, becomes JOINING; the rest is dropped.
+ */
+void session_leave(struct session *s, struct session_env *env, enum drop_cause cause, bool unheard);
+/*
+ * A request begins at stream offset off, which holds nothing yet: a CLOSED session that may becomes
+ * JOINING. whole: it is the beginning of the online connection.
+ */
+bool session_join(struct session *s, struct session_env *env, uint64_t off, bool whole);
+bool session_may_join(const struct session *s, const struct session_env *env, bool whole);
 
 static inline bool session_is_live(const struct session *s)
 {
@@ -243,6 +271,7 @@ void session_account_dropped(struct session *s, struct session_env *env, enum dr
 void session_gate_update(struct session *s, struct session_env *env);
 void session_gate_on_answer(struct session *s, struct session_env *env, uint32_t bytes,
 			    uint64_t ack_off, bool pushed);
+bool session_is_outlived(const struct session *s, const struct session_env *env);
 uint64_t session_send_limit(const struct session *s, const struct session_env *env);
 
 /* loss and congestion, session_recovery.c (RFC 5681, 6298, 6582) */

@@ -86,6 +86,7 @@ static void reopen(struct session *s)
 	case SESSION_FIN_WAIT_2:
 	case SESSION_TIME_WAIT:
 	case SESSION_CLOSED:
+	case SESSION_JOINING:
 	case SESSION_STATES:
 		break;
 	}

@@ -55,9 +55,11 @@ static bool gate_is_open(const struct session *s, struct session_env *env, const
 	struct ledger_traffic *count = &env->ledger->targets[s->target_index].traffic;
 
 	*settle_at = 0;
-	if (t->need == 0)
+	if (t->need == 0 || s->gate_is_free)
 		return true;
 	if (s->target_closed) {
+		if (env->joins && t->is_boundary)
+			return false; /* for another connection */
 		count->gates_by_close++;
 		return true;
 	}
@@ -85,7 +87,19 @@ static void say(struct session *s, const struct session_env *env, const struct t
 		s->turn_said_us = env->now_us;
 		s->turn_captured_us = t->captured_us;
 	}
+	s->gate_is_free = false;
 	s->gate_turn = t->next;
+}
+
+/* The target has closed and had all before; the client begins something new. */
+bool session_is_outlived(const struct session *s, const struct session_env *env)
+{
+	const struct turn *t;
+
+	if (!s->target_closed || !env->joins || s->gate_turn == SLAB_NONE)
+		return false;
+	t = slab_at(env->turns, s->gate_turn);
+	return t->is_boundary && s->una_off == t->start;
 }
 
 void session_gate_update(struct session *s, struct session_env *env)

@@ -219,6 +219,7 @@ static bool may_carry_fin(const struct session *s)
 	case SESSION_FIN_WAIT_2:
 	case SESSION_TIME_WAIT:
 	case SESSION_CLOSED:
+	case SESSION_JOINING:
 	case SESSION_STATES:
 		break;
 	}
@@ -385,6 +386,11 @@ static bool output_synchronized(struct session *s, struct session_env *env)
 		say_client_reset(s, env);
 		return output_rst(s, env);
 	}
+	if (session_is_outlived(s, env)) {
+		session_leave(s, env, DROP_TARGET_CLOSED, false);
+		s->rst_due = true;
+		return output_rst(s, env);
+	}
 	limit = session_send_limit(s, env);
 	done = output_data(s, env, limit) && output_ack(s, env) && output_question(s, env);
 	update_waiting(s, env, limit);
@@ -409,6 +415,7 @@ bool session_output(struct session *s, struct session_env *env)
 		session_arm(s, env);
 		return output_ack(s, env);
 	case SESSION_CLOSED:
+	case SESSION_JOINING:
 		return output_rst(s, env);
 	case SESSION_STATES:
 		break;

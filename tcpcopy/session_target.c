@@ -97,6 +97,7 @@ static void on_target_syn_sent(struct session *s, struct session_env *env,
 		}
 		breaker_on_answer(&env->breakers[s->target_index]);
 		account(s, env)->sessions.ended_by_target++;
+		s->retry_at_us = env->now_us + SESSION_REFUSED_US;
 		session_close(s, env, DROP_TARGET_REFUSED);
 		return;
 	}
@@ -147,9 +148,15 @@ static bool is_outdated(const struct session *s, const struct wire_record *r)
 	       !(r->flags & TCP_RST);
 }
 
-/* RFC 5961, section 3: only the exact number resets, one in the window is challenged. */
+/*
+ * RFC 5961, section 3: only the exact number resets, one in the window is challenged. Without an ACK it says that there
+ * is no such connection (RFC 9293, section 3.10.7.1), and behind the target's FIN that nobody reads it: then nobody
+ * has had what is not acknowledged.
+ */
 static void on_reset(struct session *s, struct session_env *env, const struct wire_record *r)
 {
+	bool unheard = s->target_closed || !(r->flags & TCP_ACK);
+
 	if (r->seq != s->target.rcv_nxt) {
 		session_challenge(s, env);
 		ignore(s, env);
@@ -157,7 +164,13 @@ static void on_reset(struct session *s, struct session_env *env, const struct wi
 		return;
 	}
 	account(s, env)->sessions.ended_by_target++;
-	session_close(s, env, s->target_closed ? DROP_TARGET_CLOSED : DROP_TARGET_RESET);
+	session_leave(s, env, s->target_closed ? DROP_TARGET_CLOSED : DROP_TARGET_RESET, unheard);
+}
+
+static void enter_time_wait(struct session *s, struct session_env *env)
+{
+	session_set_state(s, SESSION_TIME_WAIT);
+	account(s, env)->sessions.ended_by_client++;
 }
 
 static void fin_acknowledged(struct session *s, struct session_env *env)
@@ -167,7 +180,7 @@ static void fin_acknowledged(struct session *s, struct session_env *env)
 		session_set_state(s, SESSION_FIN_WAIT_2);
 		break;
 	case SESSION_CLOSING:
-		session_set_state(s, SESSION_TIME_WAIT);
+		enter_time_wait(s, env);
 		break;
 	case SESSION_LAST_ACK:
 		account(s, env)->sessions.ended_by_client++;
@@ -179,6 +192,7 @@ static void fin_acknowledged(struct session *s, struct session_env *env)
 	case SESSION_CLOSE_WAIT:
 	case SESSION_TIME_WAIT:
 	case SESSION_CLOSED:
+	case SESSION_JOINING:
 	case SESSION_STATES:
 		break;
 	}
@@ -282,7 +296,7 @@ static void on_fin(struct session *s, struct session_env *env, const struct wire
 		session_set_state(s, SESSION_CLOSING);
 		break;
 	case SESSION_FIN_WAIT_2:
-		session_set_state(s, SESSION_TIME_WAIT);
+		enter_time_wait(s, env);
 		break;
 	case SESSION_SYN_SENT:
 	case SESSION_CLOSE_WAIT:
@@ -290,6 +304,7 @@ static void on_fin(struct session *s, struct session_env *env, const struct wire
 	case SESSION_LAST_ACK:
 	case SESSION_TIME_WAIT:
 	case SESSION_CLOSED:
+	case SESSION_JOINING:
 	case SESSION_STATES:
 		break;
 	}
@@ -392,6 +407,7 @@ void session_on_target(struct session *s, struct session_env *env, const struct 
 		on_target_time_wait(s, env, r);
 		return;
 	case SESSION_CLOSED:
+	case SESSION_JOINING:
 	case SESSION_STATES:
 		break;
 	}

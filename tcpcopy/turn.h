@@ -30,7 +30,8 @@ struct turn {
 	uint32_t next;  /* SLAB_NONE: the last */
 	uint8_t kind;   /* enum turn_kind */
 	bool is_request; /* counts in the ledger; false for the rest of a turn that was sent in part */
-	bool is_passed; /* a session has delivered all of it: it may not grow any more */
+	bool is_boundary; /* a request certainly begins here: another connection may begin with it */
+	bool is_passed;   /* a session has delivered all of it: it may not grow any more */
 };
 
 struct turn_list {

@@ -75,6 +75,8 @@ static int open_replay(struct worker *w)
 		.key = w->config.key,
 		.isn_secret = w->config.isn_secret,
 		.give_up_us = (uint64_t)o->give_up_s * 1000000,
+		.keep_alive_us = (uint64_t)o->keep_alive_s * 1000000,
+		.whole_connections_only = o->whole,
 		.max_memory_bytes = (uint64_t)o->max_memory_mb << 20,
 		.max_sessions = max_sessions(o),
 		.check_checksums = true,

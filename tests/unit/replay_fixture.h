@@ -108,6 +108,7 @@ struct fixture_config {
 	uint64_t now_us; /* the first moment; 1000 s */
 	bool no_link;
 	bool any_checksum;
+	bool whole_only; /* -O */
 };
 
 /* The captured byte at this place of a client's stream. */
@@ -312,6 +313,8 @@ static inline struct fixture *fixture_new(const struct fixture_config *config)
 		.key = {1, 2},
 		.isn_secret = {config->isn_key, 4},
 		.give_up_us = config->give_up_us ? config->give_up_us : 600000000,
+		.keep_alive_us = UINT64_C(7200000000),
+		.whole_connections_only = config->whole_only,
 		.max_memory_bytes = config->max_memory_bytes ? config->max_memory_bytes : 256 << 20,
 		.max_sessions = config->max_sessions ? config->max_sessions : 65536,
 		.check_checksums = !config->any_checksum,

@@ -371,7 +371,8 @@ static void memory_limit_stops_admission_not_the_program(void **state)
 
 static void turns_without_end_are_bounded_by_the_memory_limit(void **state)
 {
-	struct fixture *f = fixture_new(&(struct fixture_config){.max_memory_bytes = 2 << 20});
+	struct fixture *f = fixture_new(
+		&(struct fixture_config){.max_memory_bytes = 2 << 20, .whole_only = true});
 
 	(void)state;
 	session_syn_sent(f);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* replay_private.h - what replay.c and replay_sessions.c share. Who may include this: those two. */
+#ifndef TCPCOPY_REPLAY_PRIVATE_H
+#define TCPCOPY_REPLAY_PRIVATE_H
+
+#include "tcpcopy/half_open.h"
+#include "tcpcopy/mapping.h"
+#include "tcpcopy/online.h"
+#include "tcpcopy/replay.h"
+#include "tcpcopy/session.h"
+#include "tcpcopy/session_table.h"
+
+enum {
+	REPLAY_FIRST_PORT = 1024, /* of faked clients */
+	REPLAY_LAST_PORT = 65535,
+};
+
+struct replay {
+	struct session_env env;
+	struct session_table table;
+	struct mapping *mapping;
+	struct half_open tried;   /* SYNs that the target was told of */
+	struct half_open waiting; /* and that it was not */
+	struct hash_key key;
+	struct ledger ledger;
+	struct transfer transfers[TRANSFERS_MAX];
+	size_t transfer_count;
+	struct ip_addr *local;
+	size_t local_count;
+	uint64_t max_memory_bytes;
+	uint32_t max_sessions;
+	uint64_t urgent_until_us; /* 0: intercept was told that nothing waits */
+	int online_mtu_bytes;
+	unsigned links_up;
+	bool check_checksums;
+	bool is_blocked;
+	bool told_full;
+	bool told_refused;
+};
+
+/* Whether a transfer copies what clients say to this server. */
+bool replay_matches_source(const struct replay *r, const struct transfer *t,
+			   const struct endpoint *server);
+void replay_notice(struct replay *r, enum replay_notice what, size_t target);
+
+/*
+ * A connection begins: with its SYN (began) or, isn being the number before the first byte that was captured,
+ * in its middle. cause: why it cannot be copied; DROP_CAUSES: it can.
+ */
+void replay_begin(struct replay *r, const struct tuple *tuple, uint32_t isn, bool began,
+		  const struct session_offer *offer, enum drop_cause cause);
+/* The connection goes, and its sessions as soon as they have nothing more to say. */
+void replay_forget_online(struct replay *r, struct online *o);
+/* After a session's output: what its state asks of the tables. */
+void replay_settle_session(struct replay *r, struct session *s);
+/* Takes another tuple: somebody else holds this session's. */
+void replay_remap(struct replay *r, struct session *s);
+#endif

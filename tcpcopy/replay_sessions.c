@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* replay_sessions.c - sessions come and go: limits, tuples, registrations, joining. */
+#include <string.h>
+
+#include "tcpcopy/replay_private.h"
+
+enum {
+	ADMIT_NUMERATOR = 9, /* admission stops at nine tenths of the memory limit */
+	ADMIT_DENOMINATOR = 10,
+};
+
+void replay_notice(struct replay *r, enum replay_notice what, size_t target)
+{
+	r->env.effects->notice(r->env.ctx, what, target);
+}
+
+static bool has_room(const struct replay *r)
+{
+	return replay_memory(r) < r->max_memory_bytes / ADMIT_DENOMINATOR * ADMIT_NUMERATOR;
+}
+
+/* Gives back the tuple of a session that has ended and said so. */
+static void release_tuple(struct replay *r, struct session *s)
+{
+	if (!s->has_tuple)
+		return;
+	s->has_tuple = false;
+	r->env.effects->unregister_session(r->env.ctx, s->id);
+	mapping_release(r->mapping, &s->tuple.src, &s->tuple.dst);
+	r->ledger.targets[s->target_index].sessions.active--;
+}
+
+/*
+ * Takes a faked endpoint, registers it and starts. False if the pool is exhausted. What it held before is given back only
+ * then, so that the target sees a fresh one.
+ */
+static bool start_session(struct replay *r, struct session *s)
+{
+	const struct transfer *transfer = &r->transfers[s->target_index];
+	struct tuple tuple = {.dst = transfer->target, .protocol = PROTOCOL_TCP};
+	struct tuple response;
+
+	if (mapping_take(r->mapping, &s->online->tuple.src, &transfer->target, &tuple.src))
+		return false;
+	release_tuple(r, s);
+	response = tuple_reverse(&tuple);
+	session_start(s, &r->env, &tuple, session_table_new_id(&r->table, s));
+	r->env.effects->register_session(r->env.ctx, s->id, &response);
+	r->ledger.targets[s->target_index].sessions.started++;
+	r->ledger.targets[s->target_index].sessions.active++;
+	return true;
+}
+
+static void unlink_session(struct online *o, struct session *s)
+{
+	struct session **at = &o->sessions;
+
+	while (*at != s)
+		at = &(*at)->next_of_online;
+	*at = s->next_of_online;
+	s->next_of_online = NULL;
+}
+
+static void remove_session(struct replay *r, struct session *s)
+{
+	timer_wheel_cancel(r->env.wheel, &s->timer);
+	session_table_remove(&r->table, s);
+}
+
+void replay_forget_online(struct replay *r, struct online *o)
+{
+	while (o->sessions) {
+		struct session *s = o->sessions;
+
+		unlink_session(o, s);
+		s->online = NULL;
+		if (!s->is_dirty) /* otherwise the end of the batch removes it */
+			remove_session(r, s);
+	}
+	online_fini(o, &r->env);
+	session_table_remove_online(&r->table, o);
+}
+
+/*
+ * What is missing to copy a connection that begins now; DROP_CAUSES: nothing. When the breaker is
+ * open and no session is left to try for it (the turn to send a SYN has passed), this one does.
+ */
+static enum drop_cause shortage(const struct replay *r, size_t target)
+{
+	if (r->links_up == 0)
+		return DROP_NO_INTERCEPT;
+	if (!breaker_may_send(&r->env.breakers[target], r->env.now_us))
+		return DROP_PAUSED;
+	if (!has_room(r))
+		return DROP_LIMIT;
+	return DROP_CAUSES;
+}
+
+/* A session that waits for a tuple gets one, or the reason why not. */
+static void join(struct replay *r, struct session *s)
+{
+	struct ledger_sessions *count = &r->ledger.targets[s->target_index].sessions;
+	enum drop_cause before = s->closed_cause;
+	enum drop_cause why = shortage(r, s->target_index);
+	bool is_rejoin = s->was_started;
+
+	if (why == DROP_CAUSES && !start_session(r, s))
+		why = DROP_NO_TUPLE;
+	if (why != DROP_CAUSES)
+		session_close(s, &r->env, why);
+	else if (is_rejoin)
+		count->rejoined++;
+	else if (s->gate_is_free)
+		count->joined++;
+	else
+		count->not_started[before]--; /* it had to wait, and missed nothing */
+}
+
+/* After a session's output: what its state asks of the tables. */
+void replay_settle_session(struct replay *r, struct session *s)
+{
+	if (s->state == SESSION_TIME_WAIT && s->online) {
+		struct online *o = s->online;
+
+		unlink_session(o, s);
+		s->online = NULL;
+		s->gate_turn = s->acked_turn = SLAB_NONE;
+		online_release(o, &r->env);
+		online_arm(o, &r->env);
+	}
+	if (s->state == SESSION_JOINING && !s->rst_due)
+		join(r, s);
+	if (session_is_live(s) || s->rst_due)
+		return;
+	if (s->closed_cause == DROP_TARGET_REFUSED && !r->told_refused) {
+		r->told_refused = true;
+		replay_notice(r, REPLAY_NOTICE_REFUSED, s->target_index);
+	}
+	release_tuple(r, s);
+	if (s->online) {
+		online_release(s->online, &r->env);
+		online_arm(s->online, &r->env);
+	} else {
+		remove_session(r, s);
+	}
+}
+
+static struct session *add_session(struct replay *r, struct online *o, size_t target,
+				   const struct session_offer *offer, enum drop_cause cause)
+{
+	uint32_t index;
+	struct session *s = session_table_add(&r->table, &index);
+
+	if (!s)
+		return NULL;
+	session_init(s, o, target, cause);
+	s->index = index;
+	s->offer = *offer;
+	s->next_of_online = o->sessions;
+	o->sessions = s;
+	return s;
+}
+
+/* A session for each transfer that this server endpoint is the source of. */
+static void add_sessions(struct replay *r, struct online *o, const struct session_offer *offer,
+			 enum drop_cause cause)
+{
+	for (size_t i = 0; i < r->transfer_count; i++) {
+		struct ledger_sessions *count = &r->ledger.targets[i].sessions;
+		enum drop_cause why = cause == DROP_CAUSES ? shortage(r, i) : cause;
+		struct session *s;
+
+		if (!replay_matches_source(r, &r->transfers[i], &o->tuple.dst))
+			continue;
+		s = add_session(r, o, i, offer, why == DROP_CAUSES ? DROP_NO_TUPLE : why);
+		if (!s) {
+			count->not_started[DROP_LIMIT]++;
+			continue;
+		}
+		if (why != DROP_CAUSES || !start_session(r, s))
+			count->not_started[s->closed_cause]++;
+	}
+}
+
+static struct online *add_online(struct replay *r, const struct tuple *tuple, uint32_t isn,
+				 bool began)
+{
+	struct online *o = NULL;
+	uint32_t index;
+
+	/*
+	 * Without a session for each transfer nobody would hold the account of its bytes. (Those in
+	 * TIME-WAIT have no connection any more, so there are more of them than connections.)
+	 */
+	if (slab_count(r->table.sessions) + r->transfer_count <= r->max_sessions)
+		o = session_table_add_online(&r->table);
+	if (!o) {
+		if (!r->told_full)
+			replay_notice(r, REPLAY_NOTICE_TABLE_FULL, 0);
+		r->told_full = true;
+		return NULL;
+	}
+	index = o->index;
+	online_init(o, tuple, isn, began);
+	o->index = index;
+	o->last_seen_us = r->env.now_us;
+	if (session_table_map_online(&r->table, o)) {
+		session_table_remove_online(&r->table, o);
+		return NULL;
+	}
+	return o;
+}
+
+static bool is_half_open(const struct online *o)
+{
+	return o->state == ONLINE_OPENING ||
+	       (o->state == ONLINE_LOST && o->began && !o->last_data_us);
+}
+
+/* The connection that an entry remembers, if still only its SYN is known. */
+static struct online *half_open_of(const struct replay *r, const struct half_open_entry *e)
+{
+	struct online *o = e->index == SLAB_NONE ? NULL : slab_find(r->table.onlines, e->index);
+
+	return o && o->isn == e->isn && is_half_open(o) ? o : NULL;
+}
+
+/* Whether the target may be told of one more SYN; if not, that waits until the client says more. */
+static bool may_try(struct replay *r, const struct online *o)
+{
+	struct half_open_entry *e = half_open_next(&r->tried);
+
+	if (half_open_of(r, e))
+		return false;
+	*e = (struct half_open_entry){o->index, o->isn};
+	return true;
+}
+
+/* Of those whose SYN was not copied the oldest is forgotten for a new one. */
+static void remember_waiting(struct replay *r, const struct online *o)
+{
+	struct half_open_entry *e = half_open_next(&r->waiting);
+	struct online *oldest = half_open_of(r, e);
+
+	if (oldest && oldest != o && !online_has_live_session(oldest))
+		replay_forget_online(r, oldest);
+	*e = (struct half_open_entry){o->index, o->isn};
+}
+
+void replay_begin(struct replay *r, const struct tuple *tuple, uint32_t isn, bool began,
+		  const struct session_offer *offer, enum drop_cause cause)
+{
+	struct online *o = add_online(r, tuple, isn, began);
+
+	if (!o)
+		return;
+	if (cause == DROP_CAUSES && !may_try(r, o))
+		cause = DROP_LIMIT;
+	add_sessions(r, o, offer, cause);
+	if (!online_has_live_session(o)) {
+		online_lose(o, isn + 1);
+		if (began)
+			remember_waiting(r, o);
+	}
+	online_arm(o, &r->env);
+}
+
+/* Another tcpcopy holds this tuple: take the next before this one is given back. */
+void replay_remap(struct replay *r, struct session *s)
+{
+	struct endpoint client = s->online->tuple.src;
+	struct tuple tuple = s->tuple;
+	struct tuple response;
+
+	/* Far from here: the other's neighbouring ports are likely to be taken as well. */
+	client.port =
+		(uint16_t)(REPLAY_FIRST_PORT + hash_bytes(&r->key, &s->id, sizeof(s->id)) %
+						       (REPLAY_LAST_PORT - REPLAY_FIRST_PORT + 1));
+	if (mapping_take(r->mapping, &client, &s->tuple.dst, &tuple.src)) {
+		session_abort(s, &r->env, DROP_NO_TUPLE);
+		s->rst_due = false; /* the tuple is another's: a RST would hit its connection */
+		return;
+	}
+	r->env.effects->unregister_session(r->env.ctx, s->id);
+	mapping_release(r->mapping, &s->tuple.src, &s->tuple.dst);
+	s->id = session_table_new_id(&r->table, s);
+	session_restart_on(s, &r->env, &tuple);
+	response = tuple_reverse(&tuple);
+	r->env.effects->register_session(r->env.ctx, s->id, &response);
+}
