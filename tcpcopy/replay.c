@@ -435,7 +435,7 @@ void replay_on_links(struct replay *r, unsigned up, uint64_t now_us)
 {
 	r->env.now_us = now_us;
 	r->links_up = up;
-	if (r->urgent_until_us) /* a new link has not heard of it */
+	if (r->is_urgent) /* a new link has not heard of it */
 		r->env.effects->urgency(r->env.ctx, true);
 }
 
@@ -502,11 +502,15 @@ static void check_breakers(struct replay *r)
 static void update_urgency(struct replay *r)
 {
 	if (r->env.waiting) {
-		if (!r->urgent_until_us)
+		if (!r->is_urgent)
 			r->env.effects->urgency(r->env.ctx, true);
-		r->urgent_until_us = r->env.now_us + URGENCY_LINGER_US;
-	} else if (r->urgent_until_us && r->env.now_us >= r->urgent_until_us) {
-		r->urgent_until_us = 0;
+		r->is_urgent = true;
+		r->calm_at_us = 0;
+	} else if (r->is_urgent && !r->calm_at_us) {
+		r->calm_at_us = r->env.now_us + URGENCY_LINGER_US;
+	} else if (r->is_urgent && r->env.now_us >= r->calm_at_us) {
+		r->is_urgent = false;
+		r->calm_at_us = 0;
 		r->env.effects->urgency(r->env.ctx, false);
 	}
 }
@@ -562,8 +566,8 @@ uint64_t replay_next_us(const struct replay *r)
 		return r->env.now_us; /* what a breaker hurried after the batch */
 	for (size_t i = 0; i < r->transfer_count; i++)
 		at = sooner(at, breaker_next_us(&r->env.breakers[i]));
-	if (r->urgent_until_us)
-		at = sooner(at, r->urgent_until_us);
+	if (r->calm_at_us)
+		at = sooner(at, r->calm_at_us);
 	return at;
 }
 

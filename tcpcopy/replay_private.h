@@ -29,7 +29,8 @@ struct replay {
 	size_t local_count;
 	uint64_t max_memory_bytes;
 	uint32_t max_sessions;
-	uint64_t urgent_until_us; /* 0: intercept was told that nothing waits */
+	uint64_t calm_at_us; /* when intercept is told that nothing waits any more; 0: not now */
+	bool is_urgent;      /* what it was told last */
 	int online_mtu_bytes;
 	unsigned links_up;
 	bool check_checksums;

@@ -260,9 +260,29 @@ static void tuple_that_becomes_free_late_is_taken(void **state)
 	assert_int_equal(stream(f)->delivered.bytes, 5);
 }
 
+/* A session that waits asks for no more wake-ups than its own deadlines. */
+static void waiting_for_a_silent_target_costs_no_wakeups(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t until;
+	unsigned calls = 0;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET /");
+	client_data(f, 6, 301, "GET /"); /* waits behind its gate */
+	for (until = f->now_us + 10000000; replay_next_us(f->replay) < until; calls++) {
+		f->now_us = replay_next_us(f->replay);
+		replay_on_time(f->replay, f->now_us);
+		end_batch(f);
+	}
+	assert_in_range(calls, 4, 20); /* RTOs, and now and then the wheel's larger steps */
+	assert_true(f->urgent);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		fixture_test(waiting_for_a_silent_target_costs_no_wakeups),
 		fixture_test(nothing_is_kept_after_a_reset_of_the_target),
 		fixture_test(nothing_is_kept_after_a_refused_syn),
 		cmocka_unit_test(nothing_is_kept_after_the_target_was_given_up),
