@@ -239,7 +239,7 @@ events { worker_connections 10000; multi_accept on; }
 http {
   log_format ids '\$msec \$connection \$connection_requests \$arg_id \$request_length \$status';
   access_log $d/access.log ids buffer=128k flush=200ms;
-  keepalive_requests 10000000;
+  keepalive_requests ${NGINX_KEEPALIVE_REQUESTS-10000000};
   keepalive_timeout ${NGINX_KEEPALIVE-600}s;
   lingering_close off;
   client_max_body_size 100m;
@@ -337,6 +337,9 @@ load_is_ok() {
   if [[ $load_result == *'"errors":0,'* ]]; then ok "$1" "$load_result"; else not_ok "$1" "$load_result"; fi
 }
 
+# has_served COUNT HOST: it has logged so many requests
+has_served() { [ "$(requests_served "$2")" -ge "$1" ]; }
+
 has_as_many() { [ "$(requests_served "$2")" -ge "$(requests_served "$1")" ]; }
 
 # wait_delivered [SECONDS] [ONLINE TARGET]: until the target has logged as many, or time is up
@@ -346,10 +349,13 @@ wait_delivered() {
   sleep 0.4 # a copy too many would come now
 }
 
-# same_ids NAME [ONLINE TARGET]: every id exactly once, in order within its connection
+# same_ids NAME [ONLINE TARGET]: every id exactly once, in order within its connection. With
+# joined=LIMIT the first LIMIT ids of a connection at most may be missing.
 same_ids() {
   local out
-  if out=$("$CHECK_IDS" "$net_dir/${2-online}/access.log" "$net_dir/${3-target}/access.log"); then
+  # shellcheck disable=SC2086
+  if out=$("$CHECK_IDS" ${joined:+--joined $joined} "$net_dir/${2-online}/access.log" \
+    "$net_dir/${3-target}/access.log"); then
     ok "$1" "$out"
   else
     not_ok "$1" "$(head -1 <<<"$out")"
@@ -385,6 +391,9 @@ no_packets() {
 
 # RSTs of faked clients at the target: none as long as sessions run normally
 capture_resets() { capture target resets 'src net 10.91.0.0/16 and tcp[tcpflags] & tcp-rst != 0'; }
+
+# The JSON statistics have been written since the call before this one.
+stats_are_fresh() { [ "$net_dir/stats.json" -nt "$net_dir/target/access.log" ]; }
 
 # json_stat KEY...: a number of the JSON statistics, e.g. json_stat targets 0 stream delivered requests
 json_stat() {
