@@ -252,7 +252,8 @@ static void say_end(struct online *o, struct session_env *env, enum turn_kind ki
 /* The client's FIN or RST takes its place once all before it is there. */
 static void try_end(struct online *o, struct session_env *env)
 {
-	if (!o->has_end || o->state == ONLINE_LOST || next_seq(o) != o->end_seq)
+	/* Bytes behind its end were never sent by an honest client: the end holds no less for them. */
+	if (!o->has_end || o->state == ONLINE_LOST || seq_lt(next_seq(o), o->end_seq))
 		return;
 	o->has_end = false;
 	say_end(o, env, o->end_kind);
@@ -411,7 +412,7 @@ enum packet_fate online_on_server(struct online *o, struct session_env *env, con
 	if (p->flags & TCP_RST) {
 		if (o->state == ONLINE_ENDED && o->end_kind == TURN_RST)
 			return PACKET_FATE_DUPLICATE;
-		if (o->state != ONLINE_LOST && o->end_kind != TURN_RST)
+		if (o->state != ONLINE_LOST)
 			online_cut(o, env);
 		o->state = ONLINE_ENDED;
 		return PACKET_FATE_USED;

@@ -323,6 +323,50 @@ static void port_reused_after_fin_starts_at_once(void **state)
 	assert_int_equal(replay_connections(f->replay), 1);
 }
 
+/* ---- bytes behind the end ---- */
+
+static void fin_that_data_passes_by_is_said(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_says(f, "F. 11:11(0) ack 1");
+	client_says(f, ". 6:16(10) ack 1");
+	client_says(f, ". 1:6(5) ack 1");
+	expect_segment(f, "FP. 1:16(15) ack 1");
+	target_says(f, "F. 1:1(0) ack 17");
+	expect_segment(f, ". 17:17(0) ack 2");
+	expect_nothing(f);
+}
+
+static void reset_that_data_passes_by_ends_the_session(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_says(f, "R. 11:11(0) ack 1");
+	client_says(f, ". 6:16(10) ack 1");
+	client_says(f, ". 1:6(5) ack 1");
+	server_says(f, "R 1:1(0)");
+	ignore_sent(f);
+	target_says(f, ". 1:1(0) ack 16");
+	expect_segment(f, "R. 16:16(0) ack 1");
+	assert_int_equal(fixture_registered(f), 0);
+	pass_ms(f, 1100);
+	assert_int_equal(replay_connections(f->replay), 0);
+}
+
+static void reset_of_the_server_ends_a_client_whose_reset_waits_for_bytes(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_says(f, "R. 11:11(0) ack 1");
+	server_says(f, "R 1:1(0)");
+	expect_segment(f, "R. 1:1(0) ack 1");
+	assert_int_equal(fixture_registered(f), 0);
+}
+
 /* ---- not copied ---- */
 
 static void connection_older_than_the_copy_is_counted(void **state)
@@ -483,6 +527,9 @@ int main(void)
 		fixture_test(reused_port_is_confirmed_by_the_servers_syn_ack),
 		fixture_test(reused_port_while_the_old_session_still_delivers),
 		fixture_test(port_reused_after_fin_starts_at_once),
+		fixture_test(fin_that_data_passes_by_is_said),
+		fixture_test(reset_that_data_passes_by_ends_the_session),
+		fixture_test(reset_of_the_server_ends_a_client_whose_reset_waits_for_bytes),
 		cmocka_unit_test(connection_older_than_the_copy_is_counted),
 		fixture_test(port_of_an_uncopied_connection_is_free_for_a_new_one),
 		cmocka_unit_test(without_a_link_nothing_is_sent),
