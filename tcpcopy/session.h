@@ -58,12 +58,13 @@
 struct online;
 
 enum {
-	SESSION_MSS_DEFAULT = 536,        /* RFC 9293, section 3.7.1: when the target names none */
-	SESSION_MSS_MIN = 88,             /* a smaller offer is an attack on our packet rate */
-	SESSION_INITIAL_WINDOW = 10,      /* segments; RFC 6928 */
-	SESSION_DUPLICATE_ACKS = 3,       /* RFC 5681, section 3.2 */
-	SESSION_RTO_INITIAL_US = 1000000, /* RFC 6298, section 2 */
-	SESSION_RTO_MIN_US = 200000,      /* below RFC 6298's second, as every kernel has it */
+	SESSION_MSS_DEFAULT = 536,         /* RFC 9293, section 3.7.1: when the target names none */
+	SESSION_MSS_MIN = 88,              /* a smaller offer is an attack on our packet rate */
+	SESSION_INITIAL_WINDOW = 10,       /* segments; RFC 6928 */
+	SESSION_DUPLICATE_ACKS = 3,        /* RFC 5681, section 3.2 */
+	SESSION_RTO_INITIAL_US = 1000000,  /* RFC 6298, section 2 */
+	SESSION_RTO_SYN_LOST_US = 3000000, /* section 5.7: nothing has been measured */
+	SESSION_RTO_MIN_US = 200000,       /* below RFC 6298's second, as every kernel has it */
 	SESSION_RTO_MAX_US = 60000000,
 	SESSION_ACK_DELAY_US = 40000,
 	SESSION_SETTLE_PUSHED_US = 2000,
@@ -278,6 +279,8 @@ uint64_t session_send_limit(const struct session *s, const struct session_env *e
 void session_recovery_init(struct session *s);
 void session_recovery_on_sent(struct session *s, struct session_env *env, uint32_t seq,
 			      uint32_t len);
+/* The handshake is over; the MSS is known. */
+void session_recovery_on_syn_ack(struct session *s, struct session_env *env);
 void session_recovery_on_ack(struct session *s, struct session_env *env, uint32_t acked_bytes);
 void session_recovery_on_duplicate(struct session *s, struct session_env *env, unsigned count);
 void session_recovery_on_timeout(struct session *s, struct session_env *env);

@@ -118,6 +118,19 @@ void session_recovery_on_ack(struct session *s, struct session_env *env, uint32_
 	s->retransmit_at_us = t->snd_una == t->snd_max ? 0 : env->now_us + backed_off_rto(t);
 }
 
+void session_recovery_on_syn_ack(struct session *s, struct session_env *env)
+{
+	struct session_target *t = &s->target;
+
+	session_recovery_on_ack(s, env, 0);
+	t->cwnd = SESSION_INITIAL_WINDOW * (uint32_t)t->mss;
+	if (t->srtt_us ==
+	    0) { /* the SYN was repeated: RFC 6298, section 5.7; RFC 5681, section 3.1 */
+		t->rto_us = SESSION_RTO_SYN_LOST_US;
+		t->cwnd = t->mss;
+	}
+}
+
 static void halve(struct session_target *t)
 {
 	uint32_t flight = t->snd_max - t->snd_una;

@@ -55,7 +55,6 @@ static void agree(struct session *s, const struct session_env *env, const struct
 		t->snd_wscale = r->window_scale;
 		t->rcv_wscale = s->offer.window_scale;
 	}
-	t->cwnd = SESSION_INITIAL_WINDOW * (uint32_t)t->mss;
 }
 
 static void establish(struct session *s, struct session_env *env, const struct wire_record *r)
@@ -76,8 +75,7 @@ static void establish(struct session *s, struct session_env *env, const struct w
 	t->recover = t->iss;
 	t->doubt_count = 0;
 	session_set_state(s, SESSION_ESTABLISHED);
-	session_recovery_on_ack(s, env, 0);
-	t->cwnd = SESSION_INITIAL_WINDOW * (uint32_t)t->mss;
+	session_recovery_on_syn_ack(s, env);
 	s->progress_us = env->now_us;
 	s->ack_now = true;
 	account(s, env)->sessions.established++;

@@ -727,7 +727,7 @@ static void pitfall_17_lost_syn_and_lost_fin_are_sent_again(void **state)
 	expect_segment(f, ". 1:1(0) ack 1");
 	client_says(f, "F. 1:1(0) ack 1");
 	expect_segment(f, "F. 1:1(0) ack 1");
-	pass_ms(f, 1010);
+	pass_ms(f, 3010);
 	expect_segment(f, "F. 1:1(0) ack 1");
 	target_says(f, "F. 1:1(0) ack 2");
 	expect_segment(f, ". 2:2(0) ack 2");

@@ -59,6 +59,25 @@ static void acknowledgement_ends_the_back_off(void **state)
 	expect_segment(f, "P. 6:10(4) ack 1");
 }
 
+/* RFC 6298, section 5.7, and RFC 5681, section 3.1: nothing was measured, and the network loses packets. */
+static void connection_whose_syn_was_lost_begins_slowly(void **state)
+{
+	struct fixture *f = *state;
+
+	session_syn_sent(f);
+	client_bytes(f, 1, 1, 4000);
+	pass_ms(f, 1010);
+	expect_segment(f, "S 0:0(0)");
+	target_says(f, "S. 0:0(0) ack 1 win 65535 <mss 1460>");
+	expect_segment(f, ". 1:1461(1460) ack 1");
+	pass_in_silence(f, 3000 - TICKS_MS);
+	pass_ms(f, 2 * TICKS_MS);
+	expect_segment(f, ". 1:1461(1460) ack 1");
+	target_says(f, ". 1:1(0) ack 1461");
+	expect_segment(f, ". 1461:2921(1460) ack 1");
+	expect_segment(f, "P. 2921:4001(1080) ack 1");
+}
+
 static void timeout_follows_the_round_trip_time(void **state)
 {
 	struct fixture *f = *state;
@@ -683,6 +702,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		fixture_test(lost_request_is_repeated_with_back_off_up_to_60_s),
 		fixture_test(acknowledgement_ends_the_back_off),
+		fixture_test(connection_whose_syn_was_lost_begins_slowly),
 		fixture_test(timeout_follows_the_round_trip_time),
 		fixture_test(retransmitted_segment_times_nothing),
 		fixture_test(timeout_sends_all_again_from_the_first_hole),
