@@ -108,7 +108,7 @@ static uint64_t seen_by(const struct online *o, uint32_t ack)
 }
 
 /* The client's acknowledgement. True if it said something new. */
-static bool take_ack(struct online *o, const struct packet *p)
+static bool take_ack(struct online *o, const struct session_env *env, const struct packet *p)
 {
 	int32_t distance;
 
@@ -123,6 +123,7 @@ static bool take_ack(struct online *o, const struct packet *p)
 	if (distance <= 0 || distance > ONLINE_RESPONSE_JUMP_MAX)
 		return false;
 	o->seen += (uint64_t)distance;
+	o->seen_us = env->now_us;
 	o->ack_last = p->ack;
 	return true;
 }
@@ -143,36 +144,56 @@ static void give_up(struct online *o, struct session_env *env, enum drop_cause c
 	online_release(o, env);
 }
 
-/*
- * Whether a request certainly begins with p, whose ACK has been taken: it follows what is known, its sender has seen more of an answer than
- * before, ended its write with the segment before, and has been silent or cannot have
- * gone on in the same write.
- */
-static bool is_boundary(const struct online *o, const struct session_env *env,
-			const struct packet *p)
+static struct segment_note note_of(const struct online *o, const struct session_env *env,
+				   const struct packet *p)
 {
-	if (!p->payload_len_bytes || p->seq != o->known_seq || !o->last_pushed)
-		return false;
-	if (seen_by(o, p->flags & TCP_ACK ? p->ack : o->ack_last) <= o->turns.seen)
-		return false;
-	return o->last_small || env->now_us - o->last_data_us >= ONLINE_BOUNDARY_US;
+	return (struct segment_note){
+		.seen = seen_by(o, p->flags & TCP_ACK ? p->ack : o->ack_last),
+		.seen_us = o->seen_us,
+		.at_us = env->now_us,
+		.pushed = p->flags & TCP_PSH,
+		.small = p->payload_wire_len_bytes < ONLINE_BOUNDARY_SMALL,
+	};
+}
+
+/* The client's write had ended, so it may have waited for what it has seen since. */
+static bool may_have_waited(const struct online *o)
+{
+	return !o->has_last || o->last.pushed || !o->ever_pushed;
+}
+
+/*
+ * Whether a request certainly begins with the segment that follows what is known: its sender has seen more of an
+ * answer than before, ended its write with the segment before, and has been silent or cannot
+ * have gone on in the same write.
+ */
+static bool is_boundary(const struct online *o, const struct segment_note *note)
+{
+	return o->has_last && o->last.pushed && note->seen > o->turns.seen &&
+	       (o->last.small || note->at_us >= o->last.at_us + ONLINE_BOUNDARY_US);
+}
+
+/* p is that segment. Its ACK has been taken. */
+static bool begins_request(const struct online *o, const struct session_env *env,
+			   const struct packet *p)
+{
+	struct segment_note note = note_of(o, env, p);
+
+	return p->payload_len_bytes && p->seq == o->known_seq && is_boundary(o, &note);
+}
+
+static void remember(struct online *o, const struct segment_note *note)
+{
+	o->last = *note;
+	o->has_last = true;
+	o->ever_pushed |= note->pushed;
 }
 
 /* The first that the client says after its SYN. */
 static bool is_beginning(const struct online *o, const struct packet *p)
 {
-	return o->began && !o->turns.any && !o->last_data_us && p->seq == o->known_seq &&
+	return o->began && !o->has_last && o->known_seq == o->isn + 1 && p->seq == o->known_seq &&
 	       !(p->flags & TCP_RST);
-}
-
-/* What is_boundary asks of the segment before. */
-static void note_data(struct online *o, const struct session_env *env, const struct packet *p)
-{
-	if (!p->payload_wire_len_bytes || seq_leq(p->seq + p->payload_wire_len_bytes, o->known_seq))
-		return;
-	o->last_data_us = env->now_us;
-	o->last_pushed = p->flags & TCP_PSH;
-	o->last_small = p->payload_wire_len_bytes < ONLINE_BOUNDARY_SMALL;
 }
 
 /* Sessions that have none begin at the end of the stream. True if one does. */
@@ -201,7 +222,7 @@ static bool follow_again(struct online *o, struct session_env *env, const struct
 {
 	bool whole = is_beginning(o, p);
 
-	if ((!whole && !is_boundary(o, env, p)) || online_has_live_session(o) ||
+	if ((!whole && !begins_request(o, env, p)) || online_has_live_session(o) ||
 	    !any_may_join(o, env, whole))
 		return false;
 	segment_queue_fini(&o->queue, env->blocks);
@@ -212,25 +233,28 @@ static bool follow_again(struct online *o, struct session_env *env, const struct
 	return join_sessions(o, env, whole);
 }
 
-/* Makes turns of what has become contiguous; fresh_boundary: a request begins at the end so far. */
-static void advance(struct online *o, struct session_env *env, bool fresh_boundary)
+/* Makes turns of what has become contiguous. */
+static void advance(struct online *o, struct session_env *env)
 {
 	uint64_t start = o->queue.end;
+	struct segment_note note;
 	uint64_t end;
-	uint64_t seen;
 
-	while (segment_queue_advance(&o->queue, &end, &seen)) {
+	while (segment_queue_advance(&o->queue, &end, &note)) {
+		bool begins = is_boundary(o, &note);
 		bool is_new;
-		struct turn *t = turn_list_data(&o->turns, env->turns, start, end, seen,
-						env->now_us, &is_new);
+		struct turn *t = turn_list_data(&o->turns, env->turns, start, end, &note,
+						may_have_waited(o), env->now_us, &is_new);
 
 		if (!t) {
 			give_up(o, env, DROP_LIMIT);
 			return;
 		}
-		if (is_new && fresh_boundary)
-			t->is_boundary = true;
-		fresh_boundary = false;
+		if (is_new)
+			t->is_boundary = begins;
+		else if (o->has_last && o->last.pushed)
+			o->overlaps = true;
+		remember(o, &note);
 		if (is_new && t->is_request)
 			account_captured(o, env, 0, 1);
 		announce(o, env, t, is_new);
@@ -240,8 +264,9 @@ static void advance(struct online *o, struct session_env *env, bool fresh_bounda
 
 static void say_end(struct online *o, struct session_env *env, enum turn_kind kind)
 {
-	struct turn *t = turn_list_end(&o->turns, env->turns, kind, o->queue.end,
-				       seen_by(o, o->ack_last), env->now_us);
+	struct segment_note note = {.seen = seen_by(o, o->ack_last), .seen_us = o->seen_us};
+	struct turn *t =
+		turn_list_end(&o->turns, env->turns, kind, o->queue.end, &note, env->now_us);
 
 	if (t)
 		announce(o, env, t, true);
@@ -287,15 +312,15 @@ static void shed_slowest(struct online *o, struct session_env *env)
 static long take_payload(struct online *o, struct session_env *env, const struct packet *p,
 			 uint64_t off)
 {
-	uint64_t seen = seen_by(o, p->flags & TCP_ACK ? p->ack : o->ack_last);
+	struct segment_note note = note_of(o, env, p);
 	long fresh = segment_queue_push(&o->queue, env->blocks, off, p->payload,
-					p->payload_len_bytes, seen, ONLINE_BACKLOG_MAX);
+					p->payload_len_bytes, &note, ONLINE_BACKLOG_MAX);
 
 	if (fresh < 0) {
 		shed_slowest(o, env);
 		if (online_has_live_session(o))
 			fresh = segment_queue_push(&o->queue, env->blocks, off, p->payload,
-						   p->payload_len_bytes, seen, ONLINE_BACKLOG_MAX);
+						   p->payload_len_bytes, &note, ONLINE_BACKLOG_MAX);
 	}
 	if (fresh < 0) {
 		give_up(o, env, DROP_BACKLOG);
@@ -311,21 +336,23 @@ static enum packet_fate count_lost(struct online *o, struct session_env *env,
 				   const struct packet *p, bool is_news)
 {
 	uint32_t end = p->seq + p->payload_wire_len_bytes;
-	uint64_t seen_before = o->turns.seen;
-	uint64_t seen;
+	struct segment_note note;
+	bool is_request;
 	uint32_t fresh;
 
 	is_news |= (p->flags & (TCP_FIN | TCP_RST)) != 0;
 	if (p->flags & (TCP_FIN | TCP_RST))
 		o->state = ONLINE_ENDED;
-	note_data(o, env, p);
 	if (!p->payload_wire_len_bytes || seq_leq(end, o->known_seq))
 		return is_news ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;
 	fresh = seq_lt(p->seq, o->known_seq) ? end - o->known_seq : p->payload_wire_len_bytes;
-	seen = seen_by(o, o->ack_last);
+	note = note_of(o, env, p);
+	is_request = !o->turns.any || (note.seen > o->turns.seen && may_have_waited(o));
 	o->known_seq = end;
-	o->turns.seen = seen;
-	account_lost(o, env, fresh, seen > seen_before || !o->turns.any);
+	if (is_request)
+		o->turns.seen = note.seen;
+	remember(o, &note);
+	account_lost(o, env, fresh, is_request);
 	o->turns.any = true;
 	return PACKET_FATE_USED;
 }
@@ -351,7 +378,7 @@ static bool note_end(struct online *o, const struct packet *p)
 static enum packet_fate on_client_ended(struct online *o, struct session_env *env,
 					const struct packet *p)
 {
-	bool is_news = take_ack(o, p);
+	bool is_news = take_ack(o, env, p);
 
 	if ((p->flags & TCP_RST) && o->end_kind != TURN_RST) {
 		o->end_kind = TURN_RST;
@@ -371,7 +398,7 @@ enum packet_fate online_on_client(struct online *o, struct session_env *env, con
 
 	o->last_seen_us = env->now_us;
 	if (o->state == ONLINE_LOST) {
-		is_news = take_ack(o, p);
+		is_news = take_ack(o, env, p);
 		if (!follow_again(o, env, p))
 			return count_lost(o, env, p, is_news);
 	}
@@ -384,20 +411,19 @@ enum packet_fate online_on_client(struct online *o, struct session_env *env, con
 	    (distance < 0 && (uint64_t)-distance > o->queue.end + 1))
 		return PACKET_FATE_DUPLICATE;
 	if (distance < 0 && (uint64_t)-distance > o->queue.end) /* a keep-alive before byte 0 */
-		return take_ack(o, p) ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;
-	is_news |= take_ack(o, p) || o->state == ONLINE_OPENING;
+		return take_ack(o, env, p) ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;
+	is_news |= take_ack(o, env, p) || o->state == ONLINE_OPENING;
 	o->state = ONLINE_OPEN;
-	begins = is_boundary(o, env, p) && p->seq == next_seq(o);
+	begins = p->seq == next_seq(o) && begins_request(o, env, p);
 	if (begins || is_beginning(o, p))
 		join_sessions(o, env, !begins);
-	note_data(o, env, p);
 	fresh = take_payload(o, env, p, o->queue.end + (uint64_t)distance);
 	if (fresh < 0) {
 		account_lost(o, env, p->payload_len_bytes, 0);
 		return PACKET_FATE_USED;
 	}
 	o->known_seq = seq_max(o->known_seq, p->seq + p->payload_wire_len_bytes);
-	advance(o, env, begins);
+	advance(o, env);
 	is_news |= note_end(o, p);
 	try_end(o, env);
 	watch_hole(o, env, o->queue.end != end_before);
@@ -437,9 +463,9 @@ static uint64_t requests_beyond(struct online *o)
 	uint64_t requests = 0;
 
 	for (const struct segment_range *r = o->queue.ranges; r; r = r->next) {
-		if (r->seen <= o->turns.seen)
+		if (r->note.seen <= o->turns.seen)
 			continue;
-		o->turns.seen = r->seen;
+		o->turns.seen = r->note.seen;
 		requests++;
 	}
 	return requests;
@@ -482,7 +508,7 @@ static uint64_t forget_at(const struct online *o, const struct session_env *env)
 		return silent_at(o, env);
 	if (o->state == ONLINE_ENDED)
 		return o->last_seen_us + ONLINE_LINGER_US;
-	if (o->began && !o->last_data_us) /* a SYN that nothing followed */
+	if (o->began && !o->has_last) /* a SYN that nothing followed */
 		return o->last_seen_us + ONLINE_OPENING_MAX_S * UINT64_C(1000000);
 	return o->last_seen_us + ONLINE_IDLE_US;
 }

@@ -50,9 +50,10 @@ struct online {
 	struct segment_queue queue;
 	struct turn_list turns;
 	uint64_t seen;          /* response bytes that the client has acknowledged, by ack_last */
+	uint64_t seen_us;       /* when it first said so */
 	uint64_t hole_since_us; /* 0: no hole */
 	uint64_t last_seen_us;
-	uint64_t last_data_us; /* of the newest bytes */
+	struct segment_note last; /* of the newest contiguous bytes; if has_last */
 	uint64_t timer_at_us;
 	uint32_t index;
 	uint32_t isn;
@@ -65,8 +66,9 @@ struct online {
 	uint8_t state;           /* enum online_state */
 	uint8_t end_kind;        /* enum turn_kind */
 	bool began;              /* its SYN was captured */
-	bool last_pushed;        /* the newest bytes came with PSH ... */
-	bool last_small;         /* ... in a segment that no MSS has filled */
+	bool has_last;
+	bool ever_pushed; /* otherwise PSH says nothing of this client's writes */
+	bool overlaps; /* it has written again without waiting: it may have several requests open */
 	bool has_ack;
 	bool has_end; /* a FIN or RST that waits for the bytes before it */
 	bool has_server_fin;

@@ -213,8 +213,7 @@ static struct online *add_online(struct replay *r, const struct tuple *tuple, ui
 
 static bool is_half_open(const struct online *o)
 {
-	return o->state == ONLINE_OPENING ||
-	       (o->state == ONLINE_LOST && o->began && !o->last_data_us);
+	return o->state == ONLINE_OPENING || (o->state == ONLINE_LOST && o->began && !o->has_last);
 }
 
 /* The connection that an entry remembers, if still only its SYN is known. */

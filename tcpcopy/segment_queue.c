@@ -237,21 +237,21 @@ static void copy_in(struct segment_queue *q, struct slab *blocks, uint64_t off, 
 }
 
 static struct segment_range *range_new(struct segment_range *next, uint64_t start, uint64_t end,
-				       uint64_t seen)
+				       const struct segment_note *note)
 {
 	struct segment_range *r = malloc(sizeof(*r));
 
 	if (r)
-		*r = (struct segment_range){next, start, end, seen};
+		*r = (struct segment_range){next, start, end, *note};
 	return r;
 }
 
 /*
  * Fills every gap that [off, end) covers between the ranges, each as a range of its own (their
- * `seen` may differ), in order.
+ * their notes may differ), in order.
  */
 static long insert(struct segment_queue *q, struct slab *blocks, uint64_t off, const uint8_t *data,
-		   uint64_t end, uint64_t seen)
+		   uint64_t end, const struct segment_note *note)
 {
 	struct segment_range **at = &q->ranges;
 	uint64_t from = off;
@@ -266,7 +266,7 @@ static long insert(struct segment_queue *q, struct slab *blocks, uint64_t off, c
 			continue;
 		}
 		if (from < until) {
-			struct segment_range *fresh = range_new(r, from, until, seen);
+			struct segment_range *fresh = range_new(r, from, until, note);
 
 			if (!fresh)
 				return added ? added : -1;
@@ -282,7 +282,7 @@ static long insert(struct segment_queue *q, struct slab *blocks, uint64_t off, c
 }
 
 long segment_queue_push(struct segment_queue *q, struct slab *blocks, uint64_t off,
-			const uint8_t *data, size_t len_bytes, uint64_t seen,
+			const uint8_t *data, size_t len_bytes, const struct segment_note *note,
 			size_t queue_limit_bytes)
 {
 	uint64_t end = off + len_bytes;
@@ -303,27 +303,27 @@ long segment_queue_push(struct segment_queue *q, struct slab *blocks, uint64_t o
 	if (off == q->end && (!q->ranges || q->ranges->start >= end)) {
 		copy_in(q, blocks, off, data, (size_t)(end - off));
 		q->ready_end = end;
-		q->ready_seen = seen;
+		q->ready_note = *note;
 		return (long)(end - off);
 	}
-	return insert(q, blocks, off, data, end, seen);
+	return insert(q, blocks, off, data, end, note);
 }
 
-int segment_queue_advance(struct segment_queue *q, uint64_t *end, uint64_t *seen)
+int segment_queue_advance(struct segment_queue *q, uint64_t *end, struct segment_note *note)
 {
 	struct segment_range *r = q->ranges;
 
 	if (q->ready_end > q->end) {
 		q->end = q->ready_end;
 		*end = q->ready_end;
-		*seen = q->ready_seen;
+		*note = q->ready_note;
 		return 1;
 	}
 	if (!r || r->start > q->end)
 		return 0;
 	q->end = r->end;
 	*end = r->end;
-	*seen = r->seen;
+	*note = r->note;
 	q->ranges = r->next;
 	q->range_count--;
 	free(r);

@@ -11,6 +11,7 @@
 #ifndef TCPCOPY_SEGMENT_QUEUE_H
 #define TCPCOPY_SEGMENT_QUEUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -22,21 +23,30 @@ enum {
 	SEGMENT_QUEUE_RANGES_MAX = 256, /* holes a connection */
 };
 
-/* A run of bytes beyond a hole, with what its packet said of the client's view. */
+/* What a captured segment says of its sender, besides the bytes. */
+struct segment_note {
+	uint64_t seen;    /* response bytes that the client had acknowledged */
+	uint64_t seen_us; /* when it first said so */
+	uint64_t at_us;   /* when it was captured */
+	bool pushed;      /* PSH: the end of a write */
+	bool small;       /* no MSS has filled it */
+};
+
+/* A run of bytes beyond a hole, of one segment. */
 struct segment_range {
 	struct segment_range *next;
 	uint64_t start;
 	uint64_t end;
-	uint64_t seen; /* response bytes that the client had acknowledged */
+	struct segment_note note;
 };
 
 struct segment_queue {
-	uint64_t start;               /* first byte that is still held */
-	uint64_t end;                 /* contiguous end: the next byte expected */
-	uint64_t ready_end;           /* in-order bytes that were just pushed reach to here, ... */
-	uint64_t ready_seen;          /* ... so that the usual packet needs no range */
-	struct segment_range *ranges; /* beyond end, sorted, disjoint */
-	uint32_t root;                /* a block: data (height 0) or a node */
+	uint64_t start;     /* first byte that is still held */
+	uint64_t end;       /* contiguous end: the next byte expected */
+	uint64_t ready_end; /* in-order bytes that were just pushed reach to here, ... */
+	struct segment_note ready_note; /* ... so that the usual packet needs no range */
+	struct segment_range *ranges;   /* beyond end, sorted, disjoint */
+	uint32_t root;                  /* a block: data (height 0) or a node */
 	uint16_t range_count;
 	uint8_t height;
 };
@@ -49,20 +59,20 @@ void segment_queue_init(struct segment_queue *q, uint64_t start);
 void segment_queue_fini(struct segment_queue *q, struct slab *blocks);
 
 /*
- * Copies what is new of [off, off + len) into its place. Bytes before the contiguous end are old. seen is kept with
+ * Copies what is new of [off, off + len) into its place. Bytes before the contiguous end are old. The note is kept with
  * bytes beyond a hole. Returns the number of new bytes (the contiguous end has not moved
  * yet: call segment_queue_advance until it returns 0), or -1 with errno ENOBUFS (queue_limit bytes from start,
  * the blocks' maximum or the number of holes) or ENOMEM: then nothing has changed.
  */
 long segment_queue_push(struct segment_queue *q, struct slab *blocks, uint64_t off,
-			const uint8_t *data, size_t len_bytes, uint64_t seen,
+			const uint8_t *data, size_t len_bytes, const struct segment_note *note,
 			size_t queue_limit_bytes);
 
 /*
- * If the bytes at the contiguous end are there by now, moves it over one range and fills *end and *seen
- * with what that range said. Returns 1, or 0 when the next byte is missing.
+ * If the bytes at the contiguous end are there by now, moves it over those of one segment and fills *end and
+ * *note. Returns 1, or 0 when the next byte is missing.
  */
-int segment_queue_advance(struct segment_queue *q, uint64_t *end, uint64_t *seen);
+int segment_queue_advance(struct segment_queue *q, uint64_t *end, struct segment_note *note);
 
 /* Bytes that are held beyond the first hole. */
 uint64_t segment_queue_beyond(const struct segment_queue *q);

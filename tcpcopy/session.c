@@ -80,6 +80,7 @@ static void begin_handshake(struct session *s, struct session_env *env, const st
 	session_recovery_init(s);
 	session_doubt_end(s);
 	s->answered = 0;
+	s->forgotten = 0;
 	s->answer_min_off = s->una_off;
 	s->start_off = s->una_off;
 	s->end_said = TURN_DATA;
@@ -164,6 +165,8 @@ void session_acknowledged(struct session *s, struct session_env *env, uint64_t u
 	uint64_t bytes = una_off - s->una_off;
 	uint32_t requests = 0;
 
+	if (bytes)
+		s->acked_us = env->now_us;
 	s->una_off = una_off;
 	while (s->acked_turn != SLAB_NONE && s->acked_turn != s->gate_turn) {
 		struct turn *t = slab_at(env->turns, s->acked_turn);

@@ -25,7 +25,8 @@
  *	- something was answered, the target is quiet for the settle time, and at least as
  *	  much time has passed since the turn before as online; or
  *	- the target has closed.
- * A turn that needs nothing opens at once. docs/session-states.md has the examples.
+ * A turn that needs nothing opens at once. A client that has written again without waiting (online->overlaps) may have several
+ * requests open: then bytes that the turn did not need still count for the next. docs/session-states.md has the examples.
  *
  * The assistant is a black hole: response bytes are never needed, so a gap in the captured
  * responses is acknowledged past. rcv_nxt is thus the highest the target is known to have sent.
@@ -69,7 +70,8 @@ enum {
 	SESSION_ACK_DELAY_US = 40000,
 	SESSION_SETTLE_PUSHED_US = 2000,
 	SESSION_SETTLE_US = 20000,
-	SESSION_PACE_MAX_US = 1000000,  /* settling waits at most this long for the online pace */
+	SESSION_PACE_MAX_US = 30000000, /* settling waits at most this long for the online pace */
+	SESSION_EARLY_US = 30000000, /* bytes that came too early count after so long a silence */
 	SESSION_TIME_WAIT_US = 4000000, /* long enough to acknowledge a repeated FIN again */
 	SESSION_RECEIVE_WINDOW = 1 << 20,
 	SESSION_PROBE_HELD_US = 1000000, /* how soon a SYN that the breaker held asks again */
@@ -105,7 +107,9 @@ struct session_target {
 	uint32_t max_window; /* the largest snd_wnd seen: bounds how old an ACK may be (RFC 5961) */
 	uint32_t irs;
 	uint32_t rcv_nxt;
-	uint32_t rcv_acked;  /* what our last ACK said */
+	uint32_t rcv_acked; /* what our last ACK said */
+	uint32_t
+		answer_seq; /* response bytes before this have been counted, or are an earlier turn's */
 	uint32_t doubt_seq;  /* where the target says that it stands, against what is believed */
 	uint32_t repeat_seq; /* if has_repeat: the lowest number that it has said again */
 	uint32_t cwnd;
@@ -144,8 +148,10 @@ struct session {
 	uint32_t index;          /* in the slab */
 	uint64_t una_off;        /* stream offset of snd_una */
 	uint64_t answered;       /* response bytes that count for gate_turn */
+	uint64_t forgotten;      /* and that came too early to count */
 	uint64_t answer_min_off; /* they count if their ACK reaches this offset */
 	uint64_t last_answer_us;
+	uint64_t acked_us;         /* when the target last acknowledged something new */
 	uint64_t turn_said_us;     /* when the last turn was released */
 	uint64_t turn_captured_us; /* when the client had said it */
 	uint64_t timed_us;         /* start of the RTT sample; 0: none runs */
@@ -174,6 +180,7 @@ struct session {
 	bool is_waiting; /* for the target's answer or window: wants records at once */
 	bool has_tuple;  /* holds a mapping and a registration */
 	bool was_started;
+	bool overlaps; /* learned: the client does not wait for all answers before it speaks again */
 	bool gate_is_free; /* joined: what the client had seen before its first turn was another's answer */
 	bool syn_due;
 	bool rst_due;
@@ -270,8 +277,9 @@ void session_account_dropped(struct session *s, struct session_env *env, enum dr
 
 /* gates, session_gate.c */
 void session_gate_update(struct session *s, struct session_env *env);
-void session_gate_on_answer(struct session *s, struct session_env *env, uint32_t bytes,
-			    uint64_t ack_off, bool pushed);
+/* r carries data; before it the target was known to have sent all up to rcv_nxt. */
+void session_gate_on_answer(struct session *s, struct session_env *env, const struct wire_record *r,
+			    uint32_t rcv_nxt);
 bool session_is_outlived(const struct session *s, const struct session_env *env);
 uint64_t session_send_limit(const struct session *s, const struct session_env *env);
 

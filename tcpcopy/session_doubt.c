@@ -23,9 +23,8 @@
 
 enum {
 	TIMEOUTS_TO_ASK = 2,
-	ANSWERS_TO_MOVE = 1,   /* wrong, it costs an ACK that the target has had before */
-	ANSWERS_TO_REOPEN = 2, /* wrong, the end of the target's stream would be forgotten */
-	OUTDATED_TO_AGE = 3,   /* records in a row older than ts_recent, the last two as answers */
+	ANSWERS_TO_BELIEVE = 2,  /* each to a question of its own: one may have been overtaken */
+	OUTDATED_TO_BELIEVE = 3, /* records in a row, the last two as answers */
 };
 
 /* True once in SESSION_CHALLENGE_US, so that a flood of records starts no flood of answers. */
@@ -103,6 +102,7 @@ static void stand_corrected(struct session *s, struct session_env *env, uint32_t
 	t->rcv_nxt = s->has_repeat && seq_lt(t->repeat_seq, seq) ? t->repeat_seq : seq;
 	t->rcv_acked = t->rcv_nxt;
 	t->snd_wl1 = seq_min(t->snd_wl1, t->rcv_nxt);
+	t->answer_seq = seq_min(t->answer_seq, t->rcv_nxt);
 	if (s->target_closed)
 		reopen(s);
 	if (t->snd_una != t->snd_max) {
@@ -115,17 +115,28 @@ static void stand_corrected(struct session *s, struct session_env *env, uint32_t
 	env->ledger->targets[s->target_index].traffic.corrections++;
 }
 
+/* Another answer to a question says the same against what is believed. True if that is enough. */
+static bool is_believed(struct session *s, const struct session_env *env, unsigned needed)
+{
+	s->is_asking = false;
+	if (++s->target.doubt_count >= needed)
+		return true;
+	session_ask(s, env);
+	return false;
+}
+
 /* An ACK without data says that the target stands at r->seq. */
 void session_doubt_on_ack(struct session *s, struct session_env *env, const struct wire_record *r)
 {
 	struct session_target *t = &s->target;
 	int32_t distance = seq_diff(r->seq, t->rcv_nxt);
-	unsigned needed = s->target_closed ? ANSWERS_TO_REOPEN : ANSWERS_TO_MOVE;
 
 	if (distance == 0) {
 		session_doubt_end(s);
 		return;
 	}
+	if (seq_lt(r->ack, t->snd_una))
+		return; /* overtaken: acknowledgements never go back */
 	if (distance == -1 && !s->is_asking) {
 		session_challenge(s, env); /* a keep-alive: RFC 9293, section 3.8.4 */
 		return;
@@ -139,10 +150,8 @@ void session_doubt_on_ack(struct session *s, struct session_env *env, const stru
 	if (t->doubt_seq != r->seq)
 		t->doubt_count = 0;
 	t->doubt_seq = r->seq;
-	if (++t->doubt_count >= needed)
+	if (is_believed(s, env, ANSWERS_TO_BELIEVE))
 		stand_corrected(s, env, r->seq);
-	else
-		session_ask(s, env);
 }
 
 static void note_repeat(struct session *s, uint32_t seq)
@@ -176,7 +185,9 @@ bool session_doubt_on_outdated(struct session *s, const struct session_env *env,
 	struct session_target *t = &s->target;
 	bool is_answer = s->is_asking && !r->len_bytes && !(r->flags & TCP_FIN);
 
-	if (is_answer && ++t->doubt_count >= OUTDATED_TO_AGE) {
+	if (is_answer) {
+		if (!is_believed(s, env, OUTDATED_TO_BELIEVE))
+			return false;
 		t->doubt_count = 0;
 		t->ts_recent = r->ts_val;
 		return true;

@@ -2,6 +2,7 @@
 /* session_gate.c - when a turn may be said: theory in session.h, examples in docs/session-states.md. */
 #include <assert.h>
 
+#include "common/packet.h"
 #include "common/seq.h"
 #include "tcpcopy/online.h"
 #include "tcpcopy/session.h"
@@ -14,14 +15,33 @@ uint64_t session_send_limit(const struct session *s, const struct session_env *e
 	return s->online->queue.end;
 }
 
-void session_gate_on_answer(struct session *s, struct session_env *env, uint32_t bytes,
-			    uint64_t ack_off, bool pushed)
+/* Whether the client may have had several requests open. */
+static bool overlaps(const struct session *s)
 {
-	if (ack_off < s->answer_min_off)
-		return; /* the tail of an earlier answer: it does not pay for the next turn */
-	s->answered += bytes;
+	return s->overlaps || s->online->overlaps;
+}
+
+/*
+ * Each byte counts once, also if it was not captured or lies below a forged rcv_nxt; the tail of an
+ * earlier answer does not pay for the next turn.
+ */
+void session_gate_on_answer(struct session *s, struct session_env *env, const struct wire_record *r,
+			    uint32_t rcv_nxt)
+{
+	struct session_target *t = &s->target;
+	uint32_t end = r->seq + r->len_bytes;
+	uint32_t from = seq_max(t->answer_seq, seq_min(r->seq, rcv_nxt));
+
+	if (seq_leq(end, from))
+		return;
+	if (session_off_of(s, r->ack) < s->answer_min_off && !overlaps(s)) {
+		s->forgotten += end - from;
+		return;
+	}
+	s->answered += end - from;
+	t->answer_seq = end;
 	s->last_answer_us = env->now_us;
-	s->answer_pushed = pushed;
+	s->answer_pushed = r->flags & TCP_PSH;
 }
 
 static uint64_t settle_us(const struct session *s)
@@ -33,15 +53,16 @@ static uint64_t settle_us(const struct session *s)
 }
 
 /*
- * When an answer of another length counts as ended: after silence, and not before as much time has
- * passed since the turn before as the client took. The second keeps an answer that pauses (headers, then
- * the body) from being cut short, and costs a session that keeps up nothing.
+ * When an answer of another length counts as ended: after silence since its last byte and since the target had
+ * the whole turn, and not before as much time has passed since the turn before as the client had waited to see its answer. The last
+ * keeps an answer that pauses (headers, then the body) from being cut short, and costs a session that keeps
+ * up nothing.
  */
 static uint64_t settled_at(const struct session *s, const struct turn *t)
 {
-	uint64_t quiet_at = s->last_answer_us + settle_us(s);
-	uint64_t pace =
-		t->captured_us > s->turn_captured_us ? t->captured_us - s->turn_captured_us : 0;
+	uint64_t since = s->last_answer_us > s->acked_us ? s->last_answer_us : s->acked_us;
+	uint64_t quiet_at = since + settle_us(s);
+	uint64_t pace = t->seen_us > s->turn_captured_us ? t->seen_us - s->turn_captured_us : 0;
 	uint64_t paced_at =
 		s->turn_said_us + (pace < SESSION_PACE_MAX_US ? pace : SESSION_PACE_MAX_US);
 
@@ -63,13 +84,18 @@ static bool gate_is_open(const struct session *s, struct session_env *env, const
 		count->gates_by_close++;
 		return true;
 	}
-	if (s->una_off < t->start || !s->answered)
+	if (s->una_off < t->start)
 		return false;
 	if (s->answered >= t->need) {
 		count->gates_by_answer++;
 		return true;
 	}
-	*settle_at = settled_at(s, t);
+	if (s->answered)
+		*settle_at = settled_at(s, t);
+	else if (s->forgotten >= t->need)
+		*settle_at = s->turn_said_us + SESSION_EARLY_US;
+	else
+		return false;
 	if (env->now_us < *settle_at)
 		return false;
 	*settle_at = 0;
@@ -77,12 +103,23 @@ static bool gate_is_open(const struct session *s, struct session_env *env, const
 	return true;
 }
 
+/* What a turn did not need counts for the next one only if it can be the answer to a request that was open beside it. */
+static void account_surplus(struct session *s, const struct turn *t)
+{
+	uint64_t surplus = s->answered > t->need ? s->answered - t->need : 0;
+
+	s->overlaps |= !s->answered && t->need && s->forgotten >= t->need; /* it had come early */
+	s->answered = overlaps(s) ? surplus : 0;
+	s->forgotten = overlaps(s) ? 0 : surplus;
+}
+
 static void say(struct session *s, const struct session_env *env, const struct turn *t)
 {
 	if (t->kind != TURN_DATA)
 		s->end_said = t->kind;
 	if (t->need || t->is_request) {
-		s->answered = 0;
+		account_surplus(s, t);
+		s->target.answer_seq = s->target.rcv_nxt;
 		s->answer_min_off = t->start + (t->kind == TURN_DATA);
 		s->turn_said_us = env->now_us;
 		s->turn_captured_us = t->captured_us;

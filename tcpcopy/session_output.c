@@ -387,6 +387,7 @@ static bool output_synchronized(struct session *s, struct session_env *env)
 		return output_rst(s, env);
 	}
 	if (session_is_outlived(s, env)) {
+		account(s, env)->sessions.ended_by_target++;
 		session_leave(s, env, DROP_TARGET_CLOSED, false);
 		s->rst_due = true;
 		return output_rst(s, env);

@@ -65,6 +65,7 @@ static void establish(struct session *s, struct session_env *env, const struct w
 	t->irs = r->seq;
 	t->rcv_nxt = r->seq + 1;
 	t->rcv_acked = r->seq;
+	t->answer_seq = r->seq + 1;
 	t->snd_una = t->iss + 1;
 	t->snd_nxt = t->iss + 1;
 	t->snd_max = t->iss + 1;
@@ -267,13 +268,12 @@ static void on_ack(struct session *s, struct session_env *env, const struct wire
 static void on_payload(struct session *s, struct session_env *env, const struct wire_record *r)
 {
 	struct session_target *t = &s->target;
-	uint32_t end = r->seq + r->len_bytes;
-	uint32_t fresh = end - t->rcv_nxt;
+	uint32_t before = t->rcv_nxt;
 
-	t->rcv_nxt = end;
+	t->rcv_nxt = r->seq + r->len_bytes;
 	s->progress_us = env->now_us;
 	session_doubt_end(s);
-	session_gate_on_answer(s, env, fresh, session_off_of(s, r->ack), r->flags & TCP_PSH);
+	session_gate_on_answer(s, env, r, before);
 	if (t->rcv_nxt - t->rcv_acked > t->mss)
 		s->ack_now = true;
 	else if (!s->ack_at_us)
@@ -318,6 +318,8 @@ static void on_sequence(struct session *s, struct session_env *env, const struct
 	if (seq_leq(data_end + has_fin, s->target.rcv_nxt)) {
 		s->ack_now = true; /* our ACK was lost */
 		session_doubt_on_repeat(s, env, r->seq);
+		if (r->len_bytes)
+			session_gate_on_answer(s, env, r, s->target.rcv_nxt);
 	} else if (s->target_closed) {
 		session_doubt_on_more(s, env, r->seq);
 	} else {

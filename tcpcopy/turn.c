@@ -44,12 +44,13 @@ static uint64_t seen_since(struct turn_list *l, uint64_t seen)
 }
 
 struct turn *turn_list_data(struct turn_list *l, struct slab *turns, uint64_t start, uint64_t end,
-			    uint64_t seen, uint64_t now_us, bool *is_new)
+			    const struct segment_note *note, bool waited, uint64_t now_us,
+			    bool *is_new)
 {
 	struct turn *last = l->last == SLAB_NONE ? NULL : slab_at(turns, l->last);
 	bool first_ever = !l->any;
 	uint64_t seen_before = l->seen;
-	uint64_t need = seen_since(l, seen);
+	uint64_t need = waited || first_ever ? seen_since(l, note->seen) : 0;
 	struct turn *t;
 
 	if (!need && last && last->kind == TURN_DATA && last->end == start && !last->is_passed) {
@@ -61,6 +62,7 @@ struct turn *turn_list_data(struct turn_list *l, struct slab *turns, uint64_t st
 		   (struct turn){.start = start,
 				 .end = end,
 				 .need = need,
+				 .seen_us = note->seen_us,
 				 .captured_us = now_us,
 				 .kind = TURN_DATA,
 				 .is_request = need > 0 || first_ever});
@@ -71,12 +73,13 @@ struct turn *turn_list_data(struct turn_list *l, struct slab *turns, uint64_t st
 }
 
 struct turn *turn_list_end(struct turn_list *l, struct slab *turns, enum turn_kind kind,
-			   uint64_t at, uint64_t seen, uint64_t now_us)
+			   uint64_t at, const struct segment_note *note, uint64_t now_us)
 {
 	return append(l, turns,
 		      (struct turn){.start = at,
 				    .end = at,
-				    .need = seen_since(l, seen),
+				    .need = seen_since(l, note->seen),
+				    .seen_us = note->seen_us,
 				    .captured_us = now_us,
 				    .kind = (uint8_t)kind});
 }

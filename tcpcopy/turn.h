@@ -3,7 +3,7 @@
  * turn.h - what a client said between two answers of the server, as a piece of its stream.
  *
  * A turn begins where the client had acknowledged more of the server's answers than at the turn
- * before. `need` is how much more: a session may say a turn only when its target has answered
+ * before, and had ended a write: what it acknowledges while it speaks it did not wait for. `need` is how much more: a session may say a turn only when its target has answered
  * the turn before with as many bytes (session.h tells how that is counted). The client's FIN and
  * RST are turns without bytes, so that they keep their place and pass the same gate. Pure.
  */
@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "common/slab.h"
+#include "tcpcopy/segment_queue.h"
 
 enum turn_kind {
 	TURN_DATA,
@@ -26,9 +27,10 @@ struct turn {
 	uint64_t end;   /* grows while the turn is the last one and no session is past it */
 	uint64_t need;  /* response bytes that the client had seen since the turn before */
 	uint64_t captured_us;
-	uint32_t index; /* in the slab */
-	uint32_t next;  /* SLAB_NONE: the last */
-	uint8_t kind;   /* enum turn_kind */
+	uint64_t seen_us; /* when the client had seen that much */
+	uint32_t index;   /* in the slab */
+	uint32_t next;    /* SLAB_NONE: the last */
+	uint8_t kind;     /* enum turn_kind */
 	bool is_request; /* counts in the ledger; false for the rest of a turn that was sent in part */
 	bool is_boundary; /* a request certainly begins here: another connection may begin with it */
 	bool is_passed;   /* a session has delivered all of it: it may not grow any more */
@@ -45,14 +47,15 @@ void turn_list_init(struct turn_list *l);
 void turn_list_fini(struct turn_list *l, struct slab *turns);
 
 /*
- * The bytes [start, end) were captured, the client having acknowledged seen response bytes: they make
- * the last turn longer or begin a new one. Returns that turn, or NULL with errno ENOMEM or ENOBUFS. *is_new says which.
+ * The bytes [start, end) were captured, the client having said note: they make
+ * the last turn longer or, if the client had seen more and may have waited for that (not in the middle of a write), begin a new one. Returns that turn, or NULL with errno ENOMEM or ENOBUFS. *is_new says which.
  */
 struct turn *turn_list_data(struct turn_list *l, struct slab *turns, uint64_t start, uint64_t end,
-			    uint64_t seen, uint64_t now_us, bool *is_new);
+			    const struct segment_note *note, bool waited, uint64_t now_us,
+			    bool *is_new);
 /* The client's FIN or RST at stream offset at. As above. */
 struct turn *turn_list_end(struct turn_list *l, struct slab *turns, enum turn_kind kind,
-			   uint64_t at, uint64_t seen, uint64_t now_us);
+			   uint64_t at, const struct segment_note *note, uint64_t now_us);
 /* The turn after t, or NULL. */
 struct turn *turn_next(const struct slab *turns, const struct turn *t);
 /* The first turn that is held, or NULL. */

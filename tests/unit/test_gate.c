@@ -184,18 +184,111 @@ static void settling_keeps_the_online_pace(void **state)
 	expect_segment(f, "P. 6:11(5) ack 201");
 }
 
-static void online_pace_delays_settling_by_a_second_at_most(void **state)
+/* How long the client thought about its answer is nobody's pace. */
+static void think_time_does_not_delay_settling(void **state)
 {
 	struct fixture *f = *state;
 
-	two_turns_backlogged(f, 6000);
-	pass_ms(f, 10);
+	session_syn_sent(f);
+	client_data(f, 1, 1, "GET /");
+	pass_ms(f, 100);
+	client_says(f, ". 6:6(0) ack 301"); /* the answer took so long */
+	pass_ms(f, 5900);
+	client_data(f, 6, 301, "GET 2");
+	pass_ms(f, 900);
+	ignore_sent(f);
+	target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
+	expect_segment(f, "P. 1:6(5) ack 1");
 	target_says(f, "P. 1:201(200) ack 6");
-	pass_ms(f, 980);
+	pass_ms(f, 98);
 	expect_segment(f, ". 6:6(0) ack 201");
 	expect_nothing(f);
-	pass_ms(f, 20);
+	pass_ms(f, 5);
 	expect_segment(f, "P. 6:11(5) ack 201");
+}
+
+/* The target had the last part of the request only now: its silence begins now. */
+static void settling_begins_when_the_target_has_the_whole_turn(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_bytes(f, 1, 1, 2000);
+	client_data(f, 2001, 301, "GET 2");
+	ignore_sent(f);
+	pass_ms(f, 10);
+	target_says(f, "P. 1:11(10) ack 1461"); /* 100 Continue, say */
+	pass_ms(f, 20);
+	ignore_sent(f);
+	target_says(f, ". 11:11(0) ack 2001");
+	expect_nothing(f);
+	target_says(f, "P. 11:301(290) ack 2001");
+	expect_segment(f, "P. 2001:2006(5) ack 301");
+	assert_int_equal(traffic(f)->gates_by_settle, 0);
+}
+
+/* ---- several requests open at a time ---- */
+
+/* Acknowledged in the middle of a write: the client did not wait for it. */
+static void acknowledgement_in_the_middle_of_a_write_begins_no_turn(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET /");
+	client_says(f, ". 6:1466(1460) ack 1");
+	client_says(f, ". 1466:2926(1460) ack 211");
+	client_says(f, "P. 2926:3006(80) ack 212");
+	ignore_sent(f);
+	target_says(f, "P. 1:211(210) ack 6");
+	target_says(f, "P. 211:212(1) ack 6");
+	target_says(f, ". 212:212(0) ack 3006");
+	assert_int_equal(stream(f)->delivered.bytes, 3005);
+	assert_int_equal(stream(f)->captured.requests, 1);
+}
+
+/* A client that always has two requests open: the second answer is paid when it comes, early or not. */
+static void answers_to_pipelined_requests_are_not_forgotten(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET 1");
+	client_data(f, 6, 1, "GET 2");
+	expect_segment(f, "P. 1:6(5) ack 1");
+	expect_segment(f, "P. 6:11(5) ack 1");
+	client_data(f, 11, 101, "GET 3"); /* after the first answer */
+	client_data(f, 16, 201, "GET 4"); /* after the second */
+	client_data(f, 21, 301, "GET 5");
+	expect_nothing(f);
+	target_says(f, "P. 1:201(200) ack 11"); /* both */
+	expect_segment(f, "P. 11:16(5) ack 201");
+	target_says(f, ". 201:201(0) ack 16");
+	expect_segment(f, "P. 16:21(5) ack 201");
+	target_says(f, ". 201:201(0) ack 21");
+	expect_nothing(f);
+	target_says(f, "P. 201:301(100) ack 21");
+	expect_segment(f, "P. 21:26(5) ack 301");
+	assert_int_equal(traffic(f)->gates_by_settle, 0);
+}
+
+/* Nothing showed that the client pipelines, and a message has no answer: the gate learns. */
+static void early_answer_counts_after_a_long_silence(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET 1GET 2");
+	client_data(f, 11, 101, "note");  /* never answered */
+	client_data(f, 15, 201, "GET 3"); /* waits for the second answer, which was early */
+	expect_segment(f, "P. 1:11(10) ack 1");
+	target_says(f, "P. 1:201(200) ack 11");
+	expect_segment(f, "P. 11:15(4) ack 201");
+	target_says(f, ". 201:201(0) ack 15");
+	pass_in_silence(f, 29000);
+	pass_ms(f, 1100);
+	expect_segment(f, "P. 15:20(5) ack 201");
+	assert_int_equal(traffic(f)->gates_by_settle, 1);
 }
 
 static void online_pace_does_not_delay_an_identical_answer(void **state)
@@ -554,7 +647,11 @@ int main(void)
 		fixture_test(each_byte_of_a_dribbling_answer_starts_the_silence_anew),
 		fixture_test(silence_is_twice_the_round_trip_time),
 		fixture_test(settling_keeps_the_online_pace),
-		fixture_test(online_pace_delays_settling_by_a_second_at_most),
+		fixture_test(think_time_does_not_delay_settling),
+		fixture_test(settling_begins_when_the_target_has_the_whole_turn),
+		fixture_test(acknowledgement_in_the_middle_of_a_write_begins_no_turn),
+		fixture_test(answers_to_pipelined_requests_are_not_forgotten),
+		fixture_test(early_answer_counts_after_a_long_silence),
 		fixture_test(online_pace_does_not_delay_an_identical_answer),
 		fixture_test(longer_answer_does_not_pay_for_the_next_turn),
 		fixture_test(acknowledgement_must_cover_the_whole_turn_before),

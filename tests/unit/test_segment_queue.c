@@ -22,6 +22,8 @@ enum {
 	LIMIT = 16 << 20,
 };
 
+static const struct segment_note no_note;
+
 struct queue {
 	struct segment_queue q;
 	struct slab *blocks;
@@ -43,8 +45,8 @@ static void close_queue(struct queue *t)
 
 static long push(struct queue *t, uint64_t off, const char *text, uint64_t seen)
 {
-	return segment_queue_push(&t->q, t->blocks, off, (const uint8_t *)text, strlen(text), seen,
-				  LIMIT);
+	return segment_queue_push(&t->q, t->blocks, off, (const uint8_t *)text, strlen(text),
+				  &(struct segment_note){.seen = seen}, LIMIT);
 }
 
 /* len bytes that say where they belong. */
@@ -56,16 +58,17 @@ static long push_pattern(struct queue *t, uint64_t off, size_t len, size_t limit
 	assert_non_null(data);
 	for (size_t i = 0; i < len; i++)
 		data[i] = (uint8_t)((off + i) * 13 + ((off + i) >> 10) * 7);
-	n = segment_queue_push(&t->q, t->blocks, off, data, len, 0, limit);
+	n = segment_queue_push(&t->q, t->blocks, off, data, len, &no_note, limit);
 	free(data);
 	return n;
 }
 
 static uint64_t advance_all(struct queue *t)
 {
-	uint64_t end, seen;
+	struct segment_note note;
+	uint64_t end;
 
-	while (segment_queue_advance(&t->q, &end, &seen))
+	while (segment_queue_advance(&t->q, &end, &note))
 		assert_int_equal(end, t->q.end);
 	return t->q.end;
 }
@@ -112,18 +115,20 @@ static void expect_text(const struct queue *t, uint64_t off, const char *text)
 
 static void expect_advance(struct queue *t, uint64_t end, uint64_t seen)
 {
-	uint64_t got_end, got_seen;
+	struct segment_note note;
+	uint64_t got_end;
 
-	assert_int_equal(segment_queue_advance(&t->q, &got_end, &got_seen), 1);
+	assert_int_equal(segment_queue_advance(&t->q, &got_end, &note), 1);
 	assert_int_equal(got_end, end);
-	assert_int_equal(got_seen, seen);
+	assert_int_equal(note.seen, seen);
 }
 
 static void expect_no_advance(struct queue *t)
 {
-	uint64_t end, seen;
+	struct segment_note note;
+	uint64_t end;
 
-	assert_int_equal(segment_queue_advance(&t->q, &end, &seen), 0);
+	assert_int_equal(segment_queue_advance(&t->q, &end, &note), 0);
 }
 
 /* ---- order and overlap ---- */
@@ -421,7 +426,7 @@ static void several_queues_share_the_blocks(void **state)
 	open_queue(&t, 0, 2 * SEGMENT_BLOCK_BYTES);
 	segment_queue_init(&other, 0);
 	assert_int_equal(push(&t, 0, "abc", 0), 3);
-	assert_int_equal(segment_queue_push(&other, t.blocks, 0, &byte, 1, 0, LIMIT), 1);
+	assert_int_equal(segment_queue_push(&other, t.blocks, 0, &byte, 1, &no_note, LIMIT), 1);
 	advance_all(&t);
 	expect_text(&t, 0, "abc");
 	segment_queue_fini(&other, t.blocks);
@@ -537,7 +542,7 @@ static void model_push(struct queue *t, struct model *m, unsigned *seed, uint64_
 		data[i] = (uint8_t)dice(seed, 256);
 		expected += off + i >= m->end && !m->is_there[off + i];
 	}
-	n = segment_queue_push(&t->q, t->blocks, base + off, data, len, 0, LIMIT);
+	n = segment_queue_push(&t->q, t->blocks, base + off, data, len, &no_note, LIMIT);
 	if (n < 0) {
 		assert_int_equal(errno, ENOBUFS);
 		assert_true(t->q.range_count >= SEGMENT_QUEUE_RANGES_MAX);

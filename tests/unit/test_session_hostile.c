@@ -166,7 +166,12 @@ static void forged_data_does_not_wedge_the_session(void **state)
 	pass_ms(f, 410);
 	expect_segment(f, "P. 6:11(5) ack 20311");
 	expect_segment(f, ". 5:5(0) ack 20311"); /* asks ... */
-	target_says(f, ". 301:301(0) ack 6");    /* ... and hears */
+	target_says(f, ". 301:301(0) ack 6");    /* ... and hears, */
+	pass_in_silence(f, 700);
+	pass_ms(f, 110);
+	expect_segment(f, "P. 6:11(5) ack 20311");
+	expect_segment(f, ". 5:5(0) ack 20311");
+	target_says(f, ". 301:301(0) ack 6"); /* twice, to be sure */
 	expect_segment(f, "P. 6:11(5) ack 301");
 	assert_int_equal(account_of(f, 0)->traffic.corrections, 1);
 	target_says(f, "P. 301:601(300) ack 11");
@@ -175,32 +180,75 @@ static void forged_data_does_not_wedge_the_session(void **state)
 	expect_nothing(f);
 }
 
-/* The answer that the gate waits for hides behind the forged one until the target repeats it. */
-static void answer_behind_forged_data_counts_when_it_is_repeated(void **state)
+/* The answer hides behind the forged one, which counted for no turn: it counts all the same. */
+static void answer_behind_forged_data_counts(void **state)
 {
 	struct fixture *f = *state;
 
 	session_established(f);
 	client_data(f, 1, 1, "GET /");
 	expect_segment(f, "P. 1:6(5) ack 1");
+	target_says(f, "P. 1:301(300) ack 6");
 	client_data(f, 6, 301, "GET /");
-	target_says(f, ". 1:1(0) ack 6");
-	target_says(f, "P. 1000:1010(10) ack -10"); /* counts for no turn */
-	pass_ms(f, 50);
-	expect_segment(f, ". 6:6(0) ack 1010");
-	target_says(f, "P. 1:301(300) ack 6"); /* seems old */
-	expect_segment(f, ". 6:6(0) ack 1010");
-	pass_ms(f, 200);
-	target_says(f, "P. 1:301(300) ack 6"); /* it does not take our ACK */
-	expect_segment(f, ". 6:6(0) ack 1010");
-	expect_segment(f, ". 5:5(0) ack 1010");
-	target_says(f, ". 301:301(0) ack 6");
-	expect_segment(f, ". 6:6(0) ack 1"); /* from where it repeats */
-	pass_ms(f, 400);
+	expect_segment(f, "P. 6:11(5) ack 301");
+	client_data(f, 11, 601, "GET /");
+	target_says(f, "P. 301:601(300) ack 6"); /* forged: not sent yet, and just as long */
+	expect_nothing(f);
+	target_says(f, "P. 301:601(300) ack 11");
+	expect_segment(f, "P. 11:16(5) ack 601");
+	target_says(f, "P. 301:601(300) ack 11"); /* but only once */
+	client_data(f, 16, 901, "GET /");
+	target_says(f, ". 601:601(0) ack 16");
+	target_says(f, "P. 301:601(300) ack 16");
+	pass_ms(f, 300);
+	ignore_sent(f);
+	target_says(f, "P. 601:901(300) ack 16");
+	expect_segment(f, "P. 16:21(5) ack 901");
+}
+
+/* Before the turn was said: then the target discards the request, until we ask. */
+static void answer_behind_earlier_forged_data_counts(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	target_says(f, "P. 1:301(300) ack 1"); /* forged */
+	client_data(f, 1, 1, "GET /");
+	expect_segment(f, "P. 1:6(5) ack 301");
+	client_data(f, 6, 301, "GET /");
+	pass_ms(f, 700);
+	ignore_sent(f);
+	target_says(f, ". 1:1(0) ack 1");
+	pass_ms(f, 800);
+	ignore_sent(f);
+	target_says(f, ". 1:1(0) ack 1");
+	expect_segment(f, "P. 1:6(5) ack 1");
 	target_says(f, "P. 1:301(300) ack 6");
 	expect_segment(f, "P. 6:11(5) ack 301");
 	expect_nothing(f);
 	assert_int_equal(account_of(f, 0)->traffic.gates_by_answer, 1);
+}
+
+/* Overtaken ACKs answer no question, however many there are. */
+static void overtaken_acknowledgements_are_no_answers(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET /");
+	target_says(f, "P. 1:301(300) ack 6");
+	ignore_sent(f);
+	for (int i = 0; i < 10; i++) {
+		pass_ms(f, 150);
+		target_says(f, ". 1:1(0) ack 1"); /* before the request: older than snd_una */
+	}
+	ignore_sent(f);
+	target_says(f, ". 101:101(0) ack 6"); /* between the answer's segments */
+	expect_segment(f, ". 5:5(0) ack 301");
+	target_says(f, ". 201:201(0) ack 6");
+	target_says(f, ". 101:101(0) ack 6");
+	pass_in_silence(f, 1000);
+	assert_int_equal(account_of(f, 0)->traffic.corrections, 0);
 }
 
 /* RFC 5961's challenge ACKs of other stacks come unasked: the first only makes us ask. */
@@ -461,7 +509,9 @@ int main(void)
 		fixture_test(segment_with_an_old_timestamp_is_only_acknowledged),
 		fixture_test(timestamps_wrap),
 		fixture_test(forged_data_does_not_wedge_the_session),
-		fixture_test(answer_behind_forged_data_counts_when_it_is_repeated),
+		fixture_test(answer_behind_forged_data_counts),
+		fixture_test(answer_behind_earlier_forged_data_counts),
+		fixture_test(overtaken_acknowledgements_are_no_answers),
 		fixture_test(old_acknowledgement_makes_us_ask_and_takes_nothing_back),
 		fixture_test(repeated_answer_after_a_lost_ack_costs_one_question),
 		fixture_test(forged_fin_is_taken_back),

@@ -27,6 +27,8 @@ static int setup(void **state)
 	return 0;
 }
 
+#define seen_at(bytes) (&(struct segment_note){.seen = (bytes)})
+
 static int teardown(void **state)
 {
 	struct turns *t = *state;
@@ -41,8 +43,8 @@ static int teardown(void **state)
 static struct turn *data(struct turns *t, uint64_t start, uint64_t end, uint64_t seen, bool is_new)
 {
 	bool got_new = !is_new;
-	struct turn *turn =
-		turn_list_data(&t->list, t->slab, start, end, seen, 1000 + start, &got_new);
+	struct turn *turn = turn_list_data(&t->list, t->slab, start, end, seen_at(seen), true,
+					   1000 + start, &got_new);
 
 	assert_non_null(turn);
 	assert_int_equal(got_new, is_new);
@@ -134,8 +136,8 @@ static void end_keeps_its_place_and_its_need(void **state)
 {
 	struct turns *t = *state;
 	struct turn *request = data(t, 0, 10, 0, true);
-	struct turn *fin = turn_list_end(&t->list, t->slab, TURN_FIN, 10, 300, 5000);
-	struct turn *rst = turn_list_end(&t->list, t->slab, TURN_RST, 10, 300, 6000);
+	struct turn *fin = turn_list_end(&t->list, t->slab, TURN_FIN, 10, seen_at(300), 5000);
+	struct turn *rst = turn_list_end(&t->list, t->slab, TURN_RST, 10, seen_at(300), 6000);
 
 	assert_ptr_equal(turn_next(t->slab, request), fin);
 	assert_ptr_equal(turn_next(t->slab, fin), rst);
@@ -152,7 +154,7 @@ static void end_keeps_its_place_and_its_need(void **state)
 static void end_without_any_request(void **state)
 {
 	struct turns *t = *state;
-	struct turn *fin = turn_list_end(&t->list, t->slab, TURN_FIN, 0, 0, 1);
+	struct turn *fin = turn_list_end(&t->list, t->slab, TURN_FIN, 0, seen_at(0), 1);
 
 	assert_int_equal(fin->need, 0);
 	assert_ptr_equal(turn_list_first(&t->list, t->slab), fin);
@@ -181,13 +183,13 @@ static void without_memory_nothing_changes(void **state)
 
 	(void)t;
 	turn_list_init(&list);
-	first = turn_list_data(&list, small, 0, 10, 0, 1, &is_new);
+	first = turn_list_data(&list, small, 0, 10, seen_at(0), true, 1, &is_new);
 	assert_non_null(first);
-	assert_null(turn_list_data(&list, small, 10, 20, 300, 1, &is_new));
-	assert_null(turn_list_end(&list, small, TURN_FIN, 10, 0, 1));
+	assert_null(turn_list_data(&list, small, 10, 20, seen_at(300), true, 1, &is_new));
+	assert_null(turn_list_end(&list, small, TURN_FIN, 10, seen_at(0), 1));
 	assert_int_equal(list.seen, 0);
 	assert_null(turn_next(small, first));
-	assert_ptr_equal(turn_list_data(&list, small, 10, 20, 0, 1, &is_new), first);
+	assert_ptr_equal(turn_list_data(&list, small, 10, 20, seen_at(0), true, 1, &is_new), first);
 	turn_list_fini(&list, small);
 	slab_free(small);
 }
