@@ -54,6 +54,10 @@ static void take_option(struct tcp_options *o, uint8_t kind, const uint8_t *valu
 	case TCP_OPTION_SACK_PERMITTED:
 		o->has_sack_permitted = true;
 		break;
+	case TCP_OPTION_SACK:
+		o->has_sack = true;
+		o->sack_left = get_be32(value);
+		break;
 	case TCP_OPTION_TIMESTAMPS:
 		o->has_timestamps = true;
 		o->ts_val = get_be32(value);

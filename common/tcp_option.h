@@ -31,11 +31,13 @@ struct tcp_options {
 	bool has_window_scale;
 	bool has_sack_permitted;
 	bool has_timestamps;
+	bool has_sack;
 	bool has_mptcp;       /* RFC 8684, kind 30: cannot be replayed */
 	uint8_t window_scale; /* at most 14: a larger one is read as 14 */
 	uint16_t mss;         /* never 0: an MSS of 0 is read as none */
 	uint32_t ts_val;
 	uint32_t ts_ecr;
+	uint32_t sack_left; /* left edge of the first block: RFC 2018, section 3 */
 };
 
 /*

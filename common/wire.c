@@ -33,6 +33,7 @@ enum record_presence {
 	RECORD_MSS = 0x04,            /* 2 bytes */
 	RECORD_WINDOW_SCALE = 0x08,   /* 1 byte */
 	RECORD_SACK_PERMITTED = 0x10, /* nothing */
+	RECORD_SACK = 0x20,           /* nothing */
 };
 
 static_assert(1 + RECORD_FIXED_LEN + 8 + 2 + 1 == WIRE_RECORD_MAX, "the longest record");
@@ -285,6 +286,8 @@ static uint8_t record_presence(const struct wire_record *r)
 {
 	uint8_t presence = r->has_timestamps ? RECORD_TIMESTAMPS : 0;
 
+	if (r->has_sack)
+		presence |= RECORD_SACK;
 	if (!r->has_syn_options)
 		return presence;
 	presence |= RECORD_SYN_OPTIONS;
@@ -382,6 +385,7 @@ static bool get_record(struct byte_reader *b, struct wire_record *r)
 	r->len_bytes = byte_reader_be32(b);
 	r->ack = byte_reader_be32(b);
 	r->window = byte_reader_be16(b);
+	r->has_sack = presence & RECORD_SACK;
 	r->has_timestamps = presence & RECORD_TIMESTAMPS;
 	r->has_syn_options = presence & RECORD_SYN_OPTIONS;
 	r->has_mss = presence & RECORD_MSS;

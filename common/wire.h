@@ -104,6 +104,7 @@ struct wire_record {
 	uint16_t window;   /* as in the header, not scaled */
 	uint16_t segments; /* captured segments merged into this record, at least 1 */
 	uint8_t flags;     /* TCP_*: or-ed over the merged segments */
+	bool has_sack;     /* has data beyond its ACK: RFC 2018; of all merged segments */
 	bool has_timestamps;
 	bool has_syn_options; /* set on SYN segments */
 	bool has_mss;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/packet.h"
+#include "common/seq.h"
 #include "common/tcp_option.h"
 #include "intercept/held.h"
 
@@ -113,6 +114,8 @@ static void record_from_packet(struct wire_record *record, const struct packet *
 		.window = p->window,
 		.segments = 1,
 		.flags = p->flags,
+		/* A block below the ACK is a DSACK: RFC 2883. */
+		.has_sack = (p->flags & TCP_ACK) && o.has_sack && seq_gt(o.sack_left, p->ack),
 		.has_timestamps = o.has_timestamps,
 		.ts_val = o.ts_val,
 		.ts_ecr = o.ts_ecr,
@@ -131,7 +134,7 @@ static void record_from_packet(struct wire_record *record, const struct packet *
 static bool is_same_ack(const struct wire_record *a, const struct wire_record *b)
 {
 	return a->len_bytes == 0 && b->len_bytes == 0 && a->seq == b->seq && a->flags == b->flags &&
-	       !(a->flags & (TCP_SYN | TCP_FIN | TCP_RST)) &&
+	       !(a->flags & (TCP_SYN | TCP_FIN | TCP_RST)) && a->has_sack == b->has_sack &&
 	       a->has_timestamps == b->has_timestamps;
 }
 
@@ -141,6 +144,7 @@ static bool is_continued(const struct wire_record *earlier, const struct wire_re
 	       !(later->flags & (TCP_SYN | TCP_RST)) &&
 	       (later->len_bytes > 0 || (later->flags & TCP_FIN)) &&
 	       earlier->seq + earlier->len_bytes == later->seq &&
+	       earlier->has_sack == later->has_sack &&
 	       earlier->has_timestamps == later->has_timestamps &&
 	       earlier->len_bytes + (uint64_t)later->len_bytes <= MERGED_LEN_MAX;
 }

@@ -245,13 +245,17 @@ static void update_window(struct session *s, const struct wire_record *r)
 		t->max_window = window;
 }
 
+/*
+ * RFC 5681, section 2; with a SACK block whatever its window says (RFC 6675, section 2), for a receiver opens its window
+ * for data out of order too.
+ */
 static bool is_duplicate_ack(const struct session *s, const struct wire_record *r)
 {
 	const struct session_target *t = &s->target;
+	bool same_window = (uint32_t)r->window << t->snd_wscale == t->snd_wnd;
 
 	return r->ack == t->snd_una && !r->len_bytes && !(r->flags & TCP_FIN) &&
-	       t->snd_una != t->snd_max && (uint32_t)r->window << t->snd_wscale == t->snd_wnd &&
-	       t->snd_wnd;
+	       t->snd_una != t->snd_max && (same_window || r->has_sack) && t->snd_wnd;
 }
 
 static void on_ack(struct session *s, struct session_env *env, const struct wire_record *r)

@@ -533,6 +533,7 @@ static inline void record_options(struct wire_record *r, const char *text, bool 
 		r->window_scale = (uint8_t)a;
 	}
 	r->has_sack_permitted = strstr(text, "sackOK") != NULL;
+	r->has_sack = strstr(text, "sack ") != NULL;
 	if ((at = strstr(text, "TS ")) && sscanf(at, "TS val %u ecr %u", &a, &b) == 2) {
 		r->has_timestamps = true;
 		r->ts_val = a;

@@ -68,6 +68,8 @@ static inline void print_record(char *log, unsigned peer, const struct wire_reco
 		sprintf(options + strlen(options), " wscale %u", r->window_scale);
 	if (r->has_sack_permitted)
 		sprintf(options + strlen(options), " sackOK");
+	if (r->has_sack)
+		sprintf(options + strlen(options), " sack");
 	if (r->has_timestamps)
 		sprintf(options + strlen(options), " ts %u/%u", r->ts_val, r->ts_ecr);
 	snprintf(text, sizeof(text), "%u: %u %s win %u", peer, r->session_id, tcp, r->window);

@@ -37,6 +37,23 @@ static void fin_ends_a_record_and_nothing_follows_it(void **state)
 	fixture_free(f);
 }
 
+/* A block beyond the ACK tells of a hole; one below it, that something came twice (RFC 2883). */
+static void sack_of_a_hole_is_told_apart_from_one_of_a_duplicate(void **state)
+{
+	struct fixture *f = fixture_registered();
+
+	(void)state;
+	/* 050a: SACK, one block: 601 to 701, and 401 to 501 */
+	FRAME(f, .flags = ".", .seq = 1001, .ack = 501,
+	      .options = "nop,nop,hex 050a00000259000002bd");
+	FRAME(f, .flags = ".", .seq = 1001, .ack = 501,
+	      .options = "nop,nop,hex 050a00000191000001f5");
+	FRAME(f, .flags = ".", .seq = 1001, .ack = 501);
+	expect(f, "0: 7 . 1001:1001(0) ack 501 win 500 sack\n"
+		  "0: 7 . 1001:1001(0) ack 501 win 500 x2\n");
+	fixture_free(f);
+}
+
 /* The gate of a turn asks what came after the ACK that covers it. */
 static void changed_ack_begins_a_new_record(void **state)
 {
@@ -176,6 +193,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(consecutive_data_with_the_same_ack_is_one_record),
 		cmocka_unit_test(fin_ends_a_record_and_nothing_follows_it),
+		cmocka_unit_test(sack_of_a_hole_is_told_apart_from_one_of_a_duplicate),
 		cmocka_unit_test(changed_ack_begins_a_new_record),
 		cmocka_unit_test(what_does_not_follow_begins_a_new_record),
 		cmocka_unit_test(nothing_follows_a_syn_ack),

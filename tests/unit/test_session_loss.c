@@ -245,6 +245,22 @@ static void lost_retransmission_is_left_to_the_timeout(void **state)
 	expect_nothing(f);
 }
 
+/* The receiver's window grows with what it keeps out of order. */
+static void duplicate_with_sack_counts_whatever_its_window(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_bytes(f, 1, 1, 6000);
+	ignore_sent(f);
+	target_says(f, ". 1:1(0) ack 1 win 60000 <sack 1461:2921>");
+	target_says(f, ". 1:1(0) ack 1 win 61000 <sack 1461:4381>");
+	expect_nothing(f);
+	target_says(f, ". 1:1(0) ack 1 win 62000 <sack 1461:5841>");
+	expect_segment(f, ". 1:1461(1460) ack 1");
+	assert_int_equal(account_of(f, 0)->traffic.fast_retransmits, 1);
+}
+
 static void duplicate_with_data_or_another_window_is_none(void **state)
 {
 	struct fixture *f = *state;
@@ -516,7 +532,7 @@ static void older_segment_does_not_move_the_window(void **state)
 	target_says(f, "P. 1:11(10) ack 1 win 1000");
 	target_says(f, ". 11:11(0) ack 1 win 2000");
 	target_says(f, ". 1:1(0) ack 1 win 100"); /* overtaken */
-	expect_segment(f, ". 0:0(0) ack 11"); /* asks which of the two is true */
+	expect_segment(f, ". 0:0(0) ack 11");     /* asks which of the two is true */
 	client_bytes(f, 1, 11, 1460);
 	expect_segment(f, "P. 1:1461(1460) ack 11");
 }
@@ -712,6 +728,7 @@ int main(void)
 		fixture_test(three_duplicates_merged_into_one_record_count_as_three),
 		fixture_test(partial_ack_retransmits_the_next_hole),
 		fixture_test(lost_retransmission_is_left_to_the_timeout),
+		fixture_test(duplicate_with_sack_counts_whatever_its_window),
 		fixture_test(duplicate_with_data_or_another_window_is_none),
 		fixture_test(first_flight_is_ten_segments_then_slow_start),
 		fixture_test(one_acknowledgement_grows_the_window_by_two_segments_at_most),

@@ -19,6 +19,7 @@ static void assert_record_equal(const struct wire_record *a, const struct wire_r
 	assert_int_equal(a->has_mss, b->has_mss);
 	assert_int_equal(a->has_window_scale, b->has_window_scale);
 	assert_int_equal(a->has_sack_permitted, b->has_sack_permitted);
+	assert_int_equal(a->has_sack, b->has_sack);
 	assert_int_equal(a->window_scale, b->window_scale);
 	assert_int_equal(a->mss, b->mss);
 	assert_int_equal(a->ts_val, b->ts_val);
@@ -49,7 +50,7 @@ static void responses_are_as_documented(void **state)
 static void every_mix_of_record_options_survives(void **state)
 {
 	(void)state;
-	for (unsigned mix = 0; mix < 32; mix++) {
+	for (unsigned mix = 0; mix < 64; mix++) {
 		struct wire_record r = example_records[0], read;
 		struct wire_record_cursor c;
 		struct wire_message m;
@@ -60,6 +61,7 @@ static void every_mix_of_record_options_survives(void **state)
 		r.has_mss = r.has_syn_options && mix & 4;
 		r.has_window_scale = r.has_syn_options && mix & 8;
 		r.has_sack_permitted = r.has_syn_options && mix & 16;
+		r.has_sack = mix & 32;
 		WRITTEN(&b, assert_int_equal(wire_put_responses(&w, &r, 1), 1));
 		if (!r.has_timestamps)
 			r.ts_val = r.ts_ecr = 0;
