@@ -241,14 +241,43 @@ static enum wire_refusal_reason refusal_reason(enum peer_fault fault)
 	return WIRE_REFUSED_PROTOCOL;
 }
 
+/* From the batch to the output. What does not fit is lost for this peer alone. */
+static void flush_batch(struct peer *p)
+{
+	size_t need = RESPONSES_HEAD_LEN + (size_t)p->record_count * WIRE_RECORD_MAX;
+	bool fits = p->record_count > 0 &&
+		    output_reserve(&p->out, need, PEER_OUTPUT_MAX - PEER_OUTPUT_RESERVE);
+	uint64_t segments = 0;
+
+	for (unsigned i = 0; i < p->record_count; i++)
+		segments += p->records[i].segments;
+	if (fits) {
+		struct byte_writer w =
+			byte_writer_on(p->out.bytes + p->out.tail, p->out.room - p->out.tail);
+		size_t put = wire_put_responses(&w, p->records, p->record_count);
+
+		assert(put == p->record_count);
+		(void)put;
+		output_commit(p, &w);
+		p->flushed.records += p->record_count;
+		p->flushed.segments += segments;
+	} else {
+		p->flushed.records_dropped += p->record_count;
+		p->flushed.segments_dropped += segments;
+	}
+	p->record_count = 0;
+}
+
 void peer_refuse(struct peer *p, enum peer_fault fault, const char *text, uint64_t now_us)
 {
 	struct wire_refusal refusal = {
 		.reason = (uint8_t)refusal_reason(fault),
 		.version = WIRE_VERSION,
 	};
-	struct byte_writer w = output_writer(p, WIRE_HEADER_LEN + sizeof(refusal));
+	struct byte_writer w;
 
+	flush_batch(p); /* the refusal is the last word */
+	w = output_writer(p, WIRE_HEADER_LEN + sizeof(refusal));
 	snprintf(refusal.text, sizeof(refusal.text), "%s", text);
 	wire_put_refusal(&w, &refusal);
 	output_commit(p, &w);
@@ -511,33 +540,6 @@ struct wire_record *peer_record(struct peer *p, unsigned index, uint32_t session
 	if (index >= p->record_count || p->records[index].session_id != session_id)
 		return NULL;
 	return &p->records[index];
-}
-
-/* From the batch to the output. What does not fit is lost for this peer alone. */
-static void flush_batch(struct peer *p)
-{
-	size_t need = RESPONSES_HEAD_LEN + (size_t)p->record_count * WIRE_RECORD_MAX;
-	bool fits = p->record_count > 0 &&
-		    output_reserve(&p->out, need, PEER_OUTPUT_MAX - PEER_OUTPUT_RESERVE);
-	uint64_t segments = 0;
-
-	for (unsigned i = 0; i < p->record_count; i++)
-		segments += p->records[i].segments;
-	if (fits) {
-		struct byte_writer w =
-			byte_writer_on(p->out.bytes + p->out.tail, p->out.room - p->out.tail);
-		size_t put = wire_put_responses(&w, p->records, p->record_count);
-
-		assert(put == p->record_count);
-		(void)put;
-		output_commit(p, &w);
-		p->flushed.records += p->record_count;
-		p->flushed.segments += segments;
-	} else {
-		p->flushed.records_dropped += p->record_count;
-		p->flushed.segments_dropped += segments;
-	}
-	p->record_count = 0;
 }
 
 unsigned peer_add_record(struct peer *p, const struct wire_record *record)

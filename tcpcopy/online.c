@@ -233,6 +233,19 @@ static bool follow_again(struct online *o, struct session_env *env, const struct
 	return join_sessions(o, env, whole);
 }
 
+/* A write that ended with a small segment was no piece of a larger one: it may have been a request. */
+static void count_writes(struct online *o, const struct turn *t, bool is_new)
+{
+	if (is_new)
+		o->writes = 1;
+	else if (o->has_last && o->last.pushed && o->last.small)
+		o->writes++;
+	if (o->writes > o->writes_max)
+		o->writes_max = o->writes;
+	if (t->need > o->need_max)
+		o->need_max = t->need;
+}
+
 /* Makes turns of what has become contiguous. */
 static void advance(struct online *o, struct session_env *env)
 {
@@ -252,8 +265,7 @@ static void advance(struct online *o, struct session_env *env)
 		}
 		if (is_new)
 			t->is_boundary = begins;
-		else if (o->has_last && o->last.pushed)
-			o->overlaps = true;
+		count_writes(o, t, is_new);
 		remember(o, &note);
 		if (is_new && t->is_request)
 			account_captured(o, env, 0, 1);

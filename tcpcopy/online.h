@@ -62,13 +62,15 @@ struct online {
 		known_seq; /* the highest sequence number that the client is known to have sent, plus one */
 	uint32_t end_seq; /* of the client's FIN or RST; if has_end */
 	uint32_t server_fin_seq;
+	uint64_t need_max;       /* of its turns */
+	uint32_t writes;         /* of the turn that is the last one, as far as they can be told */
+	uint32_t writes_max;     /* above 1 it may have had as many requests open at a time */
 	struct online_syn reuse; /* if has_reuse */
 	uint8_t state;           /* enum online_state */
 	uint8_t end_kind;        /* enum turn_kind */
 	bool began;              /* its SYN was captured */
 	bool has_last;
 	bool ever_pushed; /* otherwise PSH says nothing of this client's writes */
-	bool overlaps; /* it has written again without waiting: it may have several requests open */
 	bool has_ack;
 	bool has_end; /* a FIN or RST that waits for the bytes before it */
 	bool has_server_fin;

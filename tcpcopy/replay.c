@@ -235,7 +235,7 @@ static enum packet_fate on_first_syn(struct replay *r, const struct packet *p)
  */
 static enum packet_fate on_syn_again(struct replay *r, struct online *o, const struct packet *p)
 {
-	if (p->seq == o->isn && o->state != ONLINE_ENDED)
+	if (p->seq == o->isn) /* also of one that has ended: whoever comes back takes another ISN */
 		return PACKET_FATE_DUPLICATE;
 	if (o->state == ONLINE_ENDED || !online_has_live_session(o)) {
 		displace(r, o);

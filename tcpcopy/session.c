@@ -81,6 +81,7 @@ static void begin_handshake(struct session *s, struct session_env *env, const st
 	session_doubt_end(s);
 	s->answered = 0;
 	s->forgotten = 0;
+	s->may_be_answered = false;
 	s->answer_min_off = s->una_off;
 	s->start_off = s->una_off;
 	s->end_said = TURN_DATA;

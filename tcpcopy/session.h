@@ -25,7 +25,7 @@
  *	- something was answered, the target is quiet for the settle time, and at least as
  *	  much time has passed since the turn before as online; or
  *	- the target has closed.
- * A turn that needs nothing opens at once. A client that has written again without waiting (online->overlaps) may have several
+ * A turn that needs nothing opens at once. A client that has written again without waiting (online->writes_max) may have several
  * requests open: then bytes that the turn did not need still count for the next. docs/session-states.md has the examples.
  *
  * The assistant is a black hole: response bytes are never needed, so a gap in the captured
@@ -111,6 +111,7 @@ struct session_target {
 	uint32_t
 		answer_seq; /* response bytes before this have been counted, or are an earlier turn's */
 	uint32_t doubt_seq;  /* where the target says that it stands, against what is believed */
+	uint32_t turn_seq;   /* rcv_nxt as the last turn was said */
 	uint32_t repeat_seq; /* if has_repeat: the lowest number that it has said again */
 	uint32_t cwnd;
 	uint32_t ssthresh;
@@ -190,9 +191,10 @@ struct session {
 	bool has_repeat;     /* the target repeats what was acknowledged */
 	bool retransmit_una; /* fast retransmit: one segment at snd_una is due */
 	bool in_recovery;
-	bool probe_due;     /* one byte into a zero window */
-	bool answer_pushed; /* the last answer carried PSH */
-	bool target_closed; /* its FIN has come */
+	bool probe_due;       /* one byte into a zero window */
+	bool may_be_answered; /* what came cannot be told from a repetition */
+	bool answer_pushed;   /* the last answer carried PSH */
+	bool target_closed;   /* its FIN has come */
 	bool uses_timestamps;
 };
 

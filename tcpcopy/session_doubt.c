@@ -103,6 +103,7 @@ static void stand_corrected(struct session *s, struct session_env *env, uint32_t
 	t->rcv_acked = t->rcv_nxt;
 	t->snd_wl1 = seq_min(t->snd_wl1, t->rcv_nxt);
 	t->answer_seq = seq_min(t->answer_seq, t->rcv_nxt);
+	t->turn_seq = seq_min(t->turn_seq, t->rcv_nxt);
 	if (s->target_closed)
 		reopen(s);
 	if (t->snd_una != t->snd_max) {

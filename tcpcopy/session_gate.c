@@ -15,15 +15,21 @@ uint64_t session_send_limit(const struct session *s, const struct session_env *e
 	return s->online->queue.end;
 }
 
-/* Whether the client may have had several requests open. */
-static bool overlaps(const struct session *s)
+/*
+ * How many bytes beyond the need of a turn may be answers to requests that were open beside it: no more than
+ * the client was ever ahead of its answers itself. 0: it waits for each answer.
+ */
+static uint64_t surplus_max(const struct session *s)
 {
-	return s->overlaps || s->online->overlaps;
+	uint64_t open = s->online->writes_max > 1 ? s->online->writes_max - 1 : s->overlaps;
+
+	return open * s->online->need_max;
 }
 
 /*
- * Each byte counts once, also if it was not captured or lies below a forged rcv_nxt; the tail of an
- * earlier answer does not pay for the next turn.
+ * Each byte counts once, also if it was not captured; the tail of an earlier answer does not pay for the
+ * next turn. What came as such a tail and comes again with a newer ACK may be a repetition or, if that was forged, the answer:
+ * it lets the gate settle.
  */
 void session_gate_on_answer(struct session *s, struct session_env *env, const struct wire_record *r,
 			    uint32_t rcv_nxt)
@@ -31,15 +37,20 @@ void session_gate_on_answer(struct session *s, struct session_env *env, const st
 	struct session_target *t = &s->target;
 	uint32_t end = r->seq + r->len_bytes;
 	uint32_t from = seq_max(t->answer_seq, seq_min(r->seq, rcv_nxt));
+	bool is_tail = session_off_of(s, r->ack) < s->answer_min_off && !surplus_max(s);
 
-	if (seq_leq(end, from))
-		return;
-	if (session_off_of(s, r->ack) < s->answer_min_off && !overlaps(s)) {
+	if (seq_leq(end, from)) {
+		if (is_tail || seq_lt(r->seq, t->turn_seq))
+			return;
+		s->may_be_answered = true;
+	} else if (is_tail) {
 		s->forgotten += end - from;
+		t->answer_seq = end;
 		return;
+	} else {
+		s->answered += end - from;
+		t->answer_seq = end;
 	}
-	s->answered += end - from;
-	t->answer_seq = end;
 	s->last_answer_us = env->now_us;
 	s->answer_pushed = r->flags & TCP_PSH;
 }
@@ -63,8 +74,8 @@ static uint64_t settled_at(const struct session *s, const struct turn *t)
 	uint64_t since = s->last_answer_us > s->acked_us ? s->last_answer_us : s->acked_us;
 	uint64_t quiet_at = since + settle_us(s);
 	uint64_t pace = t->seen_us > s->turn_captured_us ? t->seen_us - s->turn_captured_us : 0;
-	uint64_t paced_at =
-		s->turn_said_us + (pace < SESSION_PACE_MAX_US ? pace : SESSION_PACE_MAX_US);
+	uint64_t paced_at = s->turn_said_us + settle_us(s) +
+			    (pace < SESSION_PACE_MAX_US ? pace : SESSION_PACE_MAX_US);
 
 	return quiet_at > paced_at ? quiet_at : paced_at;
 }
@@ -90,7 +101,7 @@ static bool gate_is_open(const struct session *s, struct session_env *env, const
 		count->gates_by_answer++;
 		return true;
 	}
-	if (s->answered)
+	if (s->answered || s->may_be_answered)
 		*settle_at = settled_at(s, t);
 	else if (s->forgotten >= t->need)
 		*settle_at = s->turn_said_us + SESSION_EARLY_US;
@@ -107,10 +118,13 @@ static bool gate_is_open(const struct session *s, struct session_env *env, const
 static void account_surplus(struct session *s, const struct turn *t)
 {
 	uint64_t surplus = s->answered > t->need ? s->answered - t->need : 0;
+	uint64_t kept;
 
 	s->overlaps |= !s->answered && t->need && s->forgotten >= t->need; /* it had come early */
-	s->answered = overlaps(s) ? surplus : 0;
-	s->forgotten = overlaps(s) ? 0 : surplus;
+	kept = surplus < surplus_max(s) ? surplus : surplus_max(s);
+	s->answered = kept;
+	s->forgotten = surplus - kept;
+	s->may_be_answered = false;
 }
 
 static void say(struct session *s, const struct session_env *env, const struct turn *t)
@@ -120,6 +134,7 @@ static void say(struct session *s, const struct session_env *env, const struct t
 	if (t->need || t->is_request) {
 		account_surplus(s, t);
 		s->target.answer_seq = s->target.rcv_nxt;
+		s->target.turn_seq = s->target.rcv_nxt;
 		s->answer_min_off = t->start + (t->kind == TURN_DATA);
 		s->turn_said_us = env->now_us;
 		s->turn_captured_us = t->captured_us;

@@ -66,6 +66,7 @@ static void establish(struct session *s, struct session_env *env, const struct w
 	t->rcv_nxt = r->seq + 1;
 	t->rcv_acked = r->seq;
 	t->answer_seq = r->seq + 1;
+	t->turn_seq = r->seq + 1;
 	t->snd_una = t->iss + 1;
 	t->snd_nxt = t->iss + 1;
 	t->snd_max = t->iss + 1;

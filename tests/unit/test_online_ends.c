@@ -323,6 +323,22 @@ static void port_reused_after_fin_starts_at_once(void **state)
 	assert_int_equal(replay_connections(f->replay), 1);
 }
 
+/* The network repeats a whole connection: it is not copied twice. */
+static void repeated_syn_after_the_end_begins_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET /");
+	client_says(f, "F. 6:6(0) ack 1");
+	ignore_sent(f);
+	client_says(f, "S 0:0(0) <mss 1460>");
+	client_data(f, 1, 1, "GET /");
+	expect_nothing(f);
+	assert_int_equal(account_of(f, 0)->sessions.started, 1);
+	assert_int_equal(stream(f)->captured.bytes, 5);
+}
+
 /* ---- bytes behind the end ---- */
 
 static void fin_that_data_passes_by_is_said(void **state)
@@ -527,6 +543,7 @@ int main(void)
 		fixture_test(reused_port_is_confirmed_by_the_servers_syn_ack),
 		fixture_test(reused_port_while_the_old_session_still_delivers),
 		fixture_test(port_reused_after_fin_starts_at_once),
+		fixture_test(repeated_syn_after_the_end_begins_nothing),
 		fixture_test(fin_that_data_passes_by_is_said),
 		fixture_test(reset_that_data_passes_by_ends_the_session),
 		fixture_test(reset_of_the_server_ends_a_client_whose_reset_waits_for_bytes),

@@ -117,6 +117,20 @@ static void malformed_message_ends_the_peer_and_its_routes(void **state)
 }
 
 /* pitfall 10: a peer that does not read must not freeze or starve another. */
+/* What was captured before it is told before it. */
+static void refusal_is_the_last_word(void **state)
+{
+	static const uint8_t unregister_without_a_body[] = {0, 0, 0, 2, 5, 0};
+	struct fixture *f = fixture_registered();
+
+	(void)state;
+	FRAME(f, .flags = ".", .seq = 1001, .ack = 501);
+	response_on_peer_bytes(f->r, 0, unregister_without_a_body,
+			       sizeof(unregister_without_a_body), f->now_us);
+	expect(f, "0: 7 . 1001:1001(0) ack 501 win 500\n0: protocol\n");
+	fixture_free(f);
+}
+
 static void pitfall_10_slow_peer_loses_only_its_own_records(void **state)
 {
 	struct fixture *f = fixture_registered();
@@ -301,6 +315,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pitfall_8_tuple_of_a_live_peer_is_refused_to_another),
+		cmocka_unit_test(refusal_is_the_last_word),
 		cmocka_unit_test(registration_again_by_the_same_peer_changes_the_id),
 		cmocka_unit_test(new_session_of_an_old_id_does_not_extend_the_old_record),
 		cmocka_unit_test(registrations_over_the_limit_are_refused_and_told),
