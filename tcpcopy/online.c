@@ -274,9 +274,10 @@ static void advance(struct online *o, struct session_env *env)
 	}
 }
 
-static void say_end(struct online *o, struct session_env *env, enum turn_kind kind)
+/* seen: response bytes that the client had seen by then. */
+static void say_end(struct online *o, struct session_env *env, enum turn_kind kind, uint64_t seen)
 {
-	struct segment_note note = {.seen = seen_by(o, o->ack_last), .seen_us = o->seen_us};
+	struct segment_note note = {.seen = seen, .seen_us = o->seen_us};
 	struct turn *t =
 		turn_list_end(&o->turns, env->turns, kind, o->queue.end, &note, env->now_us);
 
@@ -293,7 +294,7 @@ static void try_end(struct online *o, struct session_env *env)
 	if (!o->has_end || o->state == ONLINE_LOST || seq_lt(next_seq(o), o->end_seq))
 		return;
 	o->has_end = false;
-	say_end(o, env, o->end_kind);
+	say_end(o, env, o->end_kind, seen_by(o, o->ack_last));
 	if (o->state != ONLINE_LOST)
 		o->state = ONLINE_ENDED;
 }
@@ -343,6 +344,19 @@ static long take_payload(struct online *o, struct session_env *env, const struct
 	return fresh;
 }
 
+/* Bytes of a hole that was given up come after all: captured, and too late. */
+static bool fill_gap(struct online *o, struct session_env *env, uint32_t seq, uint32_t end)
+{
+	seq = seq_max(seq, o->gap_seq);
+	end = seq_min(end, o->gap_end_seq);
+	if (seq_geq(seq, end))
+		return false;
+	account_lost(o, env, end - seq, 0);
+	o->gap_seq =
+		end; /* the usual order: what comes before it later is not counted twice, but not at all */
+	return true;
+}
+
 /* A connection that is not followed: unique bytes by the highest number seen, requests by ACKs. */
 static enum packet_fate count_lost(struct online *o, struct session_env *env,
 				   const struct packet *p, bool is_news)
@@ -356,7 +370,8 @@ static enum packet_fate count_lost(struct online *o, struct session_env *env,
 	if (p->flags & (TCP_FIN | TCP_RST))
 		o->state = ONLINE_ENDED;
 	if (!p->payload_wire_len_bytes || seq_leq(end, o->known_seq))
-		return is_news ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;
+		return fill_gap(o, env, p->seq, end) || is_news ? PACKET_FATE_USED
+								: PACKET_FATE_DUPLICATE;
 	fresh = seq_lt(p->seq, o->known_seq) ? end - o->known_seq : p->payload_wire_len_bytes;
 	note = note_of(o, env, p);
 	is_request = !o->turns.any || (note.seen > o->turns.seen && may_have_waited(o));
@@ -394,7 +409,7 @@ static enum packet_fate on_client_ended(struct online *o, struct session_env *en
 
 	if ((p->flags & TCP_RST) && o->end_kind != TURN_RST) {
 		o->end_kind = TURN_RST;
-		say_end(o, env, TURN_RST);
+		say_end(o, env, TURN_RST, seen_by(o, o->ack_last));
 		is_news = true;
 	}
 	return is_news ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;
@@ -469,27 +484,55 @@ enum packet_fate online_on_server(struct online *o, struct session_env *env, con
 	return PACKET_FATE_USED;
 }
 
-/* Requests behind the hole: a range begins one if the client had seen more answers by then. */
-static uint64_t requests_beyond(struct online *o)
+/*
+ * What lies behind the hole is given up. A range begins a request if the client had seen more answers by then. Returns how many,
+ * and leaves what is known of the newest bytes.
+ */
+static uint64_t give_up_beyond(struct online *o)
 {
 	uint64_t requests = 0;
+	uint64_t end = o->queue.end;
 
 	for (const struct segment_range *r = o->queue.ranges; r; r = r->next) {
-		if (r->note.seen <= o->turns.seen)
-			continue;
-		o->turns.seen = r->note.seen;
-		requests++;
+		if (r->note.seen > o->turns.seen) {
+			o->turns.seen = r->note.seen;
+			requests++;
+		}
+		remember(o, &r->note);
+		end = r->end;
 	}
+	if (o->known_seq != o->isn + 1 + (uint32_t)end)
+		o->last.pushed = false; /* nothing is known of what came last */
 	return requests;
 }
 
+/* Where the hole lies, should its bytes come after all. */
+static void note_gap(struct online *o)
+{
+	const struct segment_range *r = o->queue.ranges;
+
+	o->gap_seq = next_seq(o);
+	o->gap_end_seq = r ? o->isn + 1 + (uint32_t)r->start : o->known_seq;
+}
+
+/*
+ * What the client had seen when it ended counts for the end's gate, but behind a gap: that was the answer to what
+ * will never be said.
+ */
 void online_cut(struct online *o, struct session_env *env)
 {
+	bool is_gap = seq_gt(o->known_seq, next_seq(o));
 	uint64_t seen_before = o->turns.seen;
-	uint64_t requests = requests_beyond(o);
-	uint64_t seen_beyond = o->turns.seen;
-	uint64_t beyond = segment_queue_drop_beyond(&o->queue, env->blocks);
+	uint64_t seen_beyond = seen_before;
+	uint64_t requests = 0;
+	uint64_t beyond;
 
+	if (is_gap) {
+		note_gap(o);
+		requests = give_up_beyond(o);
+		seen_beyond = o->turns.seen;
+	}
+	beyond = segment_queue_drop_beyond(&o->queue, env->blocks);
 	account_captured(o, env, 0, requests);
 	for (struct session *s = o->sessions; s; s = s->next_of_online)
 		session_account_dropped(s, env, DROP_CAPTURE_GAP, beyond, requests);
@@ -497,7 +540,7 @@ void online_cut(struct online *o, struct session_env *env)
 	o->hole_since_us = 0;
 	o->end_kind = TURN_RST;
 	o->turns.seen = seen_before; /* the end follows what came before the hole */
-	say_end(o, env, TURN_RST);
+	say_end(o, env, TURN_RST, is_gap ? seen_before : seen_by(o, o->ack_last));
 	o->turns.seen = o->turns.seen > seen_beyond ? o->turns.seen : seen_beyond;
 }
 

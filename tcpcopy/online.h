@@ -62,6 +62,9 @@ struct online {
 		known_seq; /* the highest sequence number that the client is known to have sent, plus one */
 	uint32_t end_seq; /* of the client's FIN or RST; if has_end */
 	uint32_t server_fin_seq;
+	uint32_t
+		gap_seq; /* [gap_seq, gap_end_seq) was never captured, and nothing waits for it any more */
+	uint32_t gap_end_seq;
 	uint64_t need_max;       /* of its turns */
 	uint32_t writes;         /* of the turn that is the last one, as far as they can be told */
 	uint32_t writes_max;     /* above 1 it may have had as many requests open at a time */

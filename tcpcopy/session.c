@@ -387,10 +387,10 @@ static bool is_due(uint64_t at_us, const struct session_env *env)
 	return at_us && env->now_us >= at_us;
 }
 
-/* Nothing outstanding, data to say, no window: probe it (RFC 9293, section 3.8.6.1). */
+/* There is something to say and no window: probe it with the first byte (RFC 9293, section 3.8.6.1). */
 static bool is_probing(const struct session *s)
 {
-	return s->target.snd_wnd == 0 && s->target.snd_nxt == s->target.snd_una;
+	return s->target.snd_wnd == 0;
 }
 
 void session_on_timer(struct session *s, struct session_env *env)
@@ -420,9 +420,10 @@ void session_on_timer(struct session *s, struct session_env *env)
 			s->syn_due = true; /* again: RFC 9293, section 3.8.1 */
 			s->target.doubt_count = 0;
 		} else {
-			if (is_probing(s))
+			if (is_probing(s)) {
+				s->target.snd_nxt = s->target.snd_una;
 				s->probe_due = true;
-			else
+			} else
 				session_recovery_on_timeout(s, env);
 			session_doubt_on_timeout(s, env);
 		}

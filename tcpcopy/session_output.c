@@ -318,6 +318,16 @@ static bool output_probe(struct session *s, struct session_env *env, uint64_t of
 	return true;
 }
 
+/* Each of the first two duplicate ACKs lets one new segment out, so that a third may come: RFC 3042. */
+static uint32_t limited_transmit(const struct session *s)
+{
+	unsigned duplicates = s->target.duplicate_acks;
+
+	if (s->in_recovery)
+		return 0;
+	return (duplicates < SESSION_DUPLICATE_ACKS ? duplicates : 0) * (uint32_t)s->target.mss;
+}
+
 static bool output_data(struct session *s, struct session_env *env, uint64_t limit)
 {
 	struct session_target *t = &s->target;
@@ -329,7 +339,8 @@ static bool output_data(struct session *s, struct session_env *env, uint64_t lim
 		uint64_t off = session_off_of(s, t->snd_nxt);
 		uint64_t left = off < limit ? limit - off : 0;
 		uint32_t flight = t->snd_nxt - t->snd_una;
-		uint32_t window = t->cwnd < t->snd_wnd ? t->cwnd : t->snd_wnd;
+		uint32_t cwnd = t->cwnd + limited_transmit(s);
+		uint32_t window = cwnd < t->snd_wnd ? cwnd : t->snd_wnd;
 		uint32_t room = window > flight ? window - flight : 0;
 		size_t len = left < t->mss ? (size_t)left : t->mss;
 		bool fin;

@@ -106,8 +106,7 @@ static void on_target_syn_sent(struct session *s, struct session_env *env,
 		 * The target still holds an older connection on this tuple and says where that
 		 * stands: a RST there frees it, then the SYN goes again.
 		 */
-		if ((r->flags & (TCP_ACK | TCP_SYN)) == TCP_ACK &&
-		    s->target.snd_max == s->target.iss + 1 &&
+		if ((r->flags & TCP_ACK) && s->target.snd_max == s->target.iss + 1 &&
 		    s->target.doubt_count < STALE_RESETS_MAX) {
 			s->target.doubt_count++;
 			s->target.doubt_seq = r->ack;
@@ -225,7 +224,8 @@ static void on_new_ack(struct session *s, struct session_env *env, uint32_t ack)
 		online_release(s->online, env);
 }
 
-static void update_window(struct session *s, const struct wire_record *r)
+static void update_window(struct session *s, const struct session_env *env,
+			  const struct wire_record *r)
 {
 	struct session_target *t = &s->target;
 	uint32_t window = (uint32_t)r->window << t->snd_wscale;
@@ -238,6 +238,8 @@ static void update_window(struct session *s, const struct wire_record *r)
 		s->retransmit_at_us = 0;
 		t->snd_nxt = t->snd_una;
 	}
+	if (t->snd_wnd == 0)
+		s->progress_us = env->now_us; /* it says so: RFC 9293, section 3.8.6.1 (MUST-37) */
 	t->snd_wnd = window;
 	/* Not beyond what is known to be sent: a forged number must not outbid all that follow. */
 	t->snd_wl1 = seq_min(r->seq, t->rcv_nxt);
@@ -266,7 +268,7 @@ static void on_ack(struct session *s, struct session_env *env, const struct wire
 	else if (is_duplicate_ack(s, r))
 		session_recovery_on_duplicate(s, env, r->segments);
 	if (session_is_live(s))
-		update_window(s, r);
+		update_window(s, env, r);
 }
 
 /* Response bytes, perhaps after a gap in what was captured of them: all were sent. */

@@ -117,10 +117,12 @@ static void syn_ack_with_a_wrong_number_establishes_nothing(void **state)
 	struct fixture *f = *state;
 
 	session_syn_sent(f);
-	target_says(f, "S. 0:0(0) ack 2");
+	target_says(f, "S. 0:0(0) ack 2"); /* RFC 9293, section 3.10.7.3: it is told so */
+	expect_segment(f, "R 2:2(0)");
+	expect_segment(f, "S 0:0(0)");
 	target_says(f, "S. 0:0(0) ack 0");
 	target_says(f, "S. 0:0(0) ack -70000");
-	expect_nothing(f);
+	ignore_sent(f);
 	assert_int_equal(account_of(f, 0)->sessions.established, 0);
 }
 
