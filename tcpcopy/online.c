@@ -140,6 +140,7 @@ static void give_up(struct online *o, struct session_env *env, enum drop_cause c
 	for (struct session *s = o->sessions; s; s = s->next_of_online)
 		if (session_is_live(s))
 			session_abort(s, env, cause);
+	segment_queue_drop_beyond(&o->queue, env->blocks); /* what was in flight is accounted */
 	online_lose(o, o->known_seq);
 	online_release(o, env);
 }
@@ -159,7 +160,7 @@ static struct segment_note note_of(const struct online *o, const struct session_
 /* The client's write had ended, so it may have waited for what it has seen since. */
 static bool may_have_waited(const struct online *o)
 {
-	return !o->has_last || o->last.pushed || !o->ever_pushed;
+	return !o->has_newest || o->newest.pushed || !o->ever_pushed;
 }
 
 /*
@@ -169,8 +170,9 @@ static bool may_have_waited(const struct online *o)
  */
 static bool is_boundary(const struct online *o, const struct segment_note *note)
 {
-	return o->has_last && o->last.pushed && note->seen > o->turns.seen &&
-	       (o->last.small || note->at_us >= o->last.at_us + ONLINE_BOUNDARY_US);
+	return o->has_newest && o->newest.pushed && note->seen > o->turns.seen &&
+	       note->seen > o->newest.seen &&
+	       (o->newest.small || note->at_us >= o->newest.at_us + ONLINE_BOUNDARY_US);
 }
 
 /* p is that segment. Its ACK has been taken. */
@@ -184,26 +186,31 @@ static bool begins_request(const struct online *o, const struct session_env *env
 
 static void remember(struct online *o, const struct segment_note *note)
 {
-	o->last = *note;
-	o->has_last = true;
+	o->newest = *note;
+	o->has_newest = true;
 	o->ever_pushed |= note->pushed;
 }
 
 /* The first that the client says after its SYN. */
 static bool is_beginning(const struct online *o, const struct packet *p)
 {
-	return o->began && !o->has_last && o->known_seq == o->isn + 1 && p->seq == o->known_seq &&
+	return o->began && !o->has_newest && o->known_seq == o->isn + 1 && p->seq == o->known_seq &&
 	       !(p->flags & TCP_RST);
 }
 
-/* Sessions that have none begin at the end of the stream. True if one does. */
-static bool join_sessions(struct online *o, struct session_env *env, bool whole)
+/* Sessions that have none begin at the end of the stream. */
+static void join_sessions(struct online *o, struct session_env *env, bool whole)
 {
-	bool any = false;
-
 	for (struct session *s = o->sessions; s; s = s->next_of_online)
-		any |= session_join(s, env, o->queue.end, whole);
-	return any;
+		session_join(s, env, o->queue.end, whole);
+}
+
+/* A target that does not even take what came before the gap keeps no other waiting. */
+static void end_stuck_sessions(struct online *o, struct session_env *env)
+{
+	for (struct session *s = o->sessions; s; s = s->next_of_online)
+		if (session_is_live(s) && env->now_us >= s->progress_us + ONLINE_GAP_US)
+			session_abort(s, env, DROP_CAPTURE_GAP);
 }
 
 static bool any_may_join(const struct online *o, const struct session_env *env, bool whole)
@@ -222,15 +229,19 @@ static bool follow_again(struct online *o, struct session_env *env, const struct
 {
 	bool whole = is_beginning(o, p);
 
-	if ((!whole && !begins_request(o, env, p)) || online_has_live_session(o) ||
-	    !any_may_join(o, env, whole))
+	if ((!whole && !begins_request(o, env, p)) || !any_may_join(o, env, whole))
+		return false;
+	end_stuck_sessions(o, env);
+	if (online_has_live_session(o))
 		return false;
 	segment_queue_fini(&o->queue, env->blocks);
 	segment_queue_init(&o->queue, 0);
 	o->isn = p->seq - 1;
 	o->was_cut = false;
 	o->state = ONLINE_OPEN;
-	return join_sessions(o, env, whole);
+	join_sessions(o, env, whole);
+	online_arm(o, env);
+	return true;
 }
 
 /* A write that ended with a small segment was no piece of a larger one: it may have been a request. */
@@ -238,7 +249,7 @@ static void count_writes(struct online *o, const struct turn *t, bool is_new)
 {
 	if (is_new)
 		o->writes = 1;
-	else if (o->has_last && o->last.pushed && o->last.small)
+	else if (o->has_newest && o->newest.pushed && o->newest.small)
 		o->writes++;
 	if (o->writes > o->writes_max)
 		o->writes_max = o->writes;
@@ -254,7 +265,7 @@ static void advance(struct online *o, struct session_env *env)
 	uint64_t end;
 
 	while (segment_queue_advance(&o->queue, &end, &note)) {
-		bool begins = is_boundary(o, &note);
+		bool begins = is_boundary(o, &note) || (o->began && !o->has_newest);
 		bool is_new;
 		struct turn *t = turn_list_data(&o->turns, env->turns, start, end, &note,
 						may_have_waited(o), env->now_us, &is_new);
@@ -302,7 +313,9 @@ static void try_end(struct online *o, struct session_env *env)
 /* Bytes are missing when the client is known to have sent more than is contiguous. */
 static void watch_hole(struct online *o, struct session_env *env, bool moved)
 {
-	if (o->state == ONLINE_LOST || seq_leq(o->known_seq, next_seq(o))) {
+	if (moved)
+		o->has_far = false;
+	if (o->state == ONLINE_LOST || (seq_leq(o->known_seq, next_seq(o)) && !o->has_far)) {
 		o->hole_since_us = 0;
 		return;
 	}
@@ -366,9 +379,10 @@ static enum packet_fate count_lost(struct online *o, struct session_env *env,
 	bool is_request;
 	uint32_t fresh;
 
-	is_news |= (p->flags & (TCP_FIN | TCP_RST)) != 0;
-	if (p->flags & (TCP_FIN | TCP_RST))
+	if ((p->flags & (TCP_FIN | TCP_RST)) && seq_geq(end, o->known_seq)) {
 		o->state = ONLINE_ENDED;
+		is_news = true;
+	}
 	if (!p->payload_wire_len_bytes || seq_leq(end, o->known_seq))
 		return fill_gap(o, env, p->seq, end) || is_news ? PACKET_FATE_USED
 								: PACKET_FATE_DUPLICATE;
@@ -382,6 +396,41 @@ static enum packet_fate count_lost(struct online *o, struct session_env *env,
 	account_lost(o, env, fresh, is_request);
 	o->turns.any = true;
 	return PACKET_FATE_USED;
+}
+
+/*
+ * Out of any window that the server may have offered: its kernel ignores it, and so do we at first. But what was
+ * not captured may have been more than that: then what is far goes on, and nothing near comes any more.
+ */
+static enum packet_fate on_far(struct online *o, struct session_env *env, const struct packet *p)
+{
+	bool goes_on = o->has_far && p->seq == o->far_seq;
+
+	if (!p->payload_wire_len_bytes)
+		return PACKET_FATE_DUPLICATE;
+	o->far_seq = p->seq + p->payload_wire_len_bytes;
+	o->has_far = true;
+	if (o->state == ONLINE_LOST && goes_on) {
+		o->known_seq = p->seq;
+		o->has_far = false;
+		return count_lost(o, env, p, true);
+	}
+	if (o->state != ONLINE_LOST && goes_on && !o->hole_since_us) {
+		o->hole_since_us = env->now_us;
+		online_arm(o, env);
+	}
+	account_lost(o, env, p->payload_wire_len_bytes, 0);
+	return PACKET_FATE_USED;
+}
+
+/* A client that has never seen the server's SYN-ACK cannot acknowledge it: the flood's second packet. */
+static bool is_confirmed_by(const struct online *o, const struct packet *p)
+{
+	int32_t distance = seq_diff(p->ack, o->ack_last);
+
+	if (o->is_confirmed || !o->has_ack || (p->flags & TCP_RST))
+		return true;
+	return (p->flags & TCP_ACK) && distance >= 0 && distance <= ONLINE_GREETING_MAX;
 }
 
 static bool note_end(struct online *o, const struct packet *p)
@@ -415,35 +464,35 @@ static enum packet_fate on_client_ended(struct online *o, struct session_env *en
 	return is_news ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;
 }
 
-enum packet_fate online_on_client(struct online *o, struct session_env *env, const struct packet *p)
+static enum packet_fate on_client_lost(struct online *o, struct session_env *env,
+				       const struct packet *p, bool is_news)
 {
-	uint64_t end_before;
-	int64_t distance;
-	bool is_news = false;
-	bool begins;
+	int64_t distance = seq_diff(p->seq, o->known_seq);
+
+	if (distance > ONLINE_BACKLOG_MAX || distance < -ONLINE_BACKLOG_MAX)
+		return on_far(o, env, p);
+	o->has_far = false;
+	return count_lost(o, env, p, is_news);
+}
+
+static enum packet_fate on_client_open(struct online *o, struct session_env *env,
+				       const struct packet *p, bool is_news)
+{
+	uint64_t end_before = o->queue.end;
+	int64_t distance = seq_diff(p->seq, next_seq(o));
+	bool whole = is_beginning(o, p);
 	long fresh;
 
-	o->last_seen_us = env->now_us;
-	if (o->state == ONLINE_LOST) {
-		is_news = take_ack(o, env, p);
-		if (!follow_again(o, env, p))
-			return count_lost(o, env, p, is_news);
-	}
-	if (o->state == ONLINE_ENDED)
-		return on_client_ended(o, env, p);
-	end_before = o->queue.end;
-	distance = seq_diff(p->seq, next_seq(o));
-	/* Out of any window that the server may have offered: its kernel ignores it, so do we. */
-	if (distance > ONLINE_BACKLOG_MAX ||
-	    (distance < 0 && (uint64_t)-distance > o->queue.end + 1))
+	if (distance < 0 && (uint64_t)-distance > o->queue.end + 1)
 		return PACKET_FATE_DUPLICATE;
+	if (distance > ONLINE_BACKLOG_MAX)
+		return on_far(o, env, p);
 	if (distance < 0 && (uint64_t)-distance > o->queue.end) /* a keep-alive before byte 0 */
 		return take_ack(o, env, p) ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;
 	is_news |= take_ack(o, env, p) || o->state == ONLINE_OPENING;
 	o->state = ONLINE_OPEN;
-	begins = p->seq == next_seq(o) && begins_request(o, env, p);
-	if (begins || is_beginning(o, p))
-		join_sessions(o, env, !begins);
+	if (whole || (p->seq == next_seq(o) && begins_request(o, env, p)))
+		join_sessions(o, env, whole);
 	fresh = take_payload(o, env, p, o->queue.end + (uint64_t)distance);
 	if (fresh < 0) {
 		account_lost(o, env, p->payload_len_bytes, 0);
@@ -457,6 +506,30 @@ enum packet_fate online_on_client(struct online *o, struct session_env *env, con
 	if (!online_has_live_session(o))
 		online_release(o, env); /* nobody will: its sessions have ended */
 	return is_news || fresh ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;
+}
+
+enum packet_fate online_on_client(struct online *o, struct session_env *env, const struct packet *p)
+{
+	bool is_news = false;
+
+	if (o->state == ONLINE_ENDED)
+		return on_client_ended(o, env, p);
+	if (!is_confirmed_by(o, p))
+		return PACKET_FATE_DUPLICATE;
+	o->is_confirmed = true;
+	o->last_seen_us = env->now_us;
+	if (o->state == ONLINE_LOST) {
+		is_news = take_ack(o, env, p);
+		if (!follow_again(o, env, p))
+			return on_client_lost(o, env, p, is_news);
+	}
+	return on_client_open(o, env, p, is_news);
+}
+
+void online_on_syn_payload(struct online *o, struct session_env *env, const struct packet *p)
+{
+	online_on_client(o, env, p);
+	o->is_confirmed = false;
 }
 
 enum packet_fate online_on_server(struct online *o, struct session_env *env, const struct packet *p)
@@ -502,7 +575,7 @@ static uint64_t give_up_beyond(struct online *o)
 		end = r->end;
 	}
 	if (o->known_seq != o->isn + 1 + (uint32_t)end)
-		o->last.pushed = false; /* nothing is known of what came last */
+		o->newest.pushed = false; /* nothing is known of what came last */
 	return requests;
 }
 
@@ -521,7 +594,7 @@ static void note_gap(struct online *o)
  */
 void online_cut(struct online *o, struct session_env *env)
 {
-	bool is_gap = seq_gt(o->known_seq, next_seq(o));
+	bool is_gap = o->has_far || seq_gt(o->known_seq, next_seq(o));
 	uint64_t seen_before = o->turns.seen;
 	uint64_t seen_beyond = seen_before;
 	uint64_t requests = 0;
@@ -552,7 +625,7 @@ static bool gap_is_due(const struct online *o, const struct session_env *env)
 /* When a connection that is copied has been silent for too long to be alive. */
 static uint64_t silent_at(const struct online *o, const struct session_env *env)
 {
-	if (o->state == ONLINE_OPENING)
+	if (!o->is_confirmed && o->state != ONLINE_ENDED)
 		return o->last_seen_us + ONLINE_OPENING_MAX_S * UINT64_C(1000000);
 	return o->state == ONLINE_OPEN ? o->last_seen_us + env->keep_alive_us : UINT64_MAX;
 }
@@ -563,7 +636,7 @@ static uint64_t forget_at(const struct online *o, const struct session_env *env)
 		return silent_at(o, env);
 	if (o->state == ONLINE_ENDED)
 		return o->last_seen_us + ONLINE_LINGER_US;
-	if (o->began && !o->has_last) /* a SYN that nothing followed */
+	if (o->began && !o->is_confirmed) /* a SYN that nothing followed */
 		return o->last_seen_us + ONLINE_OPENING_MAX_S * UINT64_C(1000000);
 	return o->last_seen_us + ONLINE_IDLE_US;
 }
@@ -583,11 +656,16 @@ void online_arm(struct online *o, struct session_env *env)
 bool online_on_timer(struct online *o, struct session_env *env)
 {
 	if (gap_is_due(o, env)) {
-		uint32_t known_seq = o->known_seq;
+		uint32_t known_seq = o->has_far ? o->far_seq : o->known_seq;
+		bool has_ended = o->has_end && !o->has_far;
 
 		online_cut(o, env);
 		online_lose(o, known_seq);
 		o->was_cut = true;
+		o->newest.pushed &= !o->has_far;
+		o->has_far = false;
+		if (has_ended)
+			o->state = ONLINE_ENDED;
 	}
 	if (online_has_live_session(o) && env->now_us >= silent_at(o, env)) {
 		online_cut(o, env);

@@ -25,6 +25,7 @@ enum {
 	ONLINE_BOUNDARY_US = 5000,   /* a client silent for so long has begun something new */
 	ONLINE_BOUNDARY_SMALL = 512, /* below any MSS: the client's write ended with this segment */
 	ONLINE_BACKLOG_MAX = 16 << 20,      /* stream bytes a connection may hold */
+	ONLINE_GREETING_MAX = 1 << 20,      /* response bytes before the client's first word */
 	ONLINE_RESPONSE_JUMP_MAX = 1 << 30, /* an ACK may advance by one window at most */
 };
 
@@ -53,7 +54,8 @@ struct online {
 	uint64_t seen_us;       /* when it first said so */
 	uint64_t hole_since_us; /* 0: no hole */
 	uint64_t last_seen_us;
-	struct segment_note last; /* of the newest contiguous bytes; if has_last */
+	struct segment_note
+		newest; /* of the newest bytes that are known without a hole; if has_newest */
 	uint64_t timer_at_us;
 	uint32_t index;
 	uint32_t isn;
@@ -62,6 +64,7 @@ struct online {
 		known_seq; /* the highest sequence number that the client is known to have sent, plus one */
 	uint32_t end_seq; /* of the client's FIN or RST; if has_end */
 	uint32_t server_fin_seq;
+	uint32_t far_seq; /* where it ended; if has_far */
 	uint32_t
 		gap_seq; /* [gap_seq, gap_end_seq) was never captured, and nothing waits for it any more */
 	uint32_t gap_end_seq;
@@ -71,8 +74,10 @@ struct online {
 	struct online_syn reuse; /* if has_reuse */
 	uint8_t state;           /* enum online_state */
 	uint8_t end_kind;        /* enum turn_kind */
+	bool is_confirmed;       /* the client has said more than its SYN */
+	bool has_far;            /* something beyond any window came, and nothing near since */
 	bool began;              /* its SYN was captured */
-	bool has_last;
+	bool has_newest;
 	bool ever_pushed; /* otherwise PSH says nothing of this client's writes */
 	bool has_ack;
 	bool has_end; /* a FIN or RST that waits for the bytes before it */
@@ -95,6 +100,8 @@ void online_offer(struct session_offer *offer, const struct packet *p);
 /* A segment of the client, not a SYN. */
 enum packet_fate online_on_client(struct online *o, struct session_env *env,
 				  const struct packet *p);
+/* What came with a SYN, as a segment behind it: its sender may be forged, the connection stays half-open. */
+void online_on_syn_payload(struct online *o, struct session_env *env, const struct packet *p);
 /* A SYN, FIN or RST of the online server. */
 enum packet_fate online_on_server(struct online *o, struct session_env *env,
 				  const struct packet *p);

@@ -199,10 +199,9 @@ static enum drop_cause refusal(const struct packet *syn)
 static void displace(struct replay *r, struct online *o)
 {
 	session_table_unmap_online(&r->table, o);
-	if (o->state == ONLINE_OPENING || o->state == ONLINE_OPEN) {
+	if (o->state == ONLINE_OPENING || o->state == ONLINE_OPEN)
 		online_cut(o, &r->env);
-		o->state = ONLINE_ENDED;
-	}
+	o->state = ONLINE_ENDED;
 	online_arm(o, &r->env);
 }
 
@@ -214,8 +213,11 @@ static void take_syn_payload(struct replay *r, const struct packet *p)
 
 	data.flags &= (uint8_t)~TCP_SYN;
 	data.seq++;
-	if (o)
-		online_on_client(o, &r->env, &data);
+	if (!o)
+		count_unfollowed(r, &data);
+	else if (online_has_live_session(
+			 o)) /* otherwise it would be copied, past the half-open budget */
+		online_on_syn_payload(o, &r->env, &data);
 }
 
 static enum packet_fate on_first_syn(struct replay *r, const struct packet *p)
@@ -279,7 +281,9 @@ static enum packet_fate on_unknown(struct replay *r, const struct packet *p)
 		count_unfollowed(r, p);
 		return PACKET_FATE_USED;
 	}
-	return online_on_client(o, &r->env, p);
+	online_on_client(o, &r->env, p);
+	online_arm(o, &r->env); /* that may have been its end */
+	return PACKET_FATE_USED;
 }
 
 static enum packet_fate on_client(struct replay *r, struct online *o, const struct packet *p)

@@ -106,14 +106,16 @@ static void join(struct replay *r, struct session *s)
 
 	if (why == DROP_CAUSES && !start_session(r, s))
 		why = DROP_NO_TUPLE;
+	if (!is_rejoin && !s->gate_is_free) { /* it had to wait, and has missed nothing */
+		count->not_started[before]--;
+		count->not_started[why] += why != DROP_CAUSES;
+	}
 	if (why != DROP_CAUSES)
 		session_close(s, &r->env, why);
 	else if (is_rejoin)
 		count->rejoined++;
 	else if (s->gate_is_free)
 		count->joined++;
-	else
-		count->not_started[before]--; /* it had to wait, and missed nothing */
 }
 
 /* After a session's output: what its state asks of the tables. */
@@ -128,8 +130,10 @@ void replay_settle_session(struct replay *r, struct session *s)
 		online_release(o, &r->env);
 		online_arm(o, &r->env);
 	}
-	if (s->state == SESSION_JOINING && !s->rst_due)
+	if (s->state == SESSION_JOINING && !s->rst_due) {
+		online_release(s->online, &r->env); /* what was skipped */
 		join(r, s);
+	}
 	if (session_is_live(s) || s->rst_due)
 		return;
 	if (s->closed_cause == DROP_TARGET_REFUSED && !r->told_refused) {
@@ -213,7 +217,7 @@ static struct online *add_online(struct replay *r, const struct tuple *tuple, ui
 
 static bool is_half_open(const struct online *o)
 {
-	return o->state == ONLINE_OPENING || (o->state == ONLINE_LOST && o->began && !o->has_last);
+	return o->began && !o->is_confirmed && o->state != ONLINE_ENDED;
 }
 
 /* The connection that an entry remembers, if still only its SYN is known. */

@@ -370,10 +370,10 @@ void session_arm(struct session *s, struct session_env *env)
 	timer_wheel_set(env->wheel, &s->timer, at);
 }
 
-/* The target has been silent for -t. A handshake that gets no answer is not begun again at once. */
+/* The target has been silent for -t. What never answers is not begun again at once. */
 static void give_up(struct session *s, struct session_env *env)
 {
-	if (s->state == SESSION_SYN_SENT) {
+	if (s->state == SESSION_SYN_SENT || s->unanswered++ >= SESSION_UNANSWERED_TURNS) {
 		session_abort(s, env, DROP_TIMED_OUT);
 		return;
 	}

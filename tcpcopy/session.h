@@ -76,6 +76,7 @@ enum {
 	SESSION_RECEIVE_WINDOW = 1 << 20,
 	SESSION_PROBE_HELD_US = 1000000, /* how soon a SYN that the breaker held asks again */
 	SESSION_REFUSED_US = 1000000,    /* a port that refused is asked again after this */
+	SESSION_UNANSWERED_TURNS = 2,    /* given up in a row, then all that is queued is */
 	SESSION_FUTILE_JOINS = 3,        /* in a row that delivered nothing: not tried again */
 	SESSION_CHALLENGE_US = 100000,   /* one challenge in so long: RFC 5961, section 7 */
 };
@@ -175,6 +176,7 @@ struct session {
 	uint8_t target_index; /* which transfer */
 	uint8_t state;        /* enum session_state */
 	uint8_t futile_joins; /* in a row */
+	uint8_t unanswered;   /* turns given up after -t, in a row */
 	uint8_t closed_cause; /* enum drop_cause: what becomes of bytes captured after the end */
 	uint8_t end_said; /* enum turn_kind: TURN_FIN or TURN_RST once released, otherwise TURN_DATA */
 	bool is_dirty;

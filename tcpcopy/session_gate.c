@@ -132,6 +132,8 @@ static void say(struct session *s, const struct session_env *env, const struct t
 	if (t->kind != TURN_DATA)
 		s->end_said = t->kind;
 	if (t->need || t->is_request) {
+		if (s->answered)
+			s->unanswered = 0;
 		account_surplus(s, t);
 		s->target.answer_seq = s->target.rcv_nxt;
 		s->target.turn_seq = s->target.rcv_nxt;

@@ -46,7 +46,7 @@ static void one_source_goes_to_two_targets(void **state)
 	assert_int_not_equal(expect_segment(f, "P. 1:6(5) ack 1")->faked,
 			     expect_segment(f, "P. 1:6(5) ack 1")->faked);
 	f->at = 0;
-	target_says(f, "R 1:1(0)"); /* the end of one leaves the other alone */
+	target_says(f, "R. 1:1(0) ack 1"); /* the end of one leaves the other alone */
 	client_data(f, 6, 1, "more");
 	assert_int_equal(expect_segment(f, "P. 6:10(4) ack 1")->faked, 1);
 	expect_nothing(f);

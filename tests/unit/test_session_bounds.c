@@ -45,7 +45,7 @@ static void nothing_is_kept_after_a_reset_of_the_target(void **state)
 	session_established(f);
 	client_data(f, 1, 1, "GET /");
 	expect_segment(f, "P. 1:6(5) ack 1");
-	target_says(f, "R 1:1(0)");
+	target_says(f, "R. 1:1(0) ack 1");
 	expect_nothing_kept_while_the_client_goes_on(f, DROP_TARGET_RESET);
 }
 
@@ -90,7 +90,7 @@ static void payload_is_kept_for_the_last_live_session_and_then_given_back(void *
 	target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
 	expect_segment(f, "P. 1:1401(1400) ack 1");
 	expect_pattern(f, 0);
-	target_says(f, "R 1:1(0)");
+	target_says(f, "R. 1:1(0) ack 1");
 	assert_int_equal(fixture_registered(f), 0);
 	assert_in_range(replay_memory(f->replay), 0, before + SLACK_BYTES);
 	client_bytes(f, 1 + REQUESTS * REQUEST_BYTES, 1, 1 << 15);

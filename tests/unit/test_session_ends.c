@@ -221,8 +221,14 @@ static void target_that_closed_and_resets_is_not_taken_for_a_fault_of_ours(void 
 	to_close_wait(f);
 	client_data(f, 1, 1, "still here");
 	expect_segment(f, "P. 1:11(10) ack 2");
-	target_says(f, "R 2:2(0)");
-	assert_int_equal(account_of(f, 0)->stream.dropped[DROP_TARGET_CLOSED].bytes, 10);
+	target_says(f, "R 2:2(0)"); /* nobody has read it: it goes to another connection, once */
+	expect_segment(f, "S 0:0(0)");
+	f->at = f->faked_count - 1;
+	target_says(f, "S. 0:0(0) ack 1");
+	expect_segment(f, "P. 1:11(10) ack 1");
+	target_says(f, "R. 1:1(0) ack 1");
+	expect_nothing(f);
+	assert_int_equal(account_of(f, 0)->stream.dropped[DROP_TARGET_RESET].bytes, 10);
 }
 
 static void reset_of_the_client_is_said_when_all_before_it_has_arrived(void **state)

@@ -71,7 +71,7 @@ static void reset_with_the_exact_number_ends(void **state)
 	session_established(f);
 	client_data(f, 1, 1, "GET /");
 	expect_segment(f, "P. 1:6(5) ack 1");
-	target_says(f, "R 1:1(0)");
+	target_says(f, "R. 1:1(0) ack 1");
 	expect_nothing(f);
 	assert_int_equal(fixture_registered(f), 0);
 	assert_int_equal(account_of(f, 0)->stream.dropped[DROP_TARGET_RESET].bytes, 5);
@@ -391,7 +391,8 @@ static void real_fin_stays_whatever_is_said_after_it(void **state)
 		target_says(f, ". 2:2(0) ack 1");
 	}
 	client_data(f, 1, 301, "bye");
-	expect_segment(f, "P. 1:4(3) ack 2");
+	expect_segment(f, "R. 1:1(0) ack 2"); /* for another connection */
+	expect_segment(f, "S 0:0(0)");
 	assert_int_equal(account_of(f, 0)->traffic.corrections, 0);
 }
 
