@@ -268,7 +268,7 @@ static void advance(struct online *o, struct session_env *env)
 		bool begins = is_boundary(o, &note) || (o->began && !o->has_newest);
 		bool is_new;
 		struct turn *t = turn_list_data(&o->turns, env->turns, start, end, &note,
-						may_have_waited(o), env->now_us, &is_new);
+						may_have_waited(o), &is_new);
 
 		if (!t) {
 			give_up(o, env, DROP_LIMIT);
@@ -289,8 +289,7 @@ static void advance(struct online *o, struct session_env *env)
 static void say_end(struct online *o, struct session_env *env, enum turn_kind kind, uint64_t seen)
 {
 	struct segment_note note = {.seen = seen, .seen_us = o->seen_us};
-	struct turn *t =
-		turn_list_end(&o->turns, env->turns, kind, o->queue.end, &note, env->now_us);
+	struct turn *t = turn_list_end(&o->turns, env->turns, kind, o->queue.end, &note);
 
 	if (t)
 		announce(o, env, t, true);
@@ -472,6 +471,7 @@ static enum packet_fate on_client_lost(struct online *o, struct session_env *env
 	if (distance > ONLINE_BACKLOG_MAX || distance < -ONLINE_BACKLOG_MAX)
 		return on_far(o, env, p);
 	o->has_far = false;
+	o->is_confirmed = true;
 	return count_lost(o, env, p, is_news);
 }
 
@@ -491,6 +491,7 @@ static enum packet_fate on_client_open(struct online *o, struct session_env *env
 		return take_ack(o, env, p) ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;
 	is_news |= take_ack(o, env, p) || o->state == ONLINE_OPENING;
 	o->state = ONLINE_OPEN;
+	o->is_confirmed = true;
 	if (whole || (p->seq == next_seq(o) && begins_request(o, env, p)))
 		join_sessions(o, env, whole);
 	fresh = take_payload(o, env, p, o->queue.end + (uint64_t)distance);
@@ -516,7 +517,6 @@ enum packet_fate online_on_client(struct online *o, struct session_env *env, con
 		return on_client_ended(o, env, p);
 	if (!is_confirmed_by(o, p))
 		return PACKET_FATE_DUPLICATE;
-	o->is_confirmed = true;
 	o->last_seen_us = env->now_us;
 	if (o->state == ONLINE_LOST) {
 		is_news = take_ack(o, env, p);
@@ -625,9 +625,11 @@ static bool gap_is_due(const struct online *o, const struct session_env *env)
 /* When a connection that is copied has been silent for too long to be alive. */
 static uint64_t silent_at(const struct online *o, const struct session_env *env)
 {
-	if (!o->is_confirmed && o->state != ONLINE_ENDED)
+	if (o->state != ONLINE_OPENING && o->state != ONLINE_OPEN)
+		return UINT64_MAX;
+	if (!o->is_confirmed)
 		return o->last_seen_us + ONLINE_OPENING_MAX_S * UINT64_C(1000000);
-	return o->state == ONLINE_OPEN ? o->last_seen_us + env->keep_alive_us : UINT64_MAX;
+	return o->last_seen_us + env->keep_alive_us;
 }
 
 static uint64_t forget_at(const struct online *o, const struct session_env *env)

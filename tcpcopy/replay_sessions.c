@@ -208,6 +208,7 @@ static struct online *add_online(struct replay *r, const struct tuple *tuple, ui
 	online_init(o, tuple, isn, began);
 	o->index = index;
 	o->last_seen_us = r->env.now_us;
+	o->turns.spoke_us = r->env.now_us;
 	if (session_table_map_online(&r->table, o)) {
 		session_table_remove_online(&r->table, o);
 		return NULL;

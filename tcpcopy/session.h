@@ -153,10 +153,9 @@ struct session {
 	uint64_t forgotten;      /* and that came too early to count */
 	uint64_t answer_min_off; /* they count if their ACK reaches this offset */
 	uint64_t last_answer_us;
-	uint64_t acked_us;         /* when the target last acknowledged something new */
-	uint64_t turn_said_us;     /* when the last turn was released */
-	uint64_t turn_captured_us; /* when the client had said it */
-	uint64_t timed_us;         /* start of the RTT sample; 0: none runs */
+	uint64_t acked_us;     /* when the target last acknowledged something new */
+	uint64_t turn_said_us; /* when the last turn was released */
+	uint64_t timed_us;     /* start of the RTT sample; 0: none runs */
 	uint64_t last_sent_us;
 	uint64_t start_off;     /* where in the stream this connection of ours began */
 	uint64_t retry_at_us;   /* not joined before */

@@ -65,17 +65,15 @@ static uint64_t settle_us(const struct session *s)
 
 /*
  * When an answer of another length counts as ended: after silence since its last byte and since the target had
- * the whole turn, and not before as much time has passed since the turn before as the client had waited to see its answer. The last
- * keeps an answer that pauses (headers, then the body) from being cut short, and costs a session that keeps
- * up nothing.
+ * the whole turn, and not before as much time has passed since then as the client had waited for what it saw of its
+ * answer. The last keeps an answer that pauses (headers, then the body) from being cut short.
  */
 static uint64_t settled_at(const struct session *s, const struct turn *t)
 {
 	uint64_t since = s->last_answer_us > s->acked_us ? s->last_answer_us : s->acked_us;
 	uint64_t quiet_at = since + settle_us(s);
-	uint64_t pace = t->seen_us > s->turn_captured_us ? t->seen_us - s->turn_captured_us : 0;
-	uint64_t paced_at = s->turn_said_us + settle_us(s) +
-			    (pace < SESSION_PACE_MAX_US ? pace : SESSION_PACE_MAX_US);
+	uint64_t pace = t->waited_us < SESSION_PACE_MAX_US ? t->waited_us : SESSION_PACE_MAX_US;
+	uint64_t paced_at = s->acked_us + pace + settle_us(s);
 
 	return quiet_at > paced_at ? quiet_at : paced_at;
 }
@@ -117,10 +115,12 @@ static bool gate_is_open(const struct session *s, struct session_env *env, const
 /* What a turn did not need counts for the next one only if it can be the answer to a request that was open beside it. */
 static void account_surplus(struct session *s, const struct turn *t)
 {
-	uint64_t surplus = s->answered > t->need ? s->answered - t->need : 0;
+	bool was_early = !s->answered && t->need && s->forgotten >= t->need;
+	uint64_t had = was_early ? s->forgotten : s->answered;
+	uint64_t surplus = had > t->need ? had - t->need : 0;
 	uint64_t kept;
 
-	s->overlaps |= !s->answered && t->need && s->forgotten >= t->need; /* it had come early */
+	s->overlaps |= was_early;
 	kept = surplus < surplus_max(s) ? surplus : surplus_max(s);
 	s->answered = kept;
 	s->forgotten = surplus - kept;
@@ -139,7 +139,6 @@ static void say(struct session *s, const struct session_env *env, const struct t
 		s->target.turn_seq = s->target.rcv_nxt;
 		s->answer_min_off = t->start + (t->kind == TURN_DATA);
 		s->turn_said_us = env->now_us;
-		s->turn_captured_us = t->captured_us;
 	}
 	s->gate_is_free = false;
 	s->gate_turn = t->next;

@@ -79,6 +79,7 @@ static void establish(struct session *s, struct session_env *env, const struct w
 	session_set_state(s, SESSION_ESTABLISHED);
 	session_recovery_on_syn_ack(s, env);
 	s->progress_us = env->now_us;
+	s->acked_us = env->now_us;
 	s->ack_now = true;
 	account(s, env)->sessions.established++;
 }

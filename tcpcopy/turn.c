@@ -43,16 +43,23 @@ static uint64_t seen_since(struct turn_list *l, uint64_t seen)
 	return need;
 }
 
+/* How long the client had waited, after its last byte, for what it had seen. */
+static uint64_t waited_since(const struct turn_list *l, const struct segment_note *note)
+{
+	return note->seen_us > l->spoke_us ? note->seen_us - l->spoke_us : 0;
+}
+
 struct turn *turn_list_data(struct turn_list *l, struct slab *turns, uint64_t start, uint64_t end,
-			    const struct segment_note *note, bool waited, uint64_t now_us,
-			    bool *is_new)
+			    const struct segment_note *note, bool waited, bool *is_new)
 {
 	struct turn *last = l->last == SLAB_NONE ? NULL : slab_at(turns, l->last);
 	bool first_ever = !l->any;
 	uint64_t seen_before = l->seen;
 	uint64_t need = waited || first_ever ? seen_since(l, note->seen) : 0;
+	uint64_t waited_us = waited_since(l, note);
 	struct turn *t;
 
+	l->spoke_us = note->at_us;
 	if (!need && last && last->kind == TURN_DATA && last->end == start && !last->is_passed) {
 		last->end = end;
 		*is_new = false;
@@ -62,8 +69,7 @@ struct turn *turn_list_data(struct turn_list *l, struct slab *turns, uint64_t st
 		   (struct turn){.start = start,
 				 .end = end,
 				 .need = need,
-				 .seen_us = note->seen_us,
-				 .captured_us = now_us,
+				 .waited_us = waited_us,
 				 .kind = TURN_DATA,
 				 .is_request = need > 0 || first_ever});
 	if (!t)
@@ -73,14 +79,13 @@ struct turn *turn_list_data(struct turn_list *l, struct slab *turns, uint64_t st
 }
 
 struct turn *turn_list_end(struct turn_list *l, struct slab *turns, enum turn_kind kind,
-			   uint64_t at, const struct segment_note *note, uint64_t now_us)
+			   uint64_t at, const struct segment_note *note)
 {
 	return append(l, turns,
 		      (struct turn){.start = at,
 				    .end = at,
 				    .need = seen_since(l, note->seen),
-				    .seen_us = note->seen_us,
-				    .captured_us = now_us,
+				    .waited_us = waited_since(l, note),
 				    .kind = (uint8_t)kind});
 }
 

@@ -23,21 +23,21 @@ enum turn_kind {
 };
 
 struct turn {
-	uint64_t start; /* stream offset */
-	uint64_t end;   /* grows while the turn is the last one and no session is past it */
-	uint64_t need;  /* response bytes that the client had seen since the turn before */
-	uint64_t captured_us;
-	uint64_t seen_us; /* when the client had seen that much */
-	uint32_t index;   /* in the slab */
-	uint32_t next;    /* SLAB_NONE: the last */
-	uint8_t kind;     /* enum turn_kind */
+	uint64_t start;     /* stream offset */
+	uint64_t end;       /* grows while the turn is the last one and no session is past it */
+	uint64_t need;      /* response bytes that the client had seen since the turn before */
+	uint64_t waited_us; /* from the client's last byte before until it had seen that much */
+	uint32_t index;     /* in the slab */
+	uint32_t next;      /* SLAB_NONE: the last */
+	uint8_t kind;       /* enum turn_kind */
 	bool is_request; /* counts in the ledger; false for the rest of a turn that was sent in part */
 	bool is_boundary; /* a request certainly begins here: another connection may begin with it */
 	bool is_passed;   /* a session has delivered all of it: it may not grow any more */
 };
 
 struct turn_list {
-	uint64_t seen; /* response bytes that the client had acknowledged at the last turn */
+	uint64_t seen;     /* response bytes that the client had acknowledged at the last turn */
+	uint64_t spoke_us; /* when the client last said something */
 	uint32_t first;
 	uint32_t last;
 	bool any; /* a turn has been seen, perhaps released since */
@@ -51,11 +51,10 @@ void turn_list_fini(struct turn_list *l, struct slab *turns);
  * the last turn longer or, if the client had seen more and may have waited for that (not in the middle of a write), begin a new one. Returns that turn, or NULL with errno ENOMEM or ENOBUFS. *is_new says which.
  */
 struct turn *turn_list_data(struct turn_list *l, struct slab *turns, uint64_t start, uint64_t end,
-			    const struct segment_note *note, bool waited, uint64_t now_us,
-			    bool *is_new);
+			    const struct segment_note *note, bool waited, bool *is_new);
 /* The client's FIN or RST at stream offset at. As above. */
 struct turn *turn_list_end(struct turn_list *l, struct slab *turns, enum turn_kind kind,
-			   uint64_t at, const struct segment_note *note, uint64_t now_us);
+			   uint64_t at, const struct segment_note *note);
 /* The turn after t, or NULL. */
 struct turn *turn_next(const struct slab *turns, const struct turn *t);
 /* The first turn that is held, or NULL. */

@@ -180,7 +180,7 @@ static void settling_keeps_the_online_pace(void **state)
 	pass_ms(f, 480);
 	expect_segment(f, ". 6:6(0) ack 201");
 	expect_nothing(f);
-	pass_ms(f, 40); /* and the round trip that the target is farther away */
+	pass_ms(f, 60); /* and the settle time, two round trips here */
 	expect_segment(f, "P. 6:11(5) ack 201");
 }
 

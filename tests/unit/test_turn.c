@@ -43,8 +43,8 @@ static int teardown(void **state)
 static struct turn *data(struct turns *t, uint64_t start, uint64_t end, uint64_t seen, bool is_new)
 {
 	bool got_new = !is_new;
-	struct turn *turn = turn_list_data(&t->list, t->slab, start, end, seen_at(seen), true,
-					   1000 + start, &got_new);
+	struct segment_note note = {.seen = seen, .seen_us = 997 + start, .at_us = 1000 + start};
+	struct turn *turn = turn_list_data(&t->list, t->slab, start, end, &note, true, &got_new);
 
 	assert_non_null(turn);
 	assert_int_equal(got_new, is_new);
@@ -68,7 +68,6 @@ static void first_turn_needs_nothing_and_is_a_request(void **state)
 	struct turn *turn = data(t, 0, 10, 0, true);
 
 	expect_turn(turn, 0, 10, 0, true);
-	assert_int_equal(turn->captured_us, 1000);
 	assert_null(turn_next(t->slab, turn));
 	assert_ptr_equal(turn_list_first(&t->list, t->slab), turn);
 }
@@ -85,8 +84,9 @@ static void bytes_with_the_same_view_make_the_turn_longer(void **state)
 
 	assert_ptr_equal(data(t, 10, 30, 0, false), turn);
 	expect_turn(turn, 0, 30, 0, true);
-	assert_int_equal(turn->captured_us, 1000);
 	assert_int_equal(slab_count(t->slab), 1);
+	/* The client waited from its last byte, at 1010, until it saw the answer, at 1027. */
+	assert_int_equal(data(t, 30, 40, 300, true)->waited_us, 17);
 }
 
 static void newer_view_begins_a_turn_that_needs_the_difference(void **state)
@@ -136,8 +136,8 @@ static void end_keeps_its_place_and_its_need(void **state)
 {
 	struct turns *t = *state;
 	struct turn *request = data(t, 0, 10, 0, true);
-	struct turn *fin = turn_list_end(&t->list, t->slab, TURN_FIN, 10, seen_at(300), 5000);
-	struct turn *rst = turn_list_end(&t->list, t->slab, TURN_RST, 10, seen_at(300), 6000);
+	struct turn *fin = turn_list_end(&t->list, t->slab, TURN_FIN, 10, seen_at(300));
+	struct turn *rst = turn_list_end(&t->list, t->slab, TURN_RST, 10, seen_at(300));
 
 	assert_ptr_equal(turn_next(t->slab, request), fin);
 	assert_ptr_equal(turn_next(t->slab, fin), rst);
@@ -145,7 +145,6 @@ static void end_keeps_its_place_and_its_need(void **state)
 	assert_int_equal(fin->start, 10);
 	assert_int_equal(fin->end, 10);
 	assert_int_equal(fin->need, 300);
-	assert_int_equal(fin->captured_us, 5000);
 	assert_false(fin->is_request);
 	assert_int_equal(rst->kind, TURN_RST);
 	assert_int_equal(rst->need, 0);
@@ -154,7 +153,7 @@ static void end_keeps_its_place_and_its_need(void **state)
 static void end_without_any_request(void **state)
 {
 	struct turns *t = *state;
-	struct turn *fin = turn_list_end(&t->list, t->slab, TURN_FIN, 0, seen_at(0), 1);
+	struct turn *fin = turn_list_end(&t->list, t->slab, TURN_FIN, 0, seen_at(0));
 
 	assert_int_equal(fin->need, 0);
 	assert_ptr_equal(turn_list_first(&t->list, t->slab), fin);
@@ -183,13 +182,13 @@ static void without_memory_nothing_changes(void **state)
 
 	(void)t;
 	turn_list_init(&list);
-	first = turn_list_data(&list, small, 0, 10, seen_at(0), true, 1, &is_new);
+	first = turn_list_data(&list, small, 0, 10, seen_at(0), true, &is_new);
 	assert_non_null(first);
-	assert_null(turn_list_data(&list, small, 10, 20, seen_at(300), true, 1, &is_new));
-	assert_null(turn_list_end(&list, small, TURN_FIN, 10, seen_at(0), 1));
+	assert_null(turn_list_data(&list, small, 10, 20, seen_at(300), true, &is_new));
+	assert_null(turn_list_end(&list, small, TURN_FIN, 10, seen_at(0)));
 	assert_int_equal(list.seen, 0);
 	assert_null(turn_next(small, first));
-	assert_ptr_equal(turn_list_data(&list, small, 10, 20, seen_at(0), true, 1, &is_new), first);
+	assert_ptr_equal(turn_list_data(&list, small, 10, 20, seen_at(0), true, &is_new), first);
 	turn_list_fini(&list, small);
 	slab_free(small);
 }
