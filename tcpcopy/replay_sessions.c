@@ -108,7 +108,8 @@ static void join(struct replay *r, struct session *s)
 		why = DROP_NO_TUPLE;
 	if (!is_rejoin && !s->gate_is_free) { /* it had to wait, and has missed nothing */
 		count->not_started[before]--;
-		count->not_started[why] += why != DROP_CAUSES;
+		if (why != DROP_CAUSES)
+			count->not_started[why]++;
 	}
 	if (why != DROP_CAUSES)
 		session_close(s, &r->env, why);

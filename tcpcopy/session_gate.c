@@ -144,6 +144,16 @@ static void say(struct session *s, const struct session_env *env, const struct t
 	s->gate_turn = t->next;
 }
 
+bool session_gate_is_partly_answered(const struct session *s, const struct session_env *env)
+{
+	const struct turn *t;
+
+	if (s->gate_turn == SLAB_NONE || !s->answered)
+		return false;
+	t = slab_at(env->turns, s->gate_turn);
+	return s->answered < t->need;
+}
+
 /* The target has closed and had all before; the client begins something new. */
 bool session_is_outlived(const struct session *s, const struct session_env *env)
 {

@@ -284,6 +284,9 @@ static void on_payload(struct session *s, struct session_env *env, const struct 
 	session_gate_on_answer(s, env, r, before);
 	if (t->rcv_nxt - t->rcv_acked > t->mss)
 		s->ack_now = true;
+	else if (r->len_bytes >= SESSION_MSS_DEFAULT && !(r->flags & TCP_PSH) &&
+		 session_gate_is_partly_answered(s, env))
+		s->ack_now = true; /* its window may be this one segment, and it waits */
 	else if (!s->ack_at_us)
 		s->ack_at_us = env->now_us + SESSION_ACK_DELAY_US;
 }

@@ -57,6 +57,23 @@ static void answer_in_pieces_opens_with_the_last_byte(void **state)
 	expect_segment(f, "P. 6:11(5) ack 301");
 }
 
+/* A target that has lost a packet sends one segment and waits for its ACK; 40 ms later the gate had settled. */
+static void full_segment_of_an_answer_is_acknowledged_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET /");
+	client_data(f, 6, 1501, "GET 2");
+	expect_segment(f, "P. 1:6(5) ack 1");
+	target_says(f, ". 1:1461(1460) ack 6");
+	expect_segment(f, ". 6:6(0) ack 1461");
+	pass_in_silence(f, 10);
+	target_says(f, "P. 1461:1501(40) ack 6");
+	expect_segment(f, "P. 6:11(5) ack 1501");
+	assert_int_equal(traffic(f)->gates_by_settle, 0);
+}
+
 static void answer_that_came_before_the_request_was_captured_counts(void **state)
 {
 	struct fixture *f = *state;
@@ -639,6 +656,7 @@ int main(void)
 		fixture_test(next_request_waits_for_the_answer),
 		fixture_test(identical_answer_opens_at_once),
 		fixture_test(answer_in_pieces_opens_with_the_last_byte),
+		fixture_test(full_segment_of_an_answer_is_acknowledged_at_once),
 		fixture_test(answer_that_came_before_the_request_was_captured_counts),
 		fixture_test(repeated_answer_counts_once),
 		fixture_test(gap_in_the_captured_answer_counts_as_answered),
