@@ -8,12 +8,14 @@
 #   clang      build with clang, a warning is an error; unit tests
 #   lint       shell and Python syntax, cppcheck where it is installed
 #   dist       make distcheck
+#   sim        tests/sim: the cores in a simulated world, with every fault by seed
+#   kernel     tests/kernel: the cores against Linux's own TCP, on a TUN device; needs root
 #   net        tests/net: the real programs and servers in network namespaces; needs root
 #
 # ./test.sh net/loss net/harm runs single network tests. Everything is built in build/PART.
 set -u
 cd "$(dirname "$0")" || exit 1
-parts=(unit sanitize clang lint dist net)
+parts=(unit sanitize clang lint dist sim kernel net)
 jobs=$(nproc 2>/dev/null || echo 2)
 passed=0 failed=0 skipped=0
 
@@ -75,10 +77,10 @@ build() {
 # unit_tests DIR GROUP: make check in build/DIR, then what each program said
 unit_tests() {
   local dir=build/$1 group=$2 trs log status
-  (cd "$dir" && rm -f tests/unit/*.trs tests/unit/*.log && make -k -j"$jobs" check) \
+  (cd "$dir" && rm -f tests/*/*.trs tests/*/*.log && make -k -j"$jobs" check) \
     >"$dir/check.log" 2>&1
   local found=0
-  for trs in "$dir"/tests/unit/*.trs; do
+  for trs in "$dir"/tests/*/*.trs; do
     [ -e "$trs" ] || continue
     found=1
     log=${trs%.trs}.log
@@ -174,6 +176,24 @@ part_net() {
   done
 }
 
+# tool_test PART PROGRAM SECONDS: builds tests/PART/PROGRAM and runs tests/PART/run.sh
+tool_test() {
+  local part=$1 program=tests/$1/$2 seconds=$3 status
+  build gcc "gcc builds, for tests/$part" --enable-werror CC=gcc || return
+  if ! make -C build/gcc "$program" >"build/$part-tools.log" 2>&1; then
+    fail "$program builds"
+    show_end "build/$part-tools.log"
+    return
+  fi
+  timeout -k 10 "$seconds" "tests/$part/run.sh" >"build/$part.log" 2>&1
+  status=$?
+  count_tap "$part:" "build/$part.log" $status
+}
+
+part_sim() { tool_test sim sim 600; }
+
+part_kernel() { tool_test kernel kernel_target 300; }
+
 all_net_tests() {
   local script
   for script in tests/net/*.sh; do
@@ -186,14 +206,14 @@ main() {
   [ "${#wanted[@]}" -gt 0 ] || wanted=("${parts[@]}")
   for part in "${wanted[@]}"; do
     case $part in
-      unit | sanitize | clang | lint | dist | net) ;;
+      unit | sanitize | clang | lint | dist | sim | kernel | net) ;;
       net/*)
         script=tests/net/$(basename "$part" .sh).sh
         [ -x "$script" ] || { echo "test.sh: there is no $script" >&2; exit 2; }
         net+=("$script")
         ;;
       *)
-        sed -n '3,13p' "$0" | sed 's/^# \{0,1\}//' >&2
+        sed -n '3,15p' "$0" | sed 's/^# \{0,1\}//' >&2
         exit 2
         ;;
     esac

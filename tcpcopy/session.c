@@ -373,7 +373,13 @@ void session_arm(struct session *s, struct session_env *env)
 /* The target has been silent for -t. What never answers is not begun again at once. */
 static void give_up(struct session *s, struct session_env *env)
 {
-	if (s->state == SESSION_SYN_SENT || s->unanswered++ >= SESSION_UNANSWERED_TURNS) {
+	if (s->state == SESSION_SYN_SENT) {
+		session_abort(s, env, DROP_TIMED_OUT);
+		return;
+	}
+	if (++s->unanswered >= SESSION_UNANSWERED_TURNS) {
+		s->unanswered = 0;
+		s->retry_at_us = env->now_us + SESSION_UNANSWERED_US;
 		session_abort(s, env, DROP_TIMED_OUT);
 		return;
 	}

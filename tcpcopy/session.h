@@ -74,11 +74,12 @@ enum {
 	SESSION_EARLY_US = 30000000, /* bytes that came too early count after so long a silence */
 	SESSION_TIME_WAIT_US = 4000000, /* long enough to acknowledge a repeated FIN again */
 	SESSION_RECEIVE_WINDOW = 1 << 20,
-	SESSION_PROBE_HELD_US = 1000000, /* how soon a SYN that the breaker held asks again */
-	SESSION_REFUSED_US = 1000000,    /* a port that refused is asked again after this */
-	SESSION_UNANSWERED_TURNS = 2,    /* given up in a row, then all that is queued is */
-	SESSION_FUTILE_JOINS = 3,        /* in a row that delivered nothing: not tried again */
-	SESSION_CHALLENGE_US = 100000,   /* one challenge in so long: RFC 5961, section 7 */
+	SESSION_PROBE_HELD_US = 1000000,  /* how soon a SYN that the breaker held asks again */
+	SESSION_REFUSED_US = 1000000,     /* a port that refused is asked again after this */
+	SESSION_UNANSWERED_TURNS = 2,     /* given up in a row: all that is queued goes, ... */
+	SESSION_UNANSWERED_US = 60000000, /* ... and nothing is tried for so long */
+	SESSION_FUTILE_JOINS = 3,         /* in a row that delivered nothing: not tried again */
+	SESSION_CHALLENGE_US = 100000,    /* one challenge in so long: RFC 5961, section 7 */
 };
 
 /* RFC 9293, section 3.3.2. A session is born in SYN_SENT: there is no passive open. */

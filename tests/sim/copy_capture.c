@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * copy_capture.c - what tcpcopy's capture sees: packets that pass the online server's host, in blocks, with the capture's
+ * own faults, as frames.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/packet.h"
+#include "tests/sim/frame.h"
+#include "tests/sim/world.h"
+
+enum {
+	OPTIONS_MAX = 40,
+	CLIENT_TTL = 64,
+	LATE_MIN_US = 1,
+};
+
+static void put_in_ring(struct world *w, struct captured one)
+{
+	struct copy *c = &w->copy;
+
+	if (c->ring_count == c->ring_room)
+		c->ring = sim_grow(c->ring, &c->ring_room, sizeof(*c->ring));
+	c->ring[c->ring_count++] = one;
+	if (c->ring_is_due)
+		return;
+	c->ring_is_due = true;
+	world_put(w, w->now_us + w->settings->ring_us, EVENT_RING, NULL);
+}
+
+/* The flight's reference is taken over by the ring. */
+static void capture(struct world *w, struct flight *f)
+{
+	struct faults *faults = &w->faults;
+	uint32_t id = f->owner->id;
+	bool is_lost;
+	uint32_t number = net_number(w, LEG_CAPTURE, f->owner, &is_lost);
+	struct captured one = {.flight = f, .number = number, .is_corrupt = f->is_corrupt};
+	struct captured *late;
+
+	if (is_lost || w->copy.is_down) {
+		net_release(w, f);
+		return;
+	}
+	one.is_corrupt |= fault_strikes(faults, FAULT_CORRUPT, LEG_CAPTURE, id, number);
+	/* Not both: a checksum that cannot be judged shows nothing. */
+	one.is_truncated = !one.is_corrupt &&
+			   fault_strikes(faults, FAULT_TRUNCATE, LEG_CAPTURE, id, number);
+	if (fault_strikes(faults, FAULT_DUPLICATE, LEG_CAPTURE, id, number)) {
+		net_hold(f);
+		put_in_ring(w, one);
+	}
+	if (!fault_strikes(faults, FAULT_REORDER, LEG_CAPTURE, id, number)) {
+		put_in_ring(w, one);
+		return;
+	}
+	late = sim_alloc(sizeof(*late));
+	*late = one;
+	world_put(w,
+		  w->now_us + LATE_MIN_US +
+			  fault_extent(faults, FAULT_REORDER, LEG_CAPTURE, id, number) %
+				  w->settings->legs[LEG_CAPTURE].reorder_us,
+		  EVENT_LATE, late);
+}
+
+void copy_late(struct world *w, struct captured *late)
+{
+	put_in_ring(w, *late);
+	free(late);
+}
+
+void copy_capture_flight(struct world *w, struct flight *f)
+{
+	capture(w, net_hold(f));
+}
+
+void copy_capture(struct world *w, struct conversation *c, const struct tcp_packet *p)
+{
+	struct flight *f = net_new_flight(w, LEG_CAPTURE, c, p, true);
+
+	if (f->packet.payload)
+		memcpy(f->bytes, p->payload, p->payload_len_bytes);
+	capture(w, f);
+}
+
+/* Whether b may be the next part of GRO's super-packet that ends with a. */
+static bool continues(const struct captured *a, const struct captured *b)
+{
+	const struct tcp_packet *p = &a->flight->packet, *q = &b->flight->packet;
+
+	return a->flight->owner == b->flight->owner && !b->is_corrupt && !b->is_truncated &&
+	       p->payload_len_bytes && q->payload_len_bytes && p->flags == TCP_FLAG_ACK &&
+	       !(q->flags & (uint8_t) ~(TCP_FLAG_ACK | TCP_FLAG_PSH)) &&
+	       p->seq + p->payload_len_bytes == q->seq && p->ack == q->ack &&
+	       tuple_equal(&p->tuple, &q->tuple);
+}
+
+/* How many entries from first on become one packet; fills *payload. */
+static size_t merge(struct world *w, size_t first, struct tcp_packet *p)
+{
+	struct copy *c = &w->copy;
+	const struct captured *one = &c->ring[first];
+	size_t n = 1;
+
+	*p = one->flight->packet;
+	if (!w->settings->merges || one->is_corrupt || one->is_truncated)
+		return 1;
+	while (first + n < c->ring_count && continues(&c->ring[first + n - 1], &c->ring[first + n])) {
+		const struct tcp_packet *q = &c->ring[first + n].flight->packet;
+
+		if (p->payload_len_bytes + q->payload_len_bytes > COPY_MERGED_MAX)
+			break;
+		if (n == 1)
+			memcpy(c->merged, p->payload, p->payload_len_bytes);
+		memcpy(c->merged + p->payload_len_bytes, q->payload, q->payload_len_bytes);
+		p->payload = c->merged;
+		p->payload_len_bytes += q->payload_len_bytes;
+		p->flags |= q->flags;
+		n++;
+	}
+	return n;
+}
+
+/* One bit of the TCP header or payload turns; nobody has mended the checksum. */
+static void spoil(uint8_t *frame, size_t tcp_at, size_t len, uint64_t chance)
+{
+	size_t bits = 8 * (len - tcp_at);
+
+	frame[tcp_at + chance % bits / 8] ^= (uint8_t)(1 << chance % 8);
+}
+
+static void give_frame(struct world *w, const struct captured *one, const struct tcp_packet *p,
+		       bool is_merged)
+{
+	struct copy *c = &w->copy;
+	struct conversation *owner = one->flight->owner;
+	uint8_t options[OPTIONS_MAX];
+	struct frame f = {
+		.tuple = &p->tuple,
+		.seq = p->seq,
+		.ack = p->ack,
+		.window = p->window,
+		.flags = p->flags,
+		.ttl = CLIENT_TTL,
+		.ip_id = (uint16_t)one->number,
+		.options = options,
+		.options_len = (uint8_t)frame_options(options, p),
+		.payload = p->payload,
+		.payload_len = p->payload_len_bytes,
+	};
+	uint64_t chance = fault_extent(&w->faults, FAULT_CORRUPT, LEG_CAPTURE, owner->id, one->number);
+	size_t wire_len, len;
+
+	if (is_merged || (!one->is_corrupt && (chance >> 40) % 8 == 0))
+		f.checksum = FRAME_CHECKSUM_UNFINISHED;
+	len = frame_build(c->buffer, &f, &wire_len);
+	if (one->is_corrupt)
+		spoil(c->buffer, len - p->payload_len_bytes - f.options_len - 20, len, chance);
+	if (one->is_truncated && p->payload_len_bytes) {
+		len -= 1 + chance % p->payload_len_bytes;
+		for (unsigned i = 0; i < SIM_TRANSFERS; i++)
+			owner->copies[i].crosses = true; /* it looks as if the client wrote in parts */
+	}
+	c->current = owner;
+	c->at_beginning = p->seq == owner->client_isn || p->seq == owner->client_isn + 1;
+	c->frames++;
+	replay_on_frame(c->replay, PACKET_LINK_ETHERNET, c->buffer, len, wire_len, copy_now(w));
+	oracle_step(w);
+	c->current = NULL;
+	c->at_beginning = false;
+}
+
+void copy_drain(struct world *w)
+{
+	struct copy *c = &w->copy;
+	size_t n;
+
+	c->ring_is_due = false;
+	for (size_t i = 0; !c->is_down && i < c->ring_count; i += n) {
+		struct tcp_packet p;
+
+		n = merge(w, i, &p);
+		give_frame(w, &c->ring[i], &p, n > 1);
+	}
+	for (size_t i = 0; i < c->ring_count; i++)
+		net_release(w, c->ring[i].flight);
+	c->ring_count = 0;
+	copy_wake(w);
+}

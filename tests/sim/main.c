@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * main.c - the deterministic simulator: worlds by their seeds, a line about each, a command that
+ * repeats what failed. world.h says what a world is, oracle.h what must be true in it.
+ */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/sim/minimize.h"
+#include "tests/sim/options.h"
+#include "tests/sim/world.h"
+
+/* For the handlers of a crash, which may not ask anybody; "" when no world runs. */
+static char command_now[OPTIONS_COMMAND_MAX];
+
+static void say_command(void)
+{
+	static const char head[] = "\nsim: a crash; again with: ";
+
+	if (*command_now && write(STDOUT_FILENO, head, sizeof(head) - 1) > 0 &&
+	    write(STDOUT_FILENO, command_now, strlen(command_now)) > 0)
+		(void)!write(STDOUT_FILENO, "\n", 1);
+}
+
+/* An assertion of the core, or worse: says how to see it again. */
+static void on_crash(int number)
+{
+	signal(number, SIG_DFL);
+	say_command();
+	raise(number);
+}
+
+/* A sanitizer's finding ends the process without a signal, if it is not asked for one. */
+extern void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
+const char *__ubsan_default_options(void);
+
+const char *__ubsan_default_options(void)
+{
+	return "abort_on_error=1:print_stacktrace=1";
+}
+
+static void watch_crashes(void)
+{
+	signal(SIGABRT, on_crash);
+	signal(SIGSEGV, on_crash);
+	if (__sanitizer_set_death_callback)
+		__sanitizer_set_death_callback(say_command);
+}
+
+static double wall_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void print_summary(const struct summary *s, uint64_t worlds, double seconds)
+{
+	double share = s->bytes_captured ? (double)s->bytes_delivered / (double)s->bytes_captured
+					 : 1;
+
+	if (worlds > 1)
+		printf("%" PRIu64 " seeds, ", worlds);
+	printf("%" PRIu64 " sessions, %" PRIu64 " requests, delivered %.6f, %" PRIu64
+	       " faults, %.1f s virtual, %.2f s wall, %.0f sessions/min, trace %016" PRIx64
+	       ", %" PRIu64 " stuck, %" PRIu64 " oracle failures\n",
+	       s->sessions, s->requests, share, s->faults, (double)s->virtual_us / 1e6, seconds,
+	       seconds > 0 ? 60 * (double)s->sessions / seconds : 0, s->trace_hash, s->stuck,
+	       s->failures);
+}
+
+static void add_up(struct summary *sum, const struct summary *one)
+{
+	sum->sessions += one->sessions;
+	sum->requests += one->requests;
+	sum->bytes_captured += one->bytes_captured;
+	sum->bytes_delivered += one->bytes_delivered;
+	sum->faults += one->faults;
+	sum->virtual_us += one->virtual_us;
+	sum->trace_hash = rng_join(sum->trace_hash, one->trace_hash);
+	sum->stuck += one->stuck;
+	sum->failures += one->failures;
+	sum->events += one->events;
+}
+
+static void run_seed(const struct options *o, uint64_t seed, struct summary *one)
+{
+	struct settings settings;
+
+	options_command(o, seed, command_now);
+	options_settings(o, seed, &settings);
+	world_run(&settings, NULL, NULL, false, one);
+	if (one->failures)
+		printf("again with: %s\n", command_now);
+	fflush(stdout);
+	*command_now = '\0';
+}
+
+static int run_seeds(const struct options *o)
+{
+	struct summary sum = {.sessions = 0}, one;
+	double began_s = wall_s();
+	uint64_t worlds = o->last_seed - o->seed + 1;
+
+	for (uint64_t i = 0; i < worlds; i++) {
+		run_seed(o, o->seed + i, &one);
+		if (worlds == 1)
+			sum = one;
+		else
+			add_up(&sum, &one);
+	}
+	print_summary(&sum, worlds, wall_s() - began_s);
+	return sum.failures || sum.stuck;
+}
+
+int main(int argc, char *argv[])
+{
+	struct options options;
+
+	if (options_parse(&options, argc, argv))
+		return 2;
+	if (options.wants_help) {
+		options_usage();
+		return 0;
+	}
+	if (options.minimizes)
+		return minimize(&options);
+	watch_crashes();
+	return run_seeds(&options);
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/sim/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	SESSIONS_DEFAULT = 100,
+	SESSIONS_OF_A_MIX = 24,
+	SESSIONS_LIMIT = 10000000,
+};
+
+enum option_key {
+	KEY_SEED = 256,
+	KEY_SEEDS,
+	KEY_SESSIONS,
+	KEY_LOSS,
+	KEY_REORDER,
+	KEY_DUPLICATE,
+	KEY_CORRUPT,
+	KEY_CAPTURE_LOSS,
+	KEY_MIX,
+	KEY_LIES,
+	KEY_TRACE,
+	KEY_MINIMIZE,
+	KEY_HELP,
+};
+
+static const struct option known[] = {
+	{"seed", required_argument, NULL, KEY_SEED},
+	{"seeds", required_argument, NULL, KEY_SEEDS},
+	{"sessions", required_argument, NULL, KEY_SESSIONS},
+	{"loss", required_argument, NULL, KEY_LOSS},
+	{"reorder", required_argument, NULL, KEY_REORDER},
+	{"dup", required_argument, NULL, KEY_DUPLICATE},
+	{"corrupt", required_argument, NULL, KEY_CORRUPT},
+	{"capture-loss", required_argument, NULL, KEY_CAPTURE_LOSS},
+	{"mix", no_argument, NULL, KEY_MIX},
+	{"lying-headers", no_argument, NULL, KEY_LIES},
+	{"trace", no_argument, NULL, KEY_TRACE},
+	{"minimize", no_argument, NULL, KEY_MINIMIZE},
+	{"help", no_argument, NULL, KEY_HELP},
+	{NULL, 0, NULL, 0},
+};
+
+void options_usage(void)
+{
+	puts("usage: sim [OPTION...]\n"
+	     "Runs tcpcopy's and intercept's cores in a simulated world; the seed decides all.\n"
+	     "\n"
+	     "  --seed N           the world's seed (1)\n"
+	     "  --sessions N       conversations (100; of a mix 24)\n"
+	     "  --loss P           packets lost between replay and target, both ways: 0 to 1\n"
+	     "  --reorder P        reordered there\n"
+	     "  --dup P            repeated there\n"
+	     "  --corrupt P        corrupt there\n"
+	     "  --capture-loss P   packets that tcpcopy's capture misses\n"
+	     "  --mix              faults of every kind, chosen by the seed\n"
+	     "  --seeds A-B        a small mix for each seed from A to B\n"
+	     "  --lying-headers    false records reach tcpcopy: only safety is judged\n"
+	     "  --trace            prints every packet and every step of a session\n"
+	     "  --minimize         of a failing run: looks for the few faults that are needed\n"
+	     "  --help             this text");
+}
+
+static int read_number(uint64_t *value, const char *text, const char *name, uint64_t max)
+{
+	char *end;
+
+	errno = 0;
+	*value = strtoull(text, &end, 10);
+	if (errno == 0 && end != text && !*end && *text != '-' && *value <= max)
+		return 0;
+	fprintf(stderr, "sim: %s %s: a number up to %" PRIu64 " is wanted\n", name, text, max);
+	return -1;
+}
+
+static int read_range(struct options *o, const char *text)
+{
+	const char *dash = strchr(text, '-');
+	char first[32];
+
+	if (dash && (size_t)(dash - text) < sizeof(first)) {
+		memcpy(first, text, (size_t)(dash - text));
+		first[dash - text] = '\0';
+		if (read_number(&o->seed, first, "--seeds", UINT64_MAX) ||
+		    read_number(&o->last_seed, dash + 1, "--seeds", UINT64_MAX))
+			return -1;
+		if (o->seed <= o->last_seed)
+			return 0;
+	}
+	fprintf(stderr, "sim: --seeds %s: a range like 1-1000 is wanted\n", text);
+	return -1;
+}
+
+static int read_rate(double *rate, const char *text, const char *name)
+{
+	char *end;
+
+	*rate = strtod(text, &end);
+	if (end != text && !*end && *rate >= 0 && *rate < 1)
+		return 0;
+	fprintf(stderr, "sim: %s %s: a probability from 0 to below 1 is wanted\n", name, text);
+	return -1;
+}
+
+static int take(struct options *o, int key, const char *value)
+{
+	uint64_t number;
+
+	switch ((enum option_key)key) {
+	case KEY_SEED:
+		return read_number(&o->seed, value, "--seed", UINT64_MAX);
+	case KEY_SEEDS:
+		o->is_range = true;
+		return read_range(o, value);
+	case KEY_SESSIONS:
+		if (read_number(&number, value, "--sessions", SESSIONS_LIMIT))
+			return -1;
+		o->sessions = (uint32_t)number;
+		return 0;
+	case KEY_LOSS:
+		return read_rate(&o->loss, value, "--loss");
+	case KEY_REORDER:
+		return read_rate(&o->reorder, value, "--reorder");
+	case KEY_DUPLICATE:
+		return read_rate(&o->duplicate, value, "--dup");
+	case KEY_CORRUPT:
+		return read_rate(&o->corrupt, value, "--corrupt");
+	case KEY_CAPTURE_LOSS:
+		return read_rate(&o->capture_loss, value, "--capture-loss");
+	case KEY_MIX:
+		o->mixes = true;
+		return 0;
+	case KEY_LIES:
+		o->lies = true;
+		return 0;
+	case KEY_TRACE:
+		o->traces = true;
+		return 0;
+	case KEY_MINIMIZE:
+		o->minimizes = true;
+		return 0;
+	case KEY_HELP:
+		o->wants_help = true;
+		return 0;
+	}
+	return -1;
+}
+
+int options_parse(struct options *o, int argc, char *const argv[])
+{
+	int key;
+
+	*o = (struct options){.seed = 1};
+	while ((key = getopt_long(argc, argv, "", known, NULL)) != -1)
+		if (key == '?' || take(o, key, optarg))
+			return -1;
+	if (optind < argc) {
+		fprintf(stderr, "sim: %s: there is no such argument\n", argv[optind]);
+		return -1;
+	}
+	if (o->is_range)
+		o->mixes = true;
+	else
+		o->last_seed = o->seed;
+	if (!o->sessions)
+		o->sessions = o->mixes ? SESSIONS_OF_A_MIX : SESSIONS_DEFAULT;
+	return 0;
+}
+
+static void raise_rate(struct settings *s, enum leg leg, enum fault kind, double rate)
+{
+	if (rate > s->rates[leg][kind])
+		s->rates[leg][kind] = rate;
+}
+
+void options_settings(const struct options *o, uint64_t seed, struct settings *s)
+{
+	static const enum leg both[] = {LEG_TARGET, LEG_ANSWERS};
+
+	if (o->mixes)
+		settings_mix(s, seed, o->sessions);
+	else
+		settings_plain(s, seed, o->sessions);
+	for (int i = 0; i < 2; i++) {
+		raise_rate(s, both[i], FAULT_DROP, o->loss);
+		raise_rate(s, both[i], FAULT_REORDER, o->reorder);
+		raise_rate(s, both[i], FAULT_DUPLICATE, o->duplicate);
+		raise_rate(s, both[i], FAULT_CORRUPT, o->corrupt);
+	}
+	raise_rate(s, LEG_CAPTURE, FAULT_DROP, o->capture_loss);
+	if (o->lies)
+		settings_lie(s);
+	s->has_trace = o->traces;
+}
+
+static size_t add_rate(char *text, size_t at, const char *name, double rate)
+{
+	if (rate > 0)
+		at += (size_t)snprintf(text + at, OPTIONS_COMMAND_MAX - at, " %s %g", name, rate);
+	return at;
+}
+
+const char *options_command(const struct options *o, uint64_t seed, char text[OPTIONS_COMMAND_MAX])
+{
+	size_t at = (size_t)snprintf(text, OPTIONS_COMMAND_MAX,
+				     "tests/sim/sim%s%s --seed %" PRIu64 " --sessions %u",
+				     o->mixes ? " --mix" : "", o->lies ? " --lying-headers" : "",
+				     seed, o->sessions);
+
+	at = add_rate(text, at, "--loss", o->loss);
+	at = add_rate(text, at, "--reorder", o->reorder);
+	at = add_rate(text, at, "--dup", o->duplicate);
+	at = add_rate(text, at, "--corrupt", o->corrupt);
+	add_rate(text, at, "--capture-loss", o->capture_loss);
+	return text;
+}

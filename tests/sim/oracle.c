@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/sim/oracle.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "tests/sim/world.h"
+
+void oracle_fail(struct world *w, const char *format, ...)
+{
+	struct oracle *o = &w->oracle;
+	va_list args;
+
+	if (!o->first)
+		o->first = format;
+	if (o->failures++ >= ORACLE_SHOWN_MAX || o->is_quiet)
+		return;
+	printf("seed %" PRIu64 ", %.6f s: ", w->settings->seed,
+	       (double)(w->now_us - w->started_us) / 1e6);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	printf("\n");
+}
+
+/* ---- 4, 5: sums and caps ---- */
+
+void oracle_step(struct world *w)
+{
+	const struct ledger *l = replay_ledger(w->copy.replay);
+	size_t memory = replay_memory(w->copy.replay);
+	uint64_t active = 0;
+
+	if (!ledger_packets_add_up(l) || l->packets.captured != w->copy.frames)
+		oracle_fail(w, "the ledger's packets do not add up");
+	for (size_t i = 0; i < l->target_count; i++) {
+		const struct ledger_target *t = &l->targets[i];
+
+		active += t->sessions.active;
+		for (int cause = 0; cause < DROP_CAUSES; cause++)
+			if (t->sessions.not_started[cause] > INT64_MAX)
+				oracle_fail(w, "fewer than no connections are not copied: %s",
+					    drop_cause_name((enum drop_cause)cause));
+		if (!ledger_stream_adds_up(&t->stream))
+			oracle_fail(w, "the ledger's stream of target %zu does not add up", i);
+		if (t->stream.delivered.bytes > w->target.accepted[i] - w->target.before[i] &&
+		    !w->settings->lies)
+			oracle_fail(w,
+				    "%" PRIu64 " bytes are delivered, but target %zu took %" PRIu64,
+				    t->stream.delivered.bytes, i,
+				    w->target.accepted[i] - w->target.before[i]);
+	}
+	if (active != w->copy.fakes.registered)
+		oracle_fail(w, "%" PRIu64 " sessions are active, %" PRIu64 " are registered", active,
+			    w->copy.fakes.registered);
+	if (memory > w->settings->max_memory_bytes)
+		oracle_fail(w, "replay holds %zu bytes, its limit is %" PRIu64, memory,
+			    w->settings->max_memory_bytes);
+}
+
+/* ---- 1, 2, 7: what arrives at the target ---- */
+
+/* Nothing is lost and the answers are the same: then every byte that the client had seen was sent. */
+static void judge_answers(struct world *w, const struct target_connection *c, uint32_t turn)
+{
+	const struct script *s = &c->owner->script;
+	uint64_t needed = script_seen_before(s, turn) -
+			  script_seen_before(s, script_turn_at(s, c->start));
+	const struct tcp_vars *v;
+
+	if (!s->is_identical || !settings_target_is_clean(w->settings) || !c->end.tcp)
+		return;
+	v = tcp_vars(c->end.tcp);
+	if (v->snd_nxt - v->iss - 1 < needed)
+		oracle_fail(w,
+			    "conversation %u: turn %u arrives after %u bytes of answers, the "
+			    "client had seen %" PRIu64,
+			    c->owner->id, turn, v->snd_nxt - v->iss - 1, needed);
+}
+
+static struct copied *copy_of(const struct target_connection *c)
+{
+	return &c->owner->copies[c->faked ? c->faked->transfer : 0];
+}
+
+/*
+ * A request may come once more only where nobody can know that it came before: the connection to the target
+ * ended without an acknowledgement of all of it.
+ */
+static void begin_turn(struct world *w, struct target_connection *c)
+{
+	const struct script_turn *t = &c->owner->script.turns[c->turn];
+	const struct copied *copy = copy_of(c);
+
+	if (c->turn < copy->next_turn &&
+	    (copy->heard >= t->start + t->request_bytes || t->start != c->start))
+		oracle_fail(w, "conversation %u: request %u comes once more", c->owner->id, c->turn);
+	if (c->end.tcp)
+		judge_answers(w, c, c->turn);
+}
+
+static void end_turn(struct world *w, struct target_connection *c)
+{
+	w->target.requests[c->faked ? c->faked->transfer : 0]++;
+	copy_of(c)->next_turn = ++c->turn;
+}
+
+static void count_accepted(struct world *w, struct target_connection *c, uint32_t off, uint32_t end)
+{
+	struct copied *copy = copy_of(c);
+	uint32_t fresh = end > copy->high ? end - (off > copy->high ? off : copy->high) : 0;
+
+	copy->accepted += fresh;
+	copy->high = end > copy->high ? end : copy->high;
+	w->target.repeated[c->faked ? c->faked->transfer : 0] += end - off - fresh;
+	c->accepted += end - off;
+}
+
+void oracle_on_accepted(struct world *w, struct target_connection *c, const uint8_t *bytes,
+			uint32_t len)
+{
+	const struct script *s = &c->owner->script;
+	uint32_t off = c->start + c->accepted, end = off + len;
+
+	if (c->has_failed)
+		return;
+	if (!script_matches(s, off, bytes, len)) {
+		c->has_failed = true;
+		oracle_fail(w, "conversation %u: the target takes other bytes than the client sent",
+			    c->owner->id);
+		return;
+	}
+	if (end > c->owner->passed_end && !(c->owner->passed && c->owner->passed->is_vague))
+		oracle_fail(w, "conversation %u: the target takes byte %u, online only %" PRIu64 " passed",
+			    c->owner->id, end, c->owner->passed_end);
+	while (c->turn < s->turn_count && off < end) {
+		const struct script_turn *t = &s->turns[c->turn];
+		uint32_t turn_end = t->start + t->request_bytes;
+
+		if (!t->request_bytes) {
+			c->turn++;
+			continue;
+		}
+		if (off == t->start)
+			begin_turn(w, c);
+		if (turn_end > end)
+			break;
+		off = turn_end;
+		end_turn(w, c);
+	}
+	count_accepted(w, c, end - len, end);
+}
+
+/* ---- the end ---- */
+
+/* What had gaps on its way to the host is given up by right, and what its clients repeat is too late. */
+static uint32_t allowed_drops(const struct world *w)
+{
+	uint32_t mask = settings_drops(w->settings);
+
+	if (settings_online_loses(w->settings))
+		mask |= 1U << DROP_BEFORE_JOIN;
+	for (uint32_t i = 0; i < w->conversations.count; i++)
+		if (w->conversations.all[i].has_gap ||
+		    settings_ends_blurred(w->settings,
+					  (enum script_end)w->conversations.all[i].script.end))
+			mask |= 1U << DROP_CAPTURE_GAP | 1U << DROP_BEFORE_JOIN;
+	return mask;
+}
+
+static void judge_streams(struct world *w)
+{
+	const struct ledger *l = replay_ledger(w->copy.replay);
+	uint32_t allowed = allowed_drops(w);
+
+	for (size_t i = 0; i < l->target_count; i++) {
+		const struct ledger_stream *s = &l->targets[i].stream;
+		uint64_t taken = w->target.accepted[i] - w->target.repeated[i];
+		uint64_t unknown = w->target.unknown[i];
+		uint64_t dropped = 0;
+
+		for (int cause = 0; cause < DROP_CAUSES; cause++) {
+			dropped += s->dropped[cause].bytes;
+			if (!(allowed & 1U << cause) &&
+			    (s->dropped[cause].bytes || s->dropped[cause].requests))
+				oracle_fail(w,
+					    "target %zu: %" PRIu64 " bytes, %" PRIu64
+					    " requests dropped: %s",
+					    i, s->dropped[cause].bytes, s->dropped[cause].requests,
+					    drop_cause_name((enum drop_cause)cause));
+		}
+		if (w->settings->lies || w->copy.has_restarted)
+			continue;
+		if (taken > s->delivered.bytes + dropped + unknown ||
+		    (!dropped && !unknown && taken != s->delivered.bytes))
+			oracle_fail(w,
+				    "target %zu took %" PRIu64 " bytes, delivered are %" PRIu64
+				    ", dropped %" PRIu64,
+				    i, taken, s->delivered.bytes, dropped);
+	}
+}
+
+/* Everything that a conversation's client said must have arrived at each of its targets. */
+static void judge_conversations(struct world *w)
+{
+	for (uint32_t i = 0; i < w->conversations.count; i++) {
+		const struct conversation *c = &w->conversations.all[i];
+
+		if (!c->is_begun || c->has_gap || c->script.end == END_REFUSED)
+			continue;
+		if (settings_ends_blurred(w->settings, (enum script_end)c->script.end))
+			continue;
+		for (unsigned t = 0; t < w->settings->transfers; t++)
+			if (t % SIM_PORTS == c->port && c->copies[t].accepted != c->passed_end)
+				oracle_fail(w,
+					    "conversation %u: target %u took %" PRIu64 " of %" PRIu64
+					    " bytes",
+					    i, t, c->copies[t].accepted, c->passed_end);
+	}
+}
+
+void oracle_end(struct world *w)
+{
+	const struct ledger *l = replay_ledger(w->copy.replay);
+	struct oracle *o = &w->oracle;
+	struct response_counters counters;
+
+	for (size_t i = 0; i < l->target_count; i++) {
+		o->stuck += l->targets[i].sessions.active;
+		if (settings_target_is_clean(w->settings) && !settings_differs(w->settings) &&
+		    l->targets[i].traffic.gates_by_settle)
+			oracle_fail(w, "target %zu: %" PRIu64 " gates settled, with identical answers", i,
+				    l->targets[i].traffic.gates_by_settle);
+	}
+	if (o->stuck)
+		oracle_fail(w, "%" PRIu64 " sessions are stuck", o->stuck);
+	if (w->conversations.over < w->conversations.count)
+		oracle_fail(w, "%u conversations are stuck online",
+			    w->conversations.count - w->conversations.over);
+	o->stuck += w->conversations.count - w->conversations.over;
+	if (replay_connections(w->copy.replay))
+		oracle_fail(w, "%zu connections are still followed",
+			    replay_connections(w->copy.replay));
+	judge_streams(w);
+	if (settings_delivers_all(w->settings))
+		judge_conversations(w);
+	if (w->assistant.response) {
+		response_get_counters(w->assistant.response, &counters);
+		if (counters.routes)
+			oracle_fail(w, "%" PRIu64 " routes are left at intercept", counters.routes);
+	}
+}
+
+void oracle_after_shutdown(struct world *w)
+{
+	const struct ledger *l = replay_ledger(w->copy.replay);
+
+	if (w->copy.fakes.registered)
+		oracle_fail(w, "%" PRIu64 " sessions are registered after the shutdown",
+			    w->copy.fakes.registered);
+	for (size_t i = 0; i < l->target_count; i++)
+		if (l->targets[i].stream.in_flight.bytes || l->targets[i].stream.in_flight.requests)
+			oracle_fail(w, "target %zu: something is in flight after the shutdown", i);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * oracle.h - what must be true, judged from outside of replay.
+ *
+ *	1 the target's stream is an exact prefix of what passed the online server's host; of a joined
+ *	  connection a part that begins at a turn
+ *	2 no turn is sent before its gate opened
+ *	3 identical answers release turns without settling, when nothing is lost
+ *	4 both sums of the ledger, after every event
+ *	5 memory within its limit, after every event
+ *	6 tables empty at the end
+ *	7 every request once and in order at the target; the ledger's delivered is what the target's
+ *	  TCP acknowledged
+ */
+#ifndef TESTS_SIM_ORACLE_H
+#define TESTS_SIM_ORACLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/segment.h"
+#include "common/wire.h"
+#include "tests/sim/faked.h"
+#include "tests/sim/target.h"
+
+struct world;
+
+enum {
+	ORACLE_SHOWN_MAX = 5,
+};
+
+struct oracle {
+	uint64_t failures;
+	uint64_t stuck;
+	const char *first; /* the format of the first failure: what kind it is */
+	uint64_t gates_judged;
+	uint64_t blurred;          /* connections that begin within a request, where that may be */
+	bool is_quiet;
+};
+
+__attribute__((format(printf, 2, 3))) void oracle_fail(struct world *w, const char *format, ...);
+
+/* After every call into replay. */
+void oracle_step(struct world *w);
+/* Replay is handed this record, or sends this segment. */
+void oracle_on_record(struct faked *f, const struct wire_record *r);
+void oracle_on_segment(struct world *w, struct faked *f, const struct segment *s);
+/* The target's TCP takes these bytes. */
+void oracle_on_accepted(struct world *w, struct target_connection *c, const uint8_t *bytes,
+			uint32_t len);
+/* When all is over, before and after the shutdown. */
+void oracle_end(struct world *w);
+void oracle_after_shutdown(struct world *w);
+#endif

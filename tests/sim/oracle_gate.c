@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * oracle_gate.c - oracle 2, at replay's side: by the records that replay was handed, may it say this turn? The
+ * count of bytes is judged at the target (oracle.c), where it is known what was answered.
+ */
+#include "tests/sim/oracle.h"
+
+#include "tcpcopy/session.h"
+#include "tests/sim/world.h"
+
+enum {
+	WINDOW_MAX = 1 << 20,
+	LATE_US = 1000000, /* between the last byte of a turn and the moment when it was said */
+};
+
+/* Serial arithmetic on sequence numbers: bytes from the connection's beginning. */
+static int64_t place_of(const struct faked *f, uint32_t seq)
+{
+	return (int32_t)(seq - (f->iss + 1));
+}
+
+/* Not of an older connection on the same tuple. */
+static bool is_current(const struct faked *f, const struct wire_record *r)
+{
+	int64_t ack = place_of(f, r->ack);
+	int32_t distance = (int32_t)(r->seq - f->rcv_nxt);
+
+	return f->has_rcv && ack <= (int64_t)f->sent + 1 && ack >= (int64_t)f->acked - WINDOW_MAX &&
+	       distance <= WINDOW_MAX && distance >= -WINDOW_MAX;
+}
+
+static void note_acked(struct faked *f)
+{
+	struct copied *copy = &f->owner->copies[f->transfer];
+
+	if (f->is_located && f->start + f->acked > copy->heard)
+		copy->heard = f->start + f->acked;
+}
+
+void oracle_on_record(struct faked *f, const struct wire_record *r)
+{
+	int64_t ack = place_of(f, r->ack);
+	uint32_t end = r->seq + r->len_bytes;
+
+	f->was_reset |= (r->flags & TCP_FLAG_RST) != 0;
+	if (!(r->flags & TCP_FLAG_ACK) || !f->has_syn)
+		return;
+	if ((r->flags & TCP_FLAG_SYN) && r->ack == f->iss + 1 && !f->has_rcv) {
+		f->rcv_nxt = r->seq + 1;
+		f->has_rcv = true;
+	}
+	if ((r->flags & TCP_FLAG_SYN) || !is_current(f, r))
+		return;
+	if (ack > f->acked)
+		f->acked = (uint32_t)ack;
+	f->target_closed |= (r->flags & (TCP_FLAG_FIN | TCP_FLAG_RST)) != 0;
+	if (!f->was_reset)
+		note_acked(f);
+	if (!r->len_bytes || (int32_t)(end - f->rcv_nxt) <= 0)
+		return;
+	f->rcv_nxt = end;
+	if (ack > f->answered)
+		f->answered = (uint32_t)ack;
+}
+
+/* The last turn before this one for which the client said something; -1: none. */
+static int spoken_before(const struct script *s, uint32_t turn)
+{
+	int before = (int)turn - 1;
+
+	while (before >= 0 && !s->turns[before].request_bytes)
+		before--;
+	return before;
+}
+
+/*
+ * All before it is acknowledged, and something new came with an acknowledgement of the turn before (which says
+ * nothing where requests and answers cross), or the target has closed.
+ */
+static bool gate_may_be_open(const struct world *w, struct faked *f, const struct script *s,
+			     uint32_t turn)
+{
+	bool *crosses = &f->owner->copies[f->transfer].crosses;
+	int before = spoken_before(s, turn);
+
+	/* What had come too early to count has been waited for in vain: from now on it counts. */
+	if (f->sent_us && w->now_us + LATE_US >= f->sent_us + SESSION_EARLY_US)
+		*crosses = true;
+	if (f->target_closed || s->turns[turn].is_pipelined)
+		return true;
+	if (before < 0 || s->turns[before].start < f->start)
+		return true; /* a greeting: what the client had seen depends on what was captured */
+	return f->start + f->acked >= s->turns[turn].start &&
+	       (s->overlaps || *crosses || f->start + f->answered > s->turns[before].start);
+}
+
+/* The turns that begin in [from, to) of the client's stream. */
+static void judge_turns(struct world *w, struct faked *f, uint32_t from, uint32_t to)
+{
+	const struct script *s = &f->owner->script;
+
+	for (uint32_t turn = script_turn_at(s, from);
+	     turn < s->turn_count && s->turns[turn].start < to; turn++) {
+		if (!s->turns[turn].request_bytes || s->turns[turn].start < from)
+			continue;
+		w->oracle.gates_judged++;
+		if (!gate_may_be_open(w, f, s, turn))
+			oracle_fail(w,
+				    "conversation %u: turn %u is sent before its gate opened: it "
+				    "begins at %u, acknowledged are %u, answered up to %u",
+				    f->owner->id, turn, s->turns[turn].start, f->start + f->acked,
+				    f->start + f->answered);
+	}
+}
+
+void oracle_on_segment(struct world *w, struct faked *f, const struct segment *s)
+{
+	int64_t place = place_of(f, s->seq), end = place + s->payload_len_bytes;
+
+	if (s->flags & TCP_FLAG_SYN) {
+		f->iss = s->seq;
+		f->has_syn = true;
+		return;
+	}
+	if (!s->payload_len_bytes || w->settings->lies)
+		return;
+	if (place < 0 || (f->is_located && f->start + end > f->owner->script.length_bytes)) {
+		oracle_fail(w, "conversation %u: replay sends bytes that the client never said",
+			    f->owner->id);
+		return;
+	}
+	if (end <= f->sent)
+		return;
+	if (f->is_located)
+		judge_turns(w, f, f->start + f->sent, (uint32_t)(f->start + end));
+	f->sent = (uint32_t)end;
+	f->sent_us = w->now_us;
+}

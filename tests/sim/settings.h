@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * settings.h - what a world is like: made from the command line, or by the seed alone (--mix).
+ */
+#ifndef TESTS_SIM_SETTINGS_H
+#define TESTS_SIM_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tests/sim/fault.h"
+#include "tests/sim/script.h"
+#include "tests/sim/tcp.h"
+
+enum {
+	SIM_PORTS = 2,     /* of the online server: each has its profile and its target */
+	SIM_TRANSFERS = 3, /* the third copies the first port to another target */
+	SIM_CONFIGS = 6,   /* kinds of TCP stacks */
+	SIM_SLOW = 3,      /* and of slow readers */
+};
+
+enum incident_kind {
+	INCIDENT_CAPTURE_GAP,
+	INCIDENT_LINK_CUT,
+	INCIDENT_LINK_STALL,
+	INCIDENT_TARGET_RESTART,
+	INCIDENT_TARGET_REFUSES,
+	INCIDENT_TARGET_SILENT,
+	INCIDENT_SENDER_FULL,
+	INCIDENT_CLOCK_JUMP,
+	INCIDENT_INTERCEPT_RESTART,
+	INCIDENT_TCPCOPY_RESTART, /* killed: it says goodbye to nobody */
+	INCIDENT_RIVAL,           /* another tcpcopy has registered what comes next */
+	INCIDENTS,
+};
+
+struct leg_settings {
+	uint32_t delay_us;
+	uint32_t jitter_us;
+	uint32_t reorder_us; /* a packet that is reordered is late by up to this */
+};
+
+struct settings {
+	uint64_t seed;
+	uint32_t sessions;
+	uint32_t arrival_us; /* between two conversations, on average */
+	struct script_profile profiles[SIM_PORTS];
+	uint32_t second_port_percent;
+	struct leg_settings legs[LEGS];
+	double rates[LEGS][FAULTS];
+	uint32_t incidents[INCIDENTS]; /* how many of each */
+	struct tcp_config online_configs[SIM_CONFIGS];
+	struct tcp_config target_configs[SIM_CONFIGS];
+	struct tcp_config slow_configs[SIM_SLOW]; /* of servers that read slowly */
+	uint32_t transfers;
+	uint32_t link_delay_us;
+	uint32_t link_chunk_bytes;  /* what is written is cut to pieces of up to this; 0: whole */
+	uint32_t link_buffer_bytes; /* in flight, a direction */
+	uint32_t ring_us;           /* how long a capture block gathers */
+	uint32_t busy_us;           /* how long a turn of tcpcopy's loop may be late */
+	uint64_t give_up_us;
+	uint64_t keep_alive_us;
+	uint64_t max_memory_bytes;
+	uint32_t max_sessions;
+	bool is_ipv6;
+	bool uses_pool;
+	bool reuses_ports;
+	bool merges; /* the capture sees GRO's super-packets */
+	bool joins;  /* replay may begin in the middle of a connection */
+	bool wraps;  /* sequence numbers and timestamps begin shortly before they wrap */
+	bool lies;
+	bool has_trace;
+};
+
+/* A quiet network and plain conversations, as the command line begins with. */
+void settings_plain(struct settings *s, uint64_t seed, uint32_t sessions);
+/* Everything that the seed chooses. */
+void settings_mix(struct settings *s, uint64_t seed, uint32_t sessions);
+
+/* False records reach replay. */
+void settings_lie(struct settings *s);
+
+/* Connections may end without a packet that tells replay. */
+bool settings_end_unheard(const struct settings *s);
+/* Clients may repeat what they said when replay has forgotten the connection. */
+bool settings_online_loses(const struct settings *s);
+/* A RST may overtake the last data: then nobody knows whether that belongs to the stream. */
+bool settings_ends_blurred(const struct settings *s, enum script_end end);
+/* Nothing between replay and the target can be lost, late or refused. */
+bool settings_target_is_clean(const struct settings *s);
+/* The target may answer otherwise than the online server, or its answers come at other moments. */
+bool settings_differs(const struct settings *s);
+/* For which causes (enum drop_cause, as bits) something may be dropped by right. */
+uint32_t settings_drops(const struct settings *s);
+/* All that is captured must be delivered: nothing but loss between replay and target goes wrong. */
+bool settings_delivers_all(const struct settings *s);
+const char *incident_name(enum incident_kind kind);
+#endif
