@@ -405,12 +405,35 @@ static void on_register(struct response *r, unsigned number, const struct peer_e
 	r->connections[number].is_dirty = true;
 }
 
+/*
+ * A tcpcopy whose connection broke may be back before we have heard of that: then its routes must not
+ * be another's. Its instance is a random number, so no stranger takes over by a guess.
+ */
+static void replace_older(struct response *r, unsigned number)
+{
+	const struct wire_hello *hello = peer_hello(peer_at(r, number));
+
+	if (!hello->instance_id)
+		return;
+	for (unsigned i = 0; i < RESPONSE_CONNECTIONS_MAX; i++) {
+		const struct peer *older = r->connections[i].peer;
+
+		if (i == number || !older || peer_state(older) != PEER_UP ||
+		    peer_hello(older)->instance_id != hello->instance_id ||
+		    peer_hello(older)->worker_id != hello->worker_id)
+			continue;
+		r->effects->notice(r->ctx, RESPONSE_NOTICE_GONE, i, "it has connected again");
+		remove_peer(r, i, PEER_FAULT_LEFT, true);
+	}
+}
+
 /* False if the peer is gone or going. */
 static bool on_event(struct response *r, unsigned number, const struct peer_event *e,
 		     uint64_t now_us)
 {
 	switch (e->type) {
 	case PEER_EVENT_UP:
+		replace_older(r, number);
 		r->connections[number].is_dirty = true;
 		wake_at(r, peer_next_us(peer_at(r, number)));
 		r->effects->notice(r->ctx, RESPONSE_NOTICE_UP, number, "");

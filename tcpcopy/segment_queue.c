@@ -246,14 +246,21 @@ static struct segment_range *range_new(struct segment_range *next, uint64_t star
 	return r;
 }
 
+/* Whether bytes from `from` on with this note go on with the same write, so that one range may hold both. */
+static bool continues(const struct segment_range *r, uint64_t from, const struct segment_note *note)
+{
+	return r && r->end == from && !r->note.pushed && r->note.seen == note->seen;
+}
+
 /*
- * Fills every gap that [off, end) covers between the ranges, each as a range of its own (their
- * their notes may differ), in order.
+ * Fills every gap that [off, end) covers between the ranges, in order: as ranges of their own or, within one write
+ * (an upload behind a hole has thousands of segments), as more of the range before.
  */
 static long insert(struct segment_queue *q, struct slab *blocks, uint64_t off, const uint8_t *data,
 		   uint64_t end, const struct segment_note *note)
 {
 	struct segment_range **at = &q->ranges;
+	struct segment_range *before = NULL;
 	uint64_t from = off;
 	long added = 0;
 
@@ -262,10 +269,16 @@ static long insert(struct segment_queue *q, struct slab *blocks, uint64_t off, c
 		uint64_t until = r && r->start < end ? r->start : end;
 
 		if (r && r->end <= from) {
+			before = r;
 			at = &r->next;
 			continue;
 		}
-		if (from < until) {
+		if (from < until && continues(before, from, note)) {
+			copy_in(q, blocks, from, data + (from - off), until - from);
+			before->end = until;
+			before->note = *note;
+			added += (long)(until - from);
+		} else if (from < until) {
 			struct segment_range *fresh = range_new(r, from, until, note);
 
 			if (!fresh)
@@ -273,6 +286,7 @@ static long insert(struct segment_queue *q, struct slab *blocks, uint64_t off, c
 			copy_in(q, blocks, from, data + (from - off), until - from);
 			*at = fresh;
 			at = &fresh->next;
+			before = fresh;
 			q->range_count++;
 			added += (long)(until - from);
 		}

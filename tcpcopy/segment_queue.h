@@ -20,7 +20,7 @@
 
 enum {
 	SEGMENT_BLOCK_BYTES = 1024,
-	SEGMENT_QUEUE_RANGES_MAX = 256, /* holes a connection */
+	SEGMENT_QUEUE_RANGES_MAX = 256, /* holes, or writes behind one, a connection */
 };
 
 /* What a captured segment says of its sender, besides the bytes. */
@@ -32,7 +32,7 @@ struct segment_note {
 	bool small;       /* no MSS has filled it */
 };
 
-/* A run of bytes beyond a hole, of one segment. */
+/* A run of bytes beyond a hole, of one write of the client; the note is its last segment's. */
 struct segment_range {
 	struct segment_range *next;
 	uint64_t start;

@@ -79,7 +79,7 @@ enum {
 	SESSION_UNANSWERED_TURNS = 2,     /* given up in a row: all that is queued goes, ... */
 	SESSION_UNANSWERED_US = 60000000, /* ... and nothing is tried for so long */
 	SESSION_FUTILE_JOINS = 3,         /* in a row that delivered nothing: not tried again */
-	SESSION_CHALLENGE_US = 100000,    /* one challenge in so long: RFC 5961, section 7 */
+	SESSION_CHALLENGE_US = 100000, /* one challenge in so long: RFC 5961, section 7 */
 };
 
 /* RFC 9293, section 3.3.2. A session is born in SYN_SENT: there is no passive open. */

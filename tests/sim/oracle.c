@@ -161,6 +161,10 @@ static uint32_t allowed_drops(const struct world *w)
 
 	if (settings_online_loses(w->settings))
 		mask |= 1U << DROP_BEFORE_JOIN;
+	/* Where it is not known whose connection this is, the target's application cannot answer. */
+	for (const struct target_connection *c = w->target.all; c; c = c->next_of_all)
+		if (!c->is_identified)
+			mask |= 1U << DROP_TIMED_OUT;
 	for (uint32_t i = 0; i < w->conversations.count; i++)
 		if (w->conversations.all[i].has_gap ||
 		    settings_ends_blurred(w->settings,

@@ -10,7 +10,8 @@ enum {
 	CHANCE_CONFIG = 101,
 	CHANCE_ISN,
 	CHANCE_TS,
-	SMALL_MIN = 3, /* fewer bytes may be anybody's */
+	SMALL_MIN = 3,    /* fewer bytes may be anybody's */
+	SMALL_UNIQUE = 6, /* so many are nobody else's, whatever address they come from */
 	FIRST_PORT = 80,
 	FIRST_TARGET_PORT = 8080,
 	NEAR_WRAP = 3000,
@@ -239,7 +240,8 @@ static void identify_by_little(struct world *w, struct target_connection *c)
 	    c->faked->owner->is_begun)
 		return;
 	for (uint32_t i = 0; i < all->begun; i++)
-		if (ip_addr_equal(&all->all[i].tuple.src.addr, &c->tuple.src.addr) &&
+		if ((c->head_len >= SMALL_UNIQUE ||
+		     ip_addr_equal(&all->all[i].tuple.src.addr, &c->tuple.src.addr)) &&
 		    identify_small(c, &all->all[i]))
 			return;
 }

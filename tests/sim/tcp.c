@@ -242,6 +242,7 @@ static struct tcp *new_endpoint(uint64_t now_us, const struct tcp_setup *setup)
 	t->stalled_since = now_us;
 	t->heard_at = now_us;
 	t->timed_seq = setup->isn;
+	t->timed_out_seq = setup->isn;
 	t->timed_at = now_us;
 	t->is_timing = true;
 	t->rcv_buffer_bytes = setup->config->rcv_buffer_bytes;

@@ -94,8 +94,7 @@ static uint32_t send_segment(struct tcp *t, uint32_t seq, uint32_t len, bool wit
 	struct tcp_packet p = {.seq = seq, .flags = TCP_FLAG_ACK};
 	uint32_t sack_len = add_options(t, &p);
 
-	if (len + sack_len > t->v.snd_mss && len > sack_len)
-		len = tcp_min(len, t->v.snd_mss - sack_len);
+	len = tcp_min(len, t->v.snd_mss - sack_len);
 	p.window = tcp_receive_window(t, false);
 	if (len) {
 		p.payload = t->snd_buf + t->snd_head + (seq - t->snd_seq);
@@ -273,21 +272,12 @@ static bool must_probe(const struct tcp *t)
 	       t->v.snd_nxt != tcp_snd_end(t) + (t->is_fin_queued ? 1 : 0);
 }
 
-static void settle_timer(struct tcp *t)
+static void start_probing(struct tcp *t)
 {
-	if (t->state == TCP_STATE_SYN_SENT || t->state == TCP_STATE_SYN_RECEIVED)
-		return;
-	if (must_probe(t)) {
-		if (!t->is_persisting) {
-			t->is_persisting = true;
-			t->probe_back = 0;
-			t->stalled_since = t->now_us;
-			tcp_arm_rto(t);
-		}
-	} else if (t->v.snd_nxt == t->v.snd_una) {
-		t->is_persisting = false;
-		t->rto_at = TCP_NEVER;
-	}
+	t->is_persisting = true;
+	t->probe_back = 0;
+	t->stalled_since = t->now_us;
+	tcp_arm_rto(t);
 }
 
 void tcp_output(struct tcp *t)
@@ -297,7 +287,8 @@ void tcp_output(struct tcp *t)
 			;
 	if (t->ack_now && t->state != TCP_STATE_CLOSED && t->state != TCP_STATE_SYN_SENT)
 		send_ack(t);
-	settle_timer(t);
+	if (must_probe(t) && !t->is_persisting)
+		start_probing(t);
 }
 
 /*
@@ -307,10 +298,10 @@ void tcp_resend_first(struct tcp *t)
 {
 	uint32_t end = tcp_snd_end(t);
 	uint32_t window = t->v.snd_wnd ? t->v.snd_wnd : 1;
-	uint32_t len = t->v.snd_una == end + 1 ? 0 : end - t->v.snd_una;
+	uint32_t len = tcp_min(end - t->v.snd_una, t->v.snd_nxt - t->v.snd_una);
 	uint32_t sent;
 
-	len = tcp_min(tcp_min(len, t->v.snd_mss), t->v.snd_nxt - t->v.snd_una);
+	len = tcp_min(len, t->v.snd_mss);
 	len = tcp_min(len, window);
 	sent = send_segment(t, t->v.snd_una, len, window > len && t->v.snd_nxt == end + 1);
 	t->is_timing = false; /* Karn */
@@ -344,10 +335,11 @@ static void collapse(struct tcp *t)
 {
 	uint32_t flight = t->v.snd_nxt - t->v.snd_una;
 
-	if (!t->backoff || t->recover != t->v.snd_nxt) {
+	if (t->v.snd_una != t->timed_out_seq) {
 		t->v.ssthresh = flight / 2 > 2 * t->v.snd_mss ? flight / 2 : 2 * t->v.snd_mss;
-		t->recover = t->v.snd_nxt;
+		t->timed_out_seq = t->v.snd_una;
 	}
+	t->recover = t->v.snd_nxt;
 	t->v.cwnd = t->v.snd_mss;
 	t->is_recovering = false;
 	t->dup_acks = 0;
@@ -360,7 +352,6 @@ void tcp_on_rto(struct tcp *t)
 {
 	uint64_t patience = patience_us(t);
 
-	t->rto_at = TCP_NEVER;
 	if (patience && t->now_us - t->stalled_since >= patience) {
 		tcp_fail(t, TCP_EVENT_TIMED_OUT);
 		return;

@@ -68,6 +68,7 @@ struct tcp {
 	uint32_t rtx_nxt; /* after an RTO, octets from here to rtx_end are to be sent again */
 	uint32_t rtx_end;
 	uint32_t timed_seq;
+	uint32_t timed_out_seq; /* SND.UNA at the last RTO */
 	uint32_t rttvar_us;
 	uint32_t rto_base_us; /* without back-off */
 	uint64_t timed_at;

@@ -125,7 +125,6 @@ static void hold(struct tcp *t, uint32_t seq, const uint8_t *bytes, uint32_t len
 				n = tcp_min(len, next->seq - seq);
 			if (!add_piece(t, prev, seq, bytes, n))
 				return;
-			prev = prev ? (prev->next == next ? prev : prev->next) : t->fragments;
 		}
 		seq += n;
 		bytes += n;

@@ -345,6 +345,44 @@ static void time_wait_with_slow_reader(void **state)
 	assert_true(tcp_memory_bytes(f->t) < 1000);
 }
 
+/* The time-out of FIN-WAIT-2 is not one of FIN-WAIT-1. */
+static void fin_wait_1_waits(void **state)
+{
+	struct fixture *f = *state;
+
+	f->config.fin_wait_2_us = 1000000;
+	established(f);
+	tcp_set_read_pace(f->t, f->now_us, 10, 10000);
+	tcp_close(f->t, f->now_us);
+	pass_ms(f, 30000);
+	expect_state(f, TCP_STATE_FIN_WAIT_1);
+}
+
+/* Nobody reads any more: what comes out of order leaves nothing behind. */
+static void data_out_of_order_after_close(void **state)
+{
+	struct fixture *f = *state;
+	size_t memory_bytes;
+
+	f->config.reset_after_close = false;
+	established(f);
+	memory_bytes = tcp_memory_bytes(f->t);
+	tcp_set_read_pace(f->t, f->now_us, 10, 10000);
+	in(f, ". 1001:2001(1000) ack 5001");
+	tcp_close(f->t, f->now_us);
+	in(f, ". 3001:4001(1000) ack 5002");
+	expect_no_timer(f);
+	assert_true(tcp_memory_bytes(f->t) > memory_bytes + 1000);
+	in(f, ". 5001:6001(1000) ack 5002");
+	in(f, ". 2001:3001(1000) ack 5002");
+	assert_true(tcp_memory_bytes(f->t) < memory_bytes + 2000);
+	in(f, ". 4001:5001(1000) ack 5002");
+	in(f, ". 6001:6501(500) ack 5002");
+	assert_int_equal(tcp_memory_bytes(f->t), memory_bytes);
+	assert_int_equal(tcp_vars(f->t)->arrived_bytes, 5500);
+	assert_int_equal(f->read_bytes, 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -369,6 +407,8 @@ int main(void)
 		CASE(abort_drops_unread_data),
 		CASE(drop_says_nothing),
 		CASE(time_wait_with_slow_reader),
+		CASE(fin_wait_1_waits),
+		CASE(data_out_of_order_after_close),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

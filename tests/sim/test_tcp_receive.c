@@ -560,6 +560,162 @@ static void slow_reader_is_reset(void **state)
 	assert_int_equal(f->read_bytes, 0);
 }
 
+/* Pieces come and go; only those that are there count. */
+static void pieces_are_given_back(void **state)
+{
+	struct fixture *f = *state;
+	size_t memory_bytes;
+
+	established(f);
+	memory_bytes = tcp_memory_bytes(f->t);
+	for (uint32_t i = 0; i < 2 * TCP_FRAGMENTS_MAX; i++) {
+		uint32_t seq = 1001 + 4 * i;
+		char text[FIXTURE_TEXT_MAX];
+
+		snprintf(text, sizeof(text), ". %u:%u(2) ack 5001", seq + 2, seq + 4);
+		in(f, text);
+		snprintf(text, sizeof(text), ". %u:%u(2) ack 5001", seq, seq + 2);
+		in(f, text);
+		f->out_count = 0;
+	}
+	assert_int_equal(f->read_bytes, 8 * TCP_FRAGMENTS_MAX);
+	assert_int_equal(tcp_vars(f->t)->read_bytes, f->read_bytes);
+	assert_int_equal(tcp_memory_bytes(f->t), memory_bytes);
+}
+
+/* Large pieces are not put together, but what is told of them is. */
+static void sack_of_adjacent_pieces(void **state)
+{
+	struct fixture *f = *state;
+
+	f->config.use_sack = true;
+	accept_syn(f, "S 1000:1000(0) sackok");
+	in(f, ". 1001:1001(0) ack 5001");
+	f->out_count = 0;
+	in_out(f, ". 2001:2301(300) ack 5001", ". 5001:5001(0) ack 1001 sack 2001-2301");
+	in_out(f, ". 2301:2601(300) ack 5001", ". 5001:5001(0) ack 1001 sack 2001-2601");
+	in_out(f, ". 2601:2901(300) ack 5001", ". 5001:5001(0) ack 1001 sack 2001-2901");
+}
+
+/* Behind the FIN there is nothing, whatever is said. */
+static void text_behind_the_fin(void **state)
+{
+	struct fixture *f = *state;
+
+	established(f);
+	in(f, "F. 1011:1021(10) ack 5001");
+	in(f, ". 1016:1031(15) ack 5001");
+	in(f, "F. 1026:1031(5) ack 5001");
+	assert_int_equal(tcp_vars(f->t)->conflicts, 2);
+	in(f, "F. 1011:1021(10) ack 5001"); /* the same FIN again is none */
+	assert_int_equal(tcp_vars(f->t)->conflicts, 2);
+	in(f, ". 1001:1031(30) ack 5001");
+	assert_int_equal(tcp_vars(f->t)->conflicts, 3);
+	assert_int_equal(f->read_bytes, 20);
+	assert_int_equal(tcp_vars(f->t)->rcv_nxt, 1022);
+	expect_state(f, TCP_STATE_CLOSE_WAIT);
+}
+
+/* What a full segment is follows from those that have come. */
+static void full_segments_grow(void **state)
+{
+	struct fixture *f = *state;
+
+	f->config.delayed_ack_us = 40000;
+	established(f);
+	in_silence(f, ". 1001:2001(1000) ack 5001");
+	in_silence(f, ". 2001:2101(100) ack 5001");
+	in_out(f, ". 2101:3001(900) ack 5001", ". 5001:5001(0) ack 3001");
+}
+
+/* Repetitions, and octets beyond the window, are answered at once. */
+static void segments_that_are_cut(void **state)
+{
+	struct fixture *f = *state;
+
+	f->config.delayed_ack_us = 40000;
+	f->config.rcv_buffer_bytes = 600;
+	established(f);
+	in_silence(f, ". 1001:1101(100) ack 5001");
+	in_out(f, ". 1051:1151(100) ack 5001", ". 5001:5001(0) ack 1151");
+	in_out(f, ". 1151:1861(710) ack 5001", ". 5001:5001(0) ack 1601");
+}
+
+/* Reading in parts, with more coming in between. */
+static void read_in_parts(void **state)
+{
+	struct fixture *f = *state;
+
+	established(f);
+	tcp_set_read_pace(f->t, f->now_us, 0, 10000);
+	in(f, ". 1001:1301(300) ack 5001");
+	assert_int_equal(tcp_read(f->t, f->now_us, 100), 100);
+	in(f, ". 1301:1601(300) ack 5001");
+	in(f, ". 1651:1701(50) ack 5001");
+	assert_int_equal(tcp_read(f->t, f->now_us, 350), 350);
+	in(f, ". 1601:1651(50) ack 5001");
+	assert_int_equal(tcp_read(f->t, f->now_us, 1000), 250);
+	assert_int_equal(tcp_vars(f->t)->read_bytes, 700);
+	assert_int_equal(f->read_bytes, 700);
+	assert_int_equal(tcp_vars(f->t)->conflicts, 0);
+	expect_no_timer(f);
+}
+
+/* Its pace does not depend on what comes. */
+static void slow_reader_is_not_put_off(void **state)
+{
+	struct fixture *f = *state;
+
+	established(f);
+	tcp_set_read_pace(f->t, f->now_us, 100, 10000);
+	in(f, ". 1001:1101(100) ack 5001");
+	pass_ms(f, 6);
+	in(f, ". 1101:1201(100) ack 5001");
+	pass_ms(f, 4);
+	assert_int_equal(f->read_bytes, 100);
+}
+
+/* After the FIN nobody waits for a window. */
+static void no_window_update_after_fin(void **state)
+{
+	struct fixture *f = *state;
+
+	established(f);
+	tcp_set_reading(f->t, f->now_us, false);
+	in(f, ". 1001:10901(9900) ack 5001");
+	in(f, "F. 10901:10901(0) ack 5001");
+	f->out_count = 0;
+	tcp_set_reading(f->t, f->now_us, true);
+	assert_int_equal(f->read_bytes, 9900);
+	expect_nothing(f);
+}
+
+/* data that asks for more while it is being given some: one after the other, in order. */
+static void data_that_reads(void *ctx, const uint8_t *bytes, size_t len)
+{
+	struct fixture *f = ctx;
+
+	fixture_data(ctx, bytes, len);
+	f->is_wrong |= tcp_read(f->t, f->now_us, 1000) != 0;
+	tcp_set_reading(f->t, f->now_us, true);
+}
+
+static void data_reads(void **state)
+{
+	static const struct tcp_calls calls = {
+		.send = fixture_send, .data = data_that_reads, .event = fixture_event};
+	struct fixture *f = *state;
+
+	f->setup.calls = &calls;
+	established(f);
+	in(f, ". 1001:1101(100) ack 5001");
+	tcp_set_reading(f->t, f->now_us, false);
+	in(f, ". 1101:1501(400) ack 5001");
+	in(f, ". 1501:1901(400) ack 5001");
+	assert_int_equal(tcp_read(f->t, f->now_us, 10), 10); /* and then all the rest */
+	assert_int_equal(f->read_bytes, 900);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -591,6 +747,15 @@ int main(void)
 		CASE(reader_changes_pace),
 		CASE(receive_buffer_grows),
 		CASE(slow_reader_is_reset),
+		CASE(pieces_are_given_back),
+		CASE(sack_of_adjacent_pieces),
+		CASE(text_behind_the_fin),
+		CASE(full_segments_grow),
+		CASE(segments_that_are_cut),
+		CASE(read_in_parts),
+		CASE(slow_reader_is_not_put_off),
+		CASE(no_window_update_after_fin),
+		CASE(data_reads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

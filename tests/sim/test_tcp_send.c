@@ -134,6 +134,7 @@ static void zero_window_unanswered(void **state)
 	f->config.user_timeout_us = 100000000;
 	established(f);
 	in_silence(f, ". 1001:1001(0) ack 5001 win 0");
+	pass_ms(f, 50000);
 	say(f, 300);
 	pass_ms(f, 99999);
 	expect_events(f, "");
@@ -186,6 +187,7 @@ static void syn_is_repeated(void **state)
 	assert_true(tcp_next_us(f->t) == f->now_us + 1000000);
 	for (unsigned i = 0; i < sizeof(waits_s) / sizeof(waits_s[0]); i++)
 		expect_at(f, 1000 * waits_s[i], "S 5000:5000(0)");
+	assert_int_equal(tcp_vars(f->t)->timeouts, 7);
 	pass_ms(f, 180000 - 123000 - 1);
 	expect_events(f, "");
 	pass_ms(f, 1);
@@ -723,6 +725,96 @@ static void window_opens_after_probes(void **state)
 	expect_at(f, 2000, ". 5301:5302(1) ack 1001");
 }
 
+/* 3.8.6.2.1 (3): half of the largest window is enough, the FIN needs its octet. */
+static void half_of_the_window_is_sent(void **state)
+{
+	struct fixture *f = *state;
+
+	accept_syn(f, "S 1000:1000(0) win 1000");
+	expect_only(f, "S. 5000:5000(0) ack 1001");
+	in(f, ". 1001:1001(0) ack 5001 win 1000");
+	say(f, 1600);
+	expect_only(f, ". 5001:6001(1000) ack 1001");
+	tcp_shutdown(f->t, f->now_us);
+	in_silence(f, ". 1001:1001(0) ack 5500 win 1000"); /* room for 499 */
+	in_out(f, ". 1001:1001(0) ack 5501 win 1000", ". 6001:6501(500) ack 1001");
+	in_out(f, ". 1001:1001(0) ack 6001 win 600", "P. 6501:6601(100) ack 1001");
+	in_out(f, ". 1001:1001(0) ack 6001 win 601", "F. 6601:6601(0) ack 1001");
+}
+
+/* The FIN as a probe is a FIN: CLOSE-WAIT becomes LAST-ACK with it. */
+static void close_wait_probes_with_fin(void **state)
+{
+	struct fixture *f = *state;
+
+	go_to(f, TCP_STATE_CLOSE_WAIT);
+	in_silence(f, ". 1002:1002(0) ack 5001 win 0");
+	tcp_close(f->t, f->now_us);
+	expect_state(f, TCP_STATE_CLOSE_WAIT);
+	expect_at(f, 1000, "F. 5001:5001(0) ack 1002");
+	expect_state(f, TCP_STATE_LAST_ACK);
+	in_silence(f, ". 1002:1002(0) ack 5002 win 0");
+	expect_state(f, TCP_STATE_CLOSED);
+}
+
+/* RFC 5681, 3.1: ssthresh follows the flight when a segment times out for the first time. */
+static void time_outs_in_a_row(void **state)
+{
+	struct fixture *f = *state;
+
+	established(f);
+	say_and_forget(f, 8000);
+	expect_at(f, 1000, ". 5001:6001(1000) ack 1001");
+	assert_int_equal(tcp_vars(f->t)->ssthresh, 4000);
+	for (unsigned i = 0; i < 4; i++) /* of what had arrived: RFC 6582, 3.2, step 2 */
+		in_silence(f, ". 1001:1001(0) ack 5001");
+	assert_int_equal(tcp_vars(f->t)->fast_retransmits, 0);
+	expect_at(f, 2000, ". 5001:6001(1000) ack 1001");
+	assert_int_equal(tcp_vars(f->t)->ssthresh, 4000);
+	in(f, ". 1001:1001(0) ack 6001");
+	expect(f, ". 6001:7001(1000) ack 1001");
+	expect_only(f, ". 7001:8001(1000) ack 1001");
+	pass_ms(f, 4000); /* Karn's back-off is still there */
+	expect_only(f, ". 6001:7001(1000) ack 1001");
+	assert_int_equal(tcp_vars(f->t)->ssthresh, 3500);
+	in(f, ". 1001:1001(0) ack 7001");
+	expect(f, ". 7001:8001(1000) ack 1001"); /* once more, from the beginning */
+	expect_only(f, ". 8001:9001(1000) ack 1001");
+	in(f, ". 1001:1001(0) ack 10001");
+	f->out_count = 0;
+	pass_ms(f, 8000);
+	assert_int_equal(tcp_vars(f->t)->ssthresh, 2000); /* at least two segments */
+	assert_int_equal(tcp_vars(f->t)->timeouts, 4);
+}
+
+/* Karn: what was sent again is no sample, by whichever way it went. */
+static void fast_retransmit_is_not_timed(void **state)
+{
+	struct fixture *f = *state;
+
+	go_to(f, TCP_STATE_SYN_RECEIVED);
+	pass_ms(f, 100);
+	in(f, ". 1001:1001(0) ack 5001");
+	say(f, 5000);
+	pass_ms(f, 200);
+	for (unsigned i = 0; i < 3; i++)
+		in(f, ". 1001:1001(0) ack 5001");
+	assert_int_equal(tcp_vars(f->t)->fast_retransmits, 1);
+	pass_ms(f, 300);
+	in(f, ". 1001:1001(0) ack 10001");
+	assert_int_equal(tcp_vars(f->t)->srtt_us, 100000);
+}
+
+static void one_octet_is_sent_again(void **state)
+{
+	struct fixture *f = *state;
+
+	established(f);
+	say(f, 1);
+	expect_only(f, "P. 5001:5002(1) ack 1001");
+	expect_at(f, 1000, "P. 5001:5002(1) ack 1001");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -761,6 +853,11 @@ int main(void)
 		CASE(rtt_falls),
 		CASE(the_timed_segment_counts),
 		CASE(window_opens_after_probes),
+		CASE(half_of_the_window_is_sent),
+		CASE(close_wait_probes_with_fin),
+		CASE(time_outs_in_a_row),
+		CASE(fast_retransmit_is_not_timed),
+		CASE(one_octet_is_sent_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,6 +117,37 @@ static void malformed_message_ends_the_peer_and_its_routes(void **state)
 }
 
 /* pitfall 10: a peer that does not read must not freeze or starve another. */
+/* Its connection broke for one end only: it is back before that was noticed. */
+static void peer_that_connects_again_replaces_its_older_self(void **state)
+{
+	const struct wire_hello hello = {.version = WIRE_VERSION,
+					 .role = WIRE_ROLE_TCPCOPY,
+					 .instance_id = 77,
+					 .worker_id = 1};
+	struct wire_hello other = hello;
+	struct fixture *f = fixture_new();
+	uint8_t bytes[64];
+
+	(void)state;
+	other.worker_id = 2;
+	for (unsigned i = 0; i < 3; i++) {
+		struct byte_writer w = byte_writer_on(bytes, sizeof(bytes));
+
+		assert_int_equal(connected(f), i);
+		wire_put_hello(&w, i == 1 ? &other : &hello);
+		say(f, i, &w, bytes);
+		if (i == 0)
+			register_session(f, 0, 7, TARGET, CLIENT);
+	}
+	assert_non_null(strstr(f->log, "gone 0: it has connected again\nclose 0\n"));
+	assert_int_equal(counters(f).routes, 0);
+	assert_int_equal(counters(f).peers_up, 2); /* another worker is another peer */
+	register_session(f, 2, 7, TARGET, CLIENT);
+	assert_int_equal(counters(f).register_refused, 0);
+	assert_int_equal(counters(f).routes, 1);
+	fixture_free(f);
+}
+
 /* What was captured before it is told before it. */
 static void refusal_is_the_last_word(void **state)
 {
@@ -315,6 +346,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pitfall_8_tuple_of_a_live_peer_is_refused_to_another),
+		cmocka_unit_test(peer_that_connects_again_replaces_its_older_self),
 		cmocka_unit_test(refusal_is_the_last_word),
 		cmocka_unit_test(registration_again_by_the_same_peer_changes_the_id),
 		cmocka_unit_test(new_session_of_an_old_id_does_not_extend_the_old_record),

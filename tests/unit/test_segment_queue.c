@@ -636,9 +636,37 @@ static void random_pushes_and_releases(void **state)
 	}
 }
 
+/* A hole in front of a long write must not use up the ranges. */
+static void write_behind_a_hole_is_one_range(void **state)
+{
+	struct queue t;
+	struct segment_note note = {.seen = 7};
+	uint8_t data[100] = {0};
+
+	(void)state;
+	open_queue(&t, 0, 1 << 20);
+	for (uint64_t i = 1; i <= 2000; i++) {
+		note.pushed = i == 1500;
+		assert_int_equal(
+			segment_queue_push(&t.q, t.blocks, i * 100, data, 100, &note, LIMIT), 100);
+	}
+	assert_int_equal(t.q.range_count, 2); /* the client's write ended in between */
+	note.seen = 8;
+	assert_int_equal(segment_queue_push(&t.q, t.blocks, 200100, data, 100, &note, LIMIT), 100);
+	assert_int_equal(t.q.range_count, 3);
+	assert_int_equal(segment_queue_push(&t.q, t.blocks, 0, data, 100, &note, LIMIT), 100);
+	expect_advance(&t, 100, 8);
+	expect_advance(&t, 150100, 7);
+	expect_advance(&t, 200100, 7);
+	expect_advance(&t, 200200, 8);
+	expect_no_advance(&t);
+	close_queue(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(write_behind_a_hole_is_one_range),
 		cmocka_unit_test(bytes_in_order),
 		cmocka_unit_test(old_and_empty_bytes_are_no_news),
 		cmocka_unit_test(hole_is_filled_and_each_range_says_what_its_packet_said),
