@@ -19,7 +19,7 @@ build_needs=(
 )
 test_needs=(
   /usr/include/cmocka.h:libcmocka-dev
-  clang:clang ip:iproute2 nft:nftables nginx:nginx-light tcpdump:tcpdump python3:python3
+  clang:clang ping:iputils-ping ip:iproute2 nft:nftables nginx:nginx-light tcpdump:tcpdump python3:python3
   setpriv:util-linux
 )
 
@@ -68,7 +68,7 @@ main() {
   local needs=("${build_needs[@]}") packages
   case ${1-test} in
     build) ;;
-    demo) needs+=(ip:iproute2 nginx:nginx-light python3:python3) ;;
+    demo) needs+=(ping:iputils-ping ip:iproute2 nginx:nginx-light python3:python3) ;;
     test) needs+=("${test_needs[@]}") ;;
     *)
       echo "usage: tests/setup.sh build|demo|test" >&2

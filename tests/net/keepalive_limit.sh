@@ -14,7 +14,9 @@ load_is_ok "the online server answers all"
 wait_delivered 15
 same_ids "every id exactly once at the target, though it ends connections after 100 requests"
 wait_for 3 stats_are_fresh
-equal "each of 50 connections went on with four more" "$(json_stat targets 0 sessions rejoined)" 200
+# A request may also have met a connection that had just been closed, and been said again.
+rejoined=$(json_stat targets 0 sessions rejoined)
+check "each of 50 connections went on with four more" "$rejoined" [ "$rejoined" -ge 200 -a "$rejoined" -le 220 ]
 
 : >"$net_dir/online/access.log"
 : >"$net_dir/target/access.log"
