@@ -12,12 +12,18 @@
 #   kernel     tests/kernel: the cores against Linux's own TCP, on a TUN device; needs root
 #   net        tests/net: the real programs and servers in network namespaces; needs root
 #
-# ./test.sh net/loss net/harm runs single network tests. Everything is built in build/PART.
+#   fuzz [SECONDS]   tests/fuzz: every target for so long (60), then the planted bugs
+#   mutants          tests/mutants: seeded faults, and which test catches each
+#   coverage         tests/coverage.sh: lines and branches of the cores
+#
+# The last three run only when they are named. ./test.sh net/loss net/harm runs single network tests.
+# Everything is built in build/PART.
 set -u
 cd "$(dirname "$0")" || exit 1
 parts=(unit sanitize clang lint dist sim kernel net)
 jobs=$(nproc 2>/dev/null || echo 2)
 passed=0 failed=0 skipped=0
+fuzz_seconds=60
 
 pass() { passed=$((passed + 1)); echo "ok - $1"; }
 fail() { failed=$((failed + 1)); echo "not ok - $1"; }
@@ -190,6 +196,26 @@ tool_test() {
   count_tap "$part:" "build/$part.log" $status
 }
 
+# script_test GROUP SCRIPT ARGUMENT...: a script that speaks TAP and builds what it needs
+script_test() {
+  local group=$1 status
+  shift
+  "$@" >"build/$group.log" 2>&1
+  status=$?
+  count_tap "$group:" "build/$group.log" $status
+  tail -n 1 "build/$group.log" | grep -v '^\(not \)\?ok' | sed 's/^/  | /'
+}
+
+part_fuzz() {
+  tests/setup.sh fuzz || { fail "installing what fuzzing needs"; return; }
+  script_test fuzz tests/fuzz/run.sh "$fuzz_seconds"
+  script_test planted tests/fuzz/run.sh planted
+}
+
+part_mutants() { script_test mutants tests/mutants/run.sh; }
+
+part_coverage() { script_test coverage tests/coverage.sh; }
+
 part_sim() { tool_test sim sim 600; }
 
 part_kernel() { tool_test kernel kernel_target 300; }
@@ -206,14 +232,15 @@ main() {
   [ "${#wanted[@]}" -gt 0 ] || wanted=("${parts[@]}")
   for part in "${wanted[@]}"; do
     case $part in
-      unit | sanitize | clang | lint | dist | sim | kernel | net) ;;
+      unit | sanitize | clang | lint | dist | sim | kernel | net | fuzz | mutants | coverage) ;;
+      [1-9]*) fuzz_seconds=$part ;;
       net/*)
         script=tests/net/$(basename "$part" .sh).sh
         [ -x "$script" ] || { echo "test.sh: there is no $script" >&2; exit 2; }
         net+=("$script")
         ;;
       *)
-        sed -n '3,15p' "$0" | sed 's/^# \{0,1\}//' >&2
+        sed -n '3,19p' "$0" | sed 's/^# \{0,1\}//' >&2
         exit 2
         ;;
     esac
@@ -222,7 +249,7 @@ main() {
   tests/setup.sh test || { fail "installing what the tests need"; summary; }
   for part in "${wanted[@]}"; do
     case $part in
-      net/*) ;;
+      net/* | [1-9]*) ;;
       net)
         mapfile -t net < <(all_net_tests)
         part_net "${net[@]}"

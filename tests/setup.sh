@@ -5,6 +5,7 @@
 #
 #   tests/setup.sh build         compiler, autotools, libraries
 #   tests/setup.sh test          the same, and what the tests run (cmocka, nginx, tcpdump, ...)
+#   tests/setup.sh fuzz          the same, and clang's fuzzer
 #
 # No daemon is started by installing a package: while apt runs, a policy-rc.d says no.
 set -eu
@@ -25,7 +26,7 @@ test_needs=(
 
 is_there() {
   case $1 in
-    /*) [ -e "$1" ] ;;
+    /*) compgen -G "$1" >/dev/null ;;
     *) PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null 2>&1 ;;
   esac
 }
@@ -70,8 +71,12 @@ main() {
     build) ;;
     demo) needs+=(ping:iputils-ping ip:iproute2 nginx:nginx-light python3:python3) ;;
     test) needs+=("${test_needs[@]}") ;;
+    fuzz)
+      needs+=("${test_needs[@]}"
+        "/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a:libclang-rt-dev")
+      ;;
     *)
-      echo "usage: tests/setup.sh build|demo|test" >&2
+      echo "usage: tests/setup.sh build|demo|test|fuzz" >&2
       return 2
       ;;
   esac

@@ -104,7 +104,13 @@ static void effect_urgency(void *ctx, bool urgent)
 
 static void effect_notice(void *ctx, enum replay_notice notice, size_t target)
 {
-	trace_say(ctx, "replay's notice %d, target %zu", (int)notice, target);
+	struct world *w = ctx;
+
+	trace_say(w, "replay's notice %d, target %zu", (int)notice, target);
+	if (notice == REPLAY_NOTICE_PAUSED)
+		w->oracle.paused |= 1U << target;
+	if (notice == REPLAY_NOTICE_RESUMED)
+		w->oracle.paused &= ~(1U << target);
 }
 
 static const struct replay_effects replay_effects = {
@@ -190,13 +196,16 @@ static void effect_record(void *ctx, const struct wire_record *record, uint64_t 
 	struct world *w = ctx;
 	struct faked *f = fakes_find_id(&w->copy.fakes, record->session_id);
 	struct wire_record r = *record;
+	bool is_answer = false;
 
 	if (f && w->settings->lies)
 		lie(w, f, &r);
 	if (f)
-		oracle_on_record(f, &r);
+		is_answer = oracle_on_record(f, &r);
 	replay_on_record(w->copy.replay, &r, now_us);
 	oracle_step(w);
+	if (is_answer && (w->oracle.paused & 1U << f->transfer) && !w->settings->lies)
+		oracle_fail(w, "a SYN is answered, and the breaker stays open");
 }
 
 static void effect_refused(void *ctx, uint32_t session_id, uint64_t now_us)
@@ -451,6 +460,7 @@ void copy_stop(struct world *w)
 		link_close(w, c->connection, LINK_NEAR);
 	c->connection = NULL;
 	fakes_remove_all(&c->fakes);
+	w->oracle.paused = 0;
 	target_begin_account(w);
 	make_replay(w);
 	make_link(w);

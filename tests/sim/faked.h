@@ -36,6 +36,9 @@ struct faked {
 	uint32_t sent;     /* the highest sent */
 	uint64_t sent_us;  /* when that last grew */
 	uint32_t rcv_nxt;  /* sequence number behind the highest answer byte that was reported */
+	uint32_t repeated_seq; /* of the segment that was sent again last */
+	uint32_t repetitions;
+	uint64_t repeated_us; /* when it was sent first */
 	bool has_rcv;
 	bool target_closed;
 	bool was_reset;

@@ -71,7 +71,7 @@ struct flight *net_new_flight(struct world *w, enum leg leg, struct conversation
 
 enum {
 	BURST_MIN = 2,
-	BURST_MAX = 30,
+	BURST_MAX = 10,
 	REPEAT_LATER_US = 3000,
 };
 

@@ -233,6 +233,10 @@ void oracle_end(struct world *w)
 	for (size_t i = 0; i < l->target_count; i++) {
 		o->stuck += l->targets[i].sessions.active;
 		if (settings_target_is_clean(w->settings) && !settings_differs(w->settings) &&
+		    l->targets[i].traffic.retransmitted)
+			oracle_fail(w, "target %zu: %" PRIu64 " segments were sent again, nothing was lost",
+				    i, l->targets[i].traffic.retransmitted);
+		if (settings_target_is_clean(w->settings) && !settings_differs(w->settings) &&
 		    l->targets[i].traffic.gates_by_settle)
 			oracle_fail(w, "target %zu: %" PRIu64 " gates settled, with identical answers", i,
 				    l->targets[i].traffic.gates_by_settle);

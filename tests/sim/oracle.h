@@ -34,6 +34,7 @@ struct oracle {
 	uint64_t stuck;
 	const char *first; /* the format of the first failure: what kind it is */
 	uint64_t gates_judged;
+	uint64_t paused; /* targets for which the breaker is open, as bits */
 	uint64_t blurred;          /* connections that begin within a request, where that may be */
 	bool is_quiet;
 };
@@ -42,8 +43,9 @@ __attribute__((format(printf, 2, 3))) void oracle_fail(struct world *w, const ch
 
 /* After every call into replay. */
 void oracle_step(struct world *w);
-/* Replay is handed this record, or sends this segment. */
-void oracle_on_record(struct faked *f, const struct wire_record *r);
+/* Replay is handed this record. True if it is the first answer to the session's SYN. */
+bool oracle_on_record(struct faked *f, const struct wire_record *r);
+/* Replay sends this segment. */
 void oracle_on_segment(struct world *w, struct faked *f, const struct segment *s);
 /* The target's TCP takes these bytes. */
 void oracle_on_accepted(struct world *w, struct target_connection *c, const uint8_t *bytes,

@@ -10,6 +10,8 @@
 
 enum {
 	WINDOW_MAX = 1 << 20,
+	REPETITIONS_FREE = 5,
+	DOUBLINGS_MAX = 9,
 	LATE_US = 1000000, /* between the last byte of a turn and the moment when it was said */
 };
 
@@ -37,20 +39,11 @@ static void note_acked(struct faked *f)
 		copy->heard = f->start + f->acked;
 }
 
-void oracle_on_record(struct faked *f, const struct wire_record *r)
+static void take_record(struct faked *f, const struct wire_record *r)
 {
 	int64_t ack = place_of(f, r->ack);
 	uint32_t end = r->seq + r->len_bytes;
 
-	f->was_reset |= (r->flags & TCP_FLAG_RST) != 0;
-	if (!(r->flags & TCP_FLAG_ACK) || !f->has_syn)
-		return;
-	if ((r->flags & TCP_FLAG_SYN) && r->ack == f->iss + 1 && !f->has_rcv) {
-		f->rcv_nxt = r->seq + 1;
-		f->has_rcv = true;
-	}
-	if ((r->flags & TCP_FLAG_SYN) || !is_current(f, r))
-		return;
 	if (ack > f->acked)
 		f->acked = (uint32_t)ack;
 	f->target_closed |= (r->flags & (TCP_FLAG_FIN | TCP_FLAG_RST)) != 0;
@@ -61,6 +54,23 @@ void oracle_on_record(struct faked *f, const struct wire_record *r)
 	f->rcv_nxt = end;
 	if (ack > f->answered)
 		f->answered = (uint32_t)ack;
+}
+
+bool oracle_on_record(struct faked *f, const struct wire_record *r)
+{
+	f->was_reset |= (r->flags & TCP_FLAG_RST) != 0;
+	if (!(r->flags & TCP_FLAG_ACK) || !f->has_syn)
+		return false;
+	if (!(r->flags & TCP_FLAG_SYN)) {
+		if (is_current(f, r))
+			take_record(f, r);
+		return false;
+	}
+	if (r->ack != f->iss + 1 || f->has_rcv)
+		return false;
+	f->rcv_nxt = r->seq + 1;
+	f->has_rcv = true;
+	return !f->was_reset;
 }
 
 /* The last turn before this one for which the client said something; -1: none. */
@@ -113,10 +123,37 @@ static void judge_turns(struct world *w, struct faked *f, uint32_t from, uint32_
 	}
 }
 
+/*
+ * What is said again and again without progress must become slow: RFC 6298, section 5.5. A few repetitions come
+ * early: fast retransmits, a window that opens.
+ */
+static void judge_repetition(struct world *w, struct faked *f, const struct segment *s)
+{
+	unsigned doublings;
+
+	if (!s->payload_len_bytes && !(s->flags & (TCP_FLAG_SYN | TCP_FLAG_FIN)))
+		return;
+	/* While the breaker is open, one of those that wait tries each second. */
+	if (s->seq != f->repeated_seq || !f->repetitions || w->oracle.paused) {
+		f->repeated_seq = s->seq;
+		f->repeated_us = w->now_us;
+		f->repetitions = 1;
+		return;
+	}
+	f->repetitions++;
+	doublings = f->repetitions < REPETITIONS_FREE ? 0 : f->repetitions - REPETITIONS_FREE;
+	if (doublings > DOUBLINGS_MAX)
+		doublings = DOUBLINGS_MAX;
+	if (doublings && w->now_us - f->repeated_us < (uint64_t)SESSION_RTO_MIN_US << doublings)
+		oracle_fail(w, "conversation %u: %u repetitions in %.3f s", f->owner->id,
+			    f->repetitions, (double)(w->now_us - f->repeated_us) / 1e6);
+}
+
 void oracle_on_segment(struct world *w, struct faked *f, const struct segment *s)
 {
 	int64_t place = place_of(f, s->seq), end = place + s->payload_len_bytes;
 
+	judge_repetition(w, f, s);
 	if (s->flags & TCP_FLAG_SYN) {
 		f->iss = s->seq;
 		f->has_syn = true;

@@ -174,7 +174,7 @@ static void choose_target(struct maker *m)
 		s->target_resets = may(m, TRAIT_TARGET_RESETS) && rng_below(&m->rng, 2);
 		s->is_identical = false;
 	}
-	s->reads_slowly = happens(m, TRAIT_SLOW_READER, 10);
+	s->reads_slowly = happens(m, TRAIT_SLOW_READER, 5);
 	if (happens(m, TRAIT_SMALL_WINDOW, 8))
 		s->target_window = rng_range(&m->rng, 300, 6000);
 }

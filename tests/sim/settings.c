@@ -7,6 +7,7 @@ enum {
 	MS = 1000,
 	SECOND = 1000 * MS,
 	MB = 1 << 20,
+	ACK_DELAY_MAX_US = 150 * MS,
 	SESSIONS_PLENTY = 65536,
 	MEMORY_PLENTY = 256 * MB,
 };
@@ -20,6 +21,8 @@ enum {
 	TRAITS_DIFFERENT = TRAIT_PUSH | TRAIT_OTHER_LENGTH | TRAIT_OTHER_TIMES | TRAIT_MISSING |
 			   TRAIT_TARGET_CLOSES | TRAIT_TARGET_RESETS | TRAIT_EARLY_RESET |
 			   TRAIT_SLOW_READER | TRAIT_SMALL_WINDOW,
+	/* After these something that was captured is not delivered, by right. */
+	TRAITS_UNDELIVERED = TRAIT_MISSING | TRAIT_TARGET_CLOSES | TRAIT_TARGET_RESETS,
 	/* Clients that one meets rarely. */
 	TRAITS_ODD = TRAIT_REFUSED | TRAIT_SILENCE | TRAIT_PRECONNECTED | TRAIT_SYN_ONLY,
 };
@@ -47,6 +50,8 @@ static void make_configs(struct tcp_config configs[SIM_CONFIGS], bool is_ipv6)
 	configs[5].snd_buffer_bytes = 8192;
 	for (int i = 0; i < SIM_CONFIGS; i++) {
 		configs[i].default_mss = is_ipv6 ? 1220 : 536;
+		if (configs[i].delayed_ack_us > ACK_DELAY_MAX_US) /* below the smallest RTO */
+			configs[i].delayed_ack_us = ACK_DELAY_MAX_US;
 		patient(&configs[i]);
 	}
 }
@@ -160,6 +165,8 @@ static void choose_incidents(struct rng *r, struct settings *s)
 
 static void choose_traffic(struct rng *r, struct settings *s)
 {
+	bool is_strict = rng_below(r, 2);
+
 	for (int i = 0; i < SIM_PORTS; i++) {
 		struct script_profile *p = &s->profiles[i];
 		bool differs = rng_below(r, 2);
@@ -169,6 +176,8 @@ static void choose_traffic(struct rng *r, struct settings *s)
 			p->traits &= ~(uint32_t)TRAIT_SYN_ONLY;
 		if (differs)
 			p->traits |= (uint32_t)rng_next(r) & TRAITS_DIFFERENT;
+		if (is_strict)
+			p->traits &= ~(uint32_t)TRAITS_UNDELIVERED;
 		p->turns_max = rng_range(r, 1, SCRIPT_TURNS_MAX);
 		p->request_max_bytes = rng_size(r, 100, 100000);
 		p->answer_max_bytes = rng_size(r, 100, 100000);
@@ -193,8 +202,8 @@ void settings_mix(struct settings *s, uint64_t seed, uint32_t sessions)
 	s->link_delay_us = rng_size(&r, 20, 20 * MS);
 	s->link_chunk_bytes = rng_below(&r, 2) ? rng_size(&r, 1, 20000) : 0;
 	s->link_buffer_bytes = rng_size(&r, 1000, 1 * MB);
-	s->give_up_us = rng_range(&r, 60, 900) * (uint64_t)SECOND;
-	s->keep_alive_us = rng_range(&r, 90, 7200) * (uint64_t)SECOND;
+	s->give_up_us = rng_range(&r, 300, 900) * (uint64_t)SECOND;
+	s->keep_alive_us = rng_range(&r, 130, 7200) * (uint64_t)SECOND;
 	s->joins = rng_below(&r, 4) > 0;
 	if (rng_below(&r, 8) == 0)
 		s->max_sessions = rng_range(&r, 2, 40);
