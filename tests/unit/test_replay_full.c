@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_replay_full.c - something is full while something else happens: the sender while records,
+ * refusals and ends come, the table while a port comes back, the memory while a connection begins.
+ */
+#include "tests/unit/replay_fixture.h"
+
+static struct fixture *full_table(uint32_t sessions)
+{
+	return fixture_new(&(struct fixture_config){.max_sessions = sessions});
+}
+
+/* ---- the sender ---- */
+
+/* The ISS that the first session of a fixture takes. */
+static uint32_t first_iss(void)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){0});
+	uint32_t iss;
+
+	session_syn_sent(f);
+	iss = f->faked[0].iss;
+	fixture_free(f);
+	return iss;
+}
+
+static void record_that_guesses_our_number_before_the_syn_is_out(void **state)
+{
+	static const char *const guesses[] = {"S. 0:0(0) ack 1 win 65535 <mss 1460>",
+					      "R. 0:0(0) ack 1", "R. 0:0(0) ack 0",
+					      ". 0:0(0) ack 77"};
+	struct fixture *f = *state;
+
+	f->emit_room = 0;
+	client_says(f, "S 0:0(0) <mss 1460>");
+	f->faked[0].iss = first_iss();
+	for (size_t i = 0; i < sizeof(guesses) / sizeof(guesses[0]); i++) {
+		target_says(f, guesses[i]);
+		assert_int_equal(account_of(f, 0)->traffic.records_ignored, i + 1);
+	}
+	f->emit_room = -1;
+	end_batch(f);
+	expect_segment(f, "S 0:0(0)");
+	expect_nothing(f);
+	assert_int_equal(account_of(f, 0)->sessions.established, 0);
+}
+
+static void both_resets_of_a_session_with_data_in_flight_wait_for_the_sender(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET /");
+	expect_segment(f, "P. 1:6(5) ack 1");
+	f->emit_room = 0;
+	replay_shutdown(f->replay, f->now_us);
+	assert_true(replay_is_blocked(f->replay));
+	expect_nothing(f);
+	f->emit_room = -1;
+	end_batch(f);
+	expect_segment(f, "R. 1:1(0) ack 1");
+	expect_segment(f, "R. 6:6(0) ack 1");
+	expect_nothing(f);
+	assert_int_equal(fixture_registered(f), 0);
+}
+
+static void connection_stays_while_its_reset_waits_for_the_sender(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	f->emit_room = 0;
+	client_says(f, "R. 1:1(0) ack 1");
+	pass_ms(f, 5000);
+	assert_int_equal(fixture_registered(f), 1);
+	f->emit_room = -1;
+	end_batch(f);
+	expect_segment(f, "R. 1:1(0) ack 1");
+	expect_nothing(f);
+	assert_int_equal(fixture_registered(f), 0);
+	pass_ms(f, 5000);
+	assert_int_equal(replay_connections(f->replay), 0);
+	session_established(f); /* the same client once more */
+}
+
+/* The timer of its first 75 s is still set: it fires in the batch in which the session ends. */
+static void connection_is_forgotten_in_the_batch_in_which_its_session_ends(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_says(f, "F. 1:1(0) ack 1");
+	expect_segment(f, "F. 1:1(0) ack 1");
+	target_says(f, ". 1:1(0) ack 2");
+	pass_ms(f, 74900);
+	f->hold = true;
+	target_says(f, "R. 1:1(0) ack 2");
+	f->now_us += 5000000;
+	replay_on_time(f->replay, f->now_us);
+	assert_int_equal(replay_connections(f->replay), 0);
+	assert_int_equal(fixture_registered(f), 1);
+	f->hold = false;
+	end_batch(f);
+	assert_int_equal(fixture_registered(f), 0);
+	session_established(f); /* the same client once more */
+}
+
+static void refusal_of_a_session_that_has_ended_begins_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	f->emit_room = 0;
+	client_says(f, "R. 1:1(0) ack 1");
+	replay_on_register_refused(f->replay, f->faked[0].id, f->now_us);
+	end_batch(f);
+	assert_int_equal(f->faked_count, 1);
+	f->emit_room = -1;
+	end_batch(f);
+	assert_int_equal(fixture_registered(f), 0);
+}
+
+/* A request is out and another waits for its answer, which does not come in time. */
+static struct fixture *unanswered(void)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){.give_up_us = 5000000});
+
+	session_established(f);
+	client_data(f, 1, 1, "GET /1");
+	expect_segment(f, "P. 1:7(6) ack 1");
+	pass_ms(f, 20);
+	client_data(f, 7, 301, "GET /2");
+	pass_ms(f, 4900);
+	ignore_sent(f);
+	return f;
+}
+
+static void session_joins_again_only_when_its_reset_is_out(void **state)
+{
+	struct fixture *f = unanswered();
+
+	(void)state;
+	f->emit_room = 0;
+	pass_ms(f, 200);
+	assert_int_equal(f->faked_count, 1);
+	f->emit_room = -1;
+	end_batch(f);
+	expect_segment(f, "R. 1:1(0) ack 1");
+	expect_segment(f, "R. 7:7(0) ack 1");
+	expect_segment(f, "S 0:0(0)");
+	expect_nothing(f);
+	assert_int_equal(f->faked_count, 2);
+	assert_int_equal(fixture_registered(f), 1);
+	assert_int_equal(stream(f)->dropped[DROP_TIMED_OUT].bytes, 6);
+	fixture_free(f);
+}
+
+static void session_that_is_to_join_again_is_refused_its_old_tuple(void **state)
+{
+	struct fixture *f = unanswered();
+
+	(void)state;
+	f->emit_room = 0;
+	pass_ms(f, 200);
+	replay_on_register_refused(f->replay, f->faked[0].id, f->now_us);
+	f->emit_room = -1;
+	end_batch(f);
+	expect_segment(f, "S 0:0(0)"); /* and no RST: the tuple is another's */
+	expect_nothing(f);
+	assert_int_equal(fixture_registered(f), 1);
+	fixture_free(f);
+}
+
+/* ---- the table ---- */
+
+static void port_comes_back_while_the_table_is_full(void **state)
+{
+	struct fixture *f = full_table(1);
+
+	(void)state;
+	session_established(f);
+	f->client_isn += 100000;
+	client_says(f, "S 0:0(0) <mss 1460>");
+	client_data(f, 1, 1, "GET /"); /* proof: the older one has ended */
+	expect_segment(f, "R. 1:1(0) ack 1");
+	expect_nothing(f);
+	assert_int_equal(fixture_registered(f), 0);
+	assert_int_equal(f->notice_count, 1);
+	assert_int_equal(f->notices[0], REPLAY_NOTICE_TABLE_FULL);
+	fixture_free(f);
+}
+
+static void server_confirms_a_port_that_comes_back_while_the_table_is_full(void **state)
+{
+	struct fixture *f = full_table(1);
+
+	(void)state;
+	session_established(f);
+	f->client_isn += 100000;
+	client_says(f, "S 0:0(0) <mss 1460>");
+	server_says(f, "S. 0:0(0) ack 1");
+	expect_segment(f, "R. 1:1(0) ack 1");
+	expect_nothing(f);
+	assert_int_equal(fixture_registered(f), 0);
+	fixture_free(f);
+}
+
+static void request_with_the_syn_while_the_table_is_full(void **state)
+{
+	struct fixture *f = full_table(1);
+	struct line l = line_of("SP 0:5(5) <mss 1460>");
+
+	(void)state;
+	session_established(f);
+	f->client = "10.9.0.2:40000";
+	client_packet(f, &l, "GET /");
+	expect_nothing(f);
+	assert_int_equal(replay_connections(f->replay), 1);
+	assert_int_equal(stream(f)->delivered.bytes, 0);
+	fixture_free(f);
+}
+
+static void stranger_that_finds_the_table_full_is_counted_for_his_source_only(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){
+		.transfers = {"10.0.0.2:80-10.1.0.1:8080", "10.0.0.2:81-10.1.0.1:8080"},
+		.max_sessions = 2});
+
+	(void)state;
+	session_established(f);
+	f->client = "10.9.0.2:40000";
+	client_data(f, 1, 1, "GET /");
+	expect_nothing(f);
+	assert_int_equal(account_of(f, 0)->stream.dropped[DROP_LIMIT].bytes, 5);
+	assert_int_equal(account_of(f, 1)->stream.captured.bytes, 0);
+	fixture_free(f);
+}
+
+/* ---- the memory ---- */
+
+static void connection_that_begins_while_memory_is_short_is_shed(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){.max_memory_bytes = 1 << 20});
+	uint32_t at = 1;
+
+	(void)state;
+	session_established(f);
+	/* The first has much to say that its target does not take. */
+	while (replay_memory(f->replay) < (1 << 20) / 10 * 9) {
+		client_bytes(f, at, 1, 30000);
+		at += 30000;
+		assert_true(at < 1 << 20);
+	}
+	f->client = "10.9.0.2:40000";
+	ignore_sent(f);
+	client_says(f, "S 0:0(0) <mss 1460>");
+	expect_nothing(f);
+	assert_int_equal(account_of(f, 0)->sessions.not_started[DROP_LIMIT], 1);
+	assert_int_equal(fixture_registered(f), 1);
+	client_data(f, 1, 1, "GET /");
+	assert_int_equal(stream(f)->dropped[DROP_LIMIT].bytes, 5);
+	fixture_free(f);
+}
+
+/* ---- the capture ---- */
+
+static void what_cannot_be_used_is_counted_as_malformed(void **state)
+{
+	struct fixture *f = *state;
+	struct built_frame frame = build_frame(&(struct frame_spec){
+		.src = "10.9.0.1:40000", .dst = "10.0.0.2:80", .flags = "S", .payload = "x"});
+
+	replay_on_frame(f->replay, 4711, frame.data, frame.len_bytes, frame.len_bytes, f->now_us);
+	replay_on_frame(f->replay, frame.link_type, frame.data, frame.tcp_at + 19, frame.len_bytes,
+			f->now_us);
+	frame.data[frame.ip_at + 6] = 0x20; /* more fragments */
+	replay_on_frame(f->replay, frame.link_type, frame.data, frame.len_bytes, frame.len_bytes,
+			f->now_us);
+	f->frames += 3;
+	end_batch(f);
+	assert_int_equal(fate(f, PACKET_FATE_MALFORMED), 3);
+	expect_nothing(f);
+	built_frame_free(&frame);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		fixture_test(record_that_guesses_our_number_before_the_syn_is_out),
+		fixture_test(both_resets_of_a_session_with_data_in_flight_wait_for_the_sender),
+		fixture_test(connection_stays_while_its_reset_waits_for_the_sender),
+		fixture_test(connection_is_forgotten_in_the_batch_in_which_its_session_ends),
+		fixture_test(refusal_of_a_session_that_has_ended_begins_nothing),
+		cmocka_unit_test(session_joins_again_only_when_its_reset_is_out),
+		cmocka_unit_test(session_that_is_to_join_again_is_refused_its_old_tuple),
+		cmocka_unit_test(port_comes_back_while_the_table_is_full),
+		cmocka_unit_test(server_confirms_a_port_that_comes_back_while_the_table_is_full),
+		cmocka_unit_test(request_with_the_syn_while_the_table_is_full),
+		cmocka_unit_test(stranger_that_finds_the_table_full_is_counted_for_his_source_only),
+		cmocka_unit_test(connection_that_begins_while_memory_is_short_is_shed),
+		fixture_test(what_cannot_be_used_is_counted_as_malformed),
+	};
+
+	return cmocka_run_group_tests_name("replay, something is full", tests, NULL, NULL);
+}
