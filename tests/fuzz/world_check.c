@@ -43,8 +43,7 @@ void world_heard(struct world_session *s, const struct wire_record *r)
 	}
 	if (r->len_bytes || (r->flags & TCP_FIN))
 		s->was_answered = true;
-	if (!s->is_accepted && (r->flags & TCP_ACK) && !(r->flags & TCP_RST) &&
-	    s->stale_count < 8)
+	if (!s->is_accepted && (r->flags & TCP_ACK) && !(r->flags & TCP_RST) && s->stale_count < 8)
 		s->stale[s->stale_count++] = r->ack;
 	if ((r->flags & TCP_SYN) && r->has_window_scale && r->window_scale > s->window_scale)
 		s->window_scale = r->window_scale;

@@ -1,9 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# tests/mutants/run.sh [--jobs N] [--check] [NAME...]: seeds one small fault after the other into the
-# cores and looks whether a test finds it. *.mutants beside this file hold the faults (README.md says
-# how they are written); a NAME is that of a mutant, of a source file or of a list. Without one: all.
-# --check only tells whether each still fits the sources.
+# tests/mutants/run.sh [OPTION...] [NAME...]: seeds one small fault after the other into the cores and
+# looks whether a test finds it. *.mutants beside this file hold the faults (README.md says how they
+# are written); a NAME is that of a mutant, of a source file or of a list. Without one: all.
+#   --jobs N        at a time (as many as there are processors)
+#   --only PATTERN  only by these tests, 'tests/sim/*' for example
+#   --check         only tells whether each mutant still fits the sources
 #
 # Everything is built once, with sanitizers, in build/mutants/base. Each worker has a copy of that:
 # a changed file is put into it, where make finds it before the true one, so that one object is
@@ -23,8 +25,8 @@ unit_seconds=20
 # What is tried after the unit programs, in this order: seconds at most, program (also its target
 # of make), arguments. It says "not ok ..." or fails. What make does not know is left out.
 beyond=(
-  '60 tests/scripts/run'
-  '120 tests/sim/sim --seed 1 --sessions 200'
+  '60 tests/sim/sim --seeds 1-60'
+  '120 tests/scripts/run'
 )
 
 # first_units FILE: the unit programs (patterns) that know a file best; all others follow.
@@ -137,7 +139,7 @@ what_failed() {
   fi
   last=$(sed -n 's/^\[ RUN      \] //p; s/^ok [0-9]* *-* */after /p' "$2" | tail -n 1)
   how=$(sed -n 's/.*Assertion `\(.*\)'\'' failed\.$/assert(\1)/p; s/.*runtime error: //p
-    s/.*ERROR: \([A-Z][a-z]*Sanitizer\): /\1: /p' "$2" | head -n 1)
+    s/.*ERROR: \([A-Z][a-z]*Sanitizer: [A-Za-z -]*[a-z]\).*/\1/p' "$2" | head -n 1)
   case $1 in
     124 | 137) how=time-out ;;
     *) how=${how:-exit status $1} ;;
@@ -155,7 +157,11 @@ all_programs() {
     printf '%s\n' "${beyond[@]}"
   } | while read -r entry; do
     program=${entry#* }
-    if grep -q "^${program%% *}\\\$(EXEEXT):" "$BUILD/base/Makefile"; then echo "$entry"; fi
+    program=${program%% *}
+    # shellcheck disable=SC2053 # a pattern
+    if [[ $program == $only ]] && grep -q "^$program\\\$(EXEEXT):" "$BUILD/base/Makefile"; then
+      echo "$entry"
+    fi
   done
 }
 
@@ -249,7 +255,8 @@ hunt() {
     limit $entry >test.log 2>&1
     status=$?
     [ $status -eq 0 ] && continue
-    verdict="$(basename "$program"): $(what_failed $status test.log)"
+    program=${program#tests/}
+    verdict="${program#unit/}: $(what_failed $status test.log)"
     return 0
   done < <(order_for "$1")
   return 1
@@ -319,7 +326,7 @@ check() {
 }
 
 main() {
-  local names caught errors percent only_check=0
+  local names caught errors percent only='*' only_check=0
   read_lists
   if [ "${1-}" = --one ]; then # a worker, called by main
     try_one "$2"
@@ -333,12 +340,16 @@ main() {
         jobs=$2
         shift 2
         ;;
+      --only)
+        only=${2:?--only needs a pattern}
+        shift 2
+        ;;
       --check)
         only_check=1
         shift
         ;;
       -*)
-        sed -n '3,15p' "$0" | sed 's/^# \{0,1\}//' >&2
+        sed -n '3,17p' "$0" | sed 's/^# \{0,1\}//' >&2
         exit 2
         ;;
       *) break ;;

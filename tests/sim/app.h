@@ -15,10 +15,10 @@
 
 struct client_app {
 	const struct script *script;
-	uint32_t turn;     /* the next to be said */
-	uint32_t written;  /* bytes of its request */
-	uint64_t awaited;  /* answer bytes of the turns before it */
-	uint64_t received; /* answer bytes */
+	uint32_t turn;           /* the next to be said */
+	uint32_t written;        /* bytes of its request */
+	uint64_t awaited;        /* answer bytes of the turns before it */
+	uint64_t received;       /* answer bytes */
 	uint64_t think_until_us; /* 0: not thinking yet */
 	bool peer_closed;
 	bool is_done; /* has done its part: closed, reset, gone or given up */
@@ -26,13 +26,13 @@ struct client_app {
 
 struct server_app {
 	const struct script *script;
-	uint32_t read;       /* offset in the client's stream */
-	uint32_t turn;       /* the next to be answered */
-	uint32_t left;       /* bytes of the answer, of its first part if it has two */
-	uint32_t later;      /* of its second part */
+	uint32_t read;         /* offset in the client's stream */
+	uint32_t turn;         /* the next to be answered */
+	uint32_t left;         /* bytes of the answer, of its first part if it has two */
+	uint32_t later;        /* of its second part */
 	uint64_t answer_at_us; /* 0: nothing is being prepared */
-	uint64_t said;       /* answer bytes handed to TCP */
-	uint32_t answered;   /* turns */
+	uint64_t said;         /* answer bytes handed to TCP */
+	uint32_t answered;     /* turns */
 	bool is_target;
 	bool peer_closed;
 	bool is_done;

@@ -238,7 +238,8 @@ static void rival_says(struct world *w, const struct byte_writer *said, const ui
 bool assistant_rival_begins(struct world *w)
 {
 	const struct conversations *all = &w->conversations;
-	struct wire_hello hello = {.version = WIRE_VERSION, .role = WIRE_ROLE_TCPCOPY,
+	struct wire_hello hello = {.version = WIRE_VERSION,
+				   .role = WIRE_ROLE_TCPCOPY,
 				   .instance_id = ~w->settings->seed};
 	uint8_t bytes[RIVAL_TUPLES * 64 + 64];
 	struct byte_writer said = byte_writer_on(bytes, sizeof(bytes));

@@ -252,8 +252,8 @@ static void server_data(void *ctx, const uint8_t *bytes, size_t len_bytes)
 	struct conversation *c = ctx;
 
 	if (!script_matches(&c->script, c->server_app.read, bytes, (uint32_t)len_bytes))
-		oracle_fail(c->world, "the online server read other bytes than conversation %u sent",
-			    c->id);
+		oracle_fail(c->world,
+			    "the online server read other bytes than conversation %u sent", c->id);
 	c->server_app.read += (uint32_t)len_bytes;
 }
 
@@ -391,8 +391,8 @@ static bool reuse_tuple(struct world *w, struct conversation *c)
 		return false;
 	all->used_head++;
 	c->tuple = old->tuple;
-	c->client_isn = old->client_isn + old->script.length_bytes + 1000 +
-			(uint32_t)(chance >> 40);
+	c->client_isn =
+		old->client_isn + old->script.length_bytes + 1000 + (uint32_t)(chance >> 40);
 	c->server_isn = old->server_isn + (1 << 24) + (uint32_t)(chance >> 44);
 	return true;
 }

@@ -23,9 +23,9 @@ enum {
 
 /* One side's endpoint with the timer that wakes it. */
 struct endpoint_end {
-	struct tcp *tcp;     /* NULL: not begun, or over */
-	uint64_t wake_us;    /* of the pending event; UINT64_MAX: none */
-	bool is_closed;      /* its last event has come: freed when the call is over */
+	struct tcp *tcp;  /* NULL: not begun, or over */
+	uint64_t wake_us; /* of the pending event; UINT64_MAX: none */
+	bool is_closed;   /* its last event has come: freed when the call is over */
 };
 
 /* The client's stream as it passed the host: what is contiguous, and ranges beyond. */

@@ -395,7 +395,8 @@ static void make_link(struct world *w)
 	struct intercept_link_config config = {.name = "assistant",
 					       .addresses = &at,
 					       .address_count = 1,
-					       .instance_id = rng_join(w->settings->seed, w->now_us)};
+					       .instance_id =
+						       rng_join(w->settings->seed, w->now_us)};
 
 	c->link = intercept_link_new(&config, &link_effects, w, copy_now(w));
 	c->links_told = 0;

@@ -52,8 +52,8 @@ struct copy {
 	bool is_stopping;
 	struct conversation *current; /* whom what replay is looking at concerns; or NULL */
 	bool at_beginning; /* and it is a frame with the SYN or the stream's first byte */
-	uint8_t *buffer; /* a frame */
-	uint8_t *merged; /* payload of a super-packet */
+	uint8_t *buffer;   /* a frame */
+	uint8_t *merged;   /* payload of a super-packet */
 };
 
 void copy_init(struct world *w);

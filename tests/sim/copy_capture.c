@@ -45,8 +45,8 @@ static void capture(struct world *w, struct flight *f)
 	}
 	one.is_corrupt |= fault_strikes(faults, FAULT_CORRUPT, LEG_CAPTURE, id, number);
 	/* Not both: a checksum that cannot be judged shows nothing. */
-	one.is_truncated = !one.is_corrupt &&
-			   fault_strikes(faults, FAULT_TRUNCATE, LEG_CAPTURE, id, number);
+	one.is_truncated =
+		!one.is_corrupt && fault_strikes(faults, FAULT_TRUNCATE, LEG_CAPTURE, id, number);
 	if (fault_strikes(faults, FAULT_DUPLICATE, LEG_CAPTURE, id, number)) {
 		net_hold(f);
 		put_in_ring(w, one);
@@ -106,7 +106,8 @@ static size_t merge(struct world *w, size_t first, struct tcp_packet *p)
 	*p = one->flight->packet;
 	if (!w->settings->merges || one->is_corrupt || one->is_truncated)
 		return 1;
-	while (first + n < c->ring_count && continues(&c->ring[first + n - 1], &c->ring[first + n])) {
+	while (first + n < c->ring_count &&
+	       continues(&c->ring[first + n - 1], &c->ring[first + n])) {
 		const struct tcp_packet *q = &c->ring[first + n].flight->packet;
 
 		if (p->payload_len_bytes + q->payload_len_bytes > COPY_MERGED_MAX)
@@ -149,7 +150,8 @@ static void give_frame(struct world *w, const struct captured *one, const struct
 		.payload = p->payload,
 		.payload_len = p->payload_len_bytes,
 	};
-	uint64_t chance = fault_extent(&w->faults, FAULT_CORRUPT, LEG_CAPTURE, owner->id, one->number);
+	uint64_t chance =
+		fault_extent(&w->faults, FAULT_CORRUPT, LEG_CAPTURE, owner->id, one->number);
 	size_t wire_len, len;
 
 	if (is_merged || (!one->is_corrupt && (chance >> 40) % 8 == 0))
@@ -160,7 +162,8 @@ static void give_frame(struct world *w, const struct captured *one, const struct
 	if (one->is_truncated && p->payload_len_bytes) {
 		len -= 1 + chance % p->payload_len_bytes;
 		for (unsigned i = 0; i < SIM_TRANSFERS; i++)
-			owner->copies[i].crosses = true; /* it looks as if the client wrote in parts */
+			owner->copies[i].crosses =
+				true; /* it looks as if the client wrote in parts */
 	}
 	c->current = owner;
 	c->at_beginning = p->seq == owner->client_isn || p->seq == owner->client_isn + 1;

@@ -100,11 +100,16 @@ const char *leg_name(enum leg leg)
 void fault_print(char *text, size_t size, uint64_t name)
 {
 	static const char *const kinds[FAULTS] = {
-		[FAULT_DROP] = "drop",         [FAULT_BURST] = "burst",
-		[FAULT_DUPLICATE] = "repeat",  [FAULT_REORDER] = "reorder",
-		[FAULT_CORRUPT] = "corrupt",   [FAULT_TRUNCATE] = "truncate",
-		[FAULT_FULL] = "sender full",  [FAULT_LIE] = "lie",
-		[FAULT_INCIDENT] = "incident", [FAULT_CONVERSATION] = "conversation",
+		[FAULT_DROP] = "drop",
+		[FAULT_BURST] = "burst",
+		[FAULT_DUPLICATE] = "repeat",
+		[FAULT_REORDER] = "reorder",
+		[FAULT_CORRUPT] = "corrupt",
+		[FAULT_TRUNCATE] = "truncate",
+		[FAULT_FULL] = "sender full",
+		[FAULT_LIE] = "lie",
+		[FAULT_INCIDENT] = "incident",
+		[FAULT_CONVERSATION] = "conversation",
 		[FAULT_ALLOCATION] = "no memory",
 	};
 	enum fault kind = (enum fault)(name >> 56);

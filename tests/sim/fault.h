@@ -49,9 +49,9 @@ struct fault_list {
 struct faults {
 	uint64_t seed;
 	double rates[LEGS][FAULTS];
-	bool is_calm; /* the load has ended: nothing strikes any more */
+	bool is_calm;                     /* the load has ended: nothing strikes any more */
 	const struct fault_list *allowed; /* sorted; NULL: all. Borrowed */
-	struct fault_list *struck;        /* those that struck are added; NULL: not wanted. Borrowed */
+	struct fault_list *struck; /* those that struck are added; NULL: not wanted. Borrowed */
 	uint64_t count;
 };
 

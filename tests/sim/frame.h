@@ -34,7 +34,8 @@ struct frame {
 	uint8_t options_len;
 	enum frame_checksum checksum;
 	const uint8_t *options; /* a multiple of four bytes */
-	const uint8_t *payload; /* NULL: only the headers are written, as a short snap length leaves them */
+	const uint8_t *
+		payload; /* NULL: only the headers are written, as a short snap length leaves them */
 	uint32_t payload_len;
 };
 

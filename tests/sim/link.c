@@ -250,8 +250,8 @@ void link_cut(struct world *w, uint64_t down_until_us, unsigned told)
 		for (unsigned side = 0; side < 2; side++) {
 			drop_chunks(&c->to[side]);
 			if (c->to[side].is_open && (told & 1U << side))
-				put_chunk(w, c, (enum link_side)side, CHUNK_CLOSED,
-					  w->now_us + 1, NULL, 0);
+				put_chunk(w, c, (enum link_side)side, CHUNK_CLOSED, w->now_us + 1,
+					  NULL, 0);
 		}
 		c->is_severed = true;
 		wake(w, c, w->now_us + 1);

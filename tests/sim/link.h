@@ -37,16 +37,16 @@ struct pipe {
 	struct chunk *first;
 	struct chunk **last;
 	uint64_t last_us;
-	uint32_t bytes;  /* in flight */
+	uint32_t bytes; /* in flight */
 	bool was_full;
 	bool is_open; /* this side has its socket open */
 };
 
 struct link_connection {
 	struct link_connection *next;
-	struct pipe to[2];  /* by side */
-	int peer;           /* intercept's number for it; -1: none */
-	bool is_severed;    /* nothing gets through any more */
+	struct pipe to[2]; /* by side */
+	int peer;          /* intercept's number for it; -1: none */
+	bool is_severed;   /* nothing gets through any more */
 	uint64_t wake_us;
 	uint32_t events; /* pending, the outdated ones too */
 };

@@ -61,8 +61,8 @@ static double wall_s(void)
 
 static void print_summary(const struct summary *s, uint64_t worlds, double seconds)
 {
-	double share = s->bytes_captured ? (double)s->bytes_delivered / (double)s->bytes_captured
-					 : 1;
+	double share =
+		s->bytes_captured ? (double)s->bytes_delivered / (double)s->bytes_captured : 1;
 
 	if (worlds > 1)
 		printf("%" PRIu64 " seeds, ", worlds);

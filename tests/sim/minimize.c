@@ -81,8 +81,8 @@ static void record(struct search *s, struct fault_list *struck)
 	fflush(stdout);
 	child = fork();
 	if (child == 0) {
-		struct fault_list list = {.names = shared->names, .room = SHARED_NAMES_MAX,
-					  .told = &shared->count};
+		struct fault_list list = {
+			.names = shared->names, .room = SHARED_NAMES_MAX, .told = &shared->count};
 		struct summary summary;
 
 		world_run(&s->settings, NULL, &list, true, &summary);

@@ -86,8 +86,7 @@ uint32_t net_number(struct world *w, enum leg leg, struct conversation *owner, b
 		flow->burst_end = number + BURST_MIN + (uint32_t)(extent % (BURST_MAX - BURST_MIN));
 	}
 	*is_lost = fault_strikes(&w->faults, FAULT_DROP, leg, owner->id, number) ||
-		   (number < flow->burst_end && !w->faults.is_calm) ||
-		   incident_loses(w, leg);
+		   (number < flow->burst_end && !w->faults.is_calm) || incident_loses(w, leg);
 	return number;
 }
 
@@ -126,8 +125,7 @@ void net_launch(struct world *w, struct flight *f)
 	f->ip_id = (uint16_t)(number + 1);
 	f->is_corrupt = fault_strikes(&w->faults, FAULT_CORRUPT, leg, owner->id, number);
 	if (fault_strikes(&w->faults, FAULT_DUPLICATE, leg, owner->id, number)) {
-		uint64_t extent =
-			fault_extent(&w->faults, FAULT_DUPLICATE, leg, owner->id, number);
+		uint64_t extent = fault_extent(&w->faults, FAULT_DUPLICATE, leg, owner->id, number);
 
 		world_put(w, arrival(w, f, number) + extent % REPEAT_LATER_US, EVENT_PACKET,
 			  net_hold(f));

@@ -208,10 +208,9 @@ static size_t add_rate(char *text, size_t at, const char *name, double rate)
 
 const char *options_command(const struct options *o, uint64_t seed, char text[OPTIONS_COMMAND_MAX])
 {
-	size_t at = (size_t)snprintf(text, OPTIONS_COMMAND_MAX,
-				     "tests/sim/sim%s%s --seed %" PRIu64 " --sessions %u",
-				     o->mixes ? " --mix" : "", o->lies ? " --lying-headers" : "",
-				     seed, o->sessions);
+	size_t at = (size_t)snprintf(
+		text, OPTIONS_COMMAND_MAX, "tests/sim/sim%s%s --seed %" PRIu64 " --sessions %u",
+		o->mixes ? " --mix" : "", o->lies ? " --lying-headers" : "", seed, o->sessions);
 
 	at = add_rate(text, at, "--loss", o->loss);
 	at = add_rate(text, at, "--reorder", o->reorder);

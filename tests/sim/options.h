@@ -38,6 +38,5 @@ void options_usage(void);
 /* The world that they ask for, with this seed. */
 void options_settings(const struct options *o, uint64_t seed, struct settings *s);
 /* The command that repeats the run of this seed. */
-const char *options_command(const struct options *o, uint64_t seed,
-			    char text[OPTIONS_COMMAND_MAX]);
+const char *options_command(const struct options *o, uint64_t seed, char text[OPTIONS_COMMAND_MAX]);
 #endif

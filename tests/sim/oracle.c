@@ -52,8 +52,8 @@ void oracle_step(struct world *w)
 				    w->target.accepted[i] - w->target.before[i]);
 	}
 	if (active != w->copy.fakes.registered)
-		oracle_fail(w, "%" PRIu64 " sessions are active, %" PRIu64 " are registered", active,
-			    w->copy.fakes.registered);
+		oracle_fail(w, "%" PRIu64 " sessions are active, %" PRIu64 " are registered",
+			    active, w->copy.fakes.registered);
 	if (memory > w->settings->max_memory_bytes)
 		oracle_fail(w, "replay holds %zu bytes, its limit is %" PRIu64, memory,
 			    w->settings->max_memory_bytes);
@@ -65,8 +65,8 @@ void oracle_step(struct world *w)
 static void judge_answers(struct world *w, const struct target_connection *c, uint32_t turn)
 {
 	const struct script *s = &c->owner->script;
-	uint64_t needed = script_seen_before(s, turn) -
-			  script_seen_before(s, script_turn_at(s, c->start));
+	uint64_t needed =
+		script_seen_before(s, turn) - script_seen_before(s, script_turn_at(s, c->start));
 	const struct tcp_vars *v;
 
 	if (!s->is_identical || !settings_target_is_clean(w->settings) || !c->end.tcp)
@@ -95,7 +95,8 @@ static void begin_turn(struct world *w, struct target_connection *c)
 
 	if (c->turn < copy->next_turn &&
 	    (copy->heard >= t->start + t->request_bytes || t->start != c->start))
-		oracle_fail(w, "conversation %u: request %u comes once more", c->owner->id, c->turn);
+		oracle_fail(w, "conversation %u: request %u comes once more", c->owner->id,
+			    c->turn);
 	if (c->end.tcp)
 		judge_answers(w, c, c->turn);
 }
@@ -132,7 +133,9 @@ void oracle_on_accepted(struct world *w, struct target_connection *c, const uint
 		return;
 	}
 	if (end > c->owner->passed_end && !(c->owner->passed && c->owner->passed->is_vague))
-		oracle_fail(w, "conversation %u: the target takes byte %u, online only %" PRIu64 " passed",
+		oracle_fail(w,
+			    "conversation %u: the target takes byte %u, online only %" PRIu64
+			    " passed",
 			    c->owner->id, end, c->owner->passed_end);
 	while (c->turn < s->turn_count && off < end) {
 		const struct script_turn *t = &s->turns[c->turn];
@@ -218,8 +221,8 @@ static void judge_conversations(struct world *w)
 		for (unsigned t = 0; t < w->settings->transfers; t++)
 			if (t % SIM_PORTS == c->port && c->copies[t].accepted != c->passed_end)
 				oracle_fail(w,
-					    "conversation %u: target %u took %" PRIu64 " of %" PRIu64
-					    " bytes",
+					    "conversation %u: target %u took %" PRIu64
+					    " of %" PRIu64 " bytes",
 					    i, t, c->copies[t].accepted, c->passed_end);
 	}
 }
@@ -234,12 +237,15 @@ void oracle_end(struct world *w)
 		o->stuck += l->targets[i].sessions.active;
 		if (settings_target_is_clean(w->settings) && !settings_differs(w->settings) &&
 		    l->targets[i].traffic.retransmitted)
-			oracle_fail(w, "target %zu: %" PRIu64 " segments were sent again, nothing was lost",
+			oracle_fail(w,
+				    "target %zu: %" PRIu64
+				    " segments were sent again, nothing was lost",
 				    i, l->targets[i].traffic.retransmitted);
 		if (settings_target_is_clean(w->settings) && !settings_differs(w->settings) &&
 		    l->targets[i].traffic.gates_by_settle)
-			oracle_fail(w, "target %zu: %" PRIu64 " gates settled, with identical answers", i,
-				    l->targets[i].traffic.gates_by_settle);
+			oracle_fail(w,
+				    "target %zu: %" PRIu64 " gates settled, with identical answers",
+				    i, l->targets[i].traffic.gates_by_settle);
 	}
 	if (o->stuck)
 		oracle_fail(w, "%" PRIu64 " sessions are stuck", o->stuck);

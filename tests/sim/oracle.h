@@ -34,8 +34,8 @@ struct oracle {
 	uint64_t stuck;
 	const char *first; /* the format of the first failure: what kind it is */
 	uint64_t gates_judged;
-	uint64_t paused; /* targets for which the breaker is open, as bits */
-	uint64_t blurred;          /* connections that begin within a request, where that may be */
+	uint64_t paused;  /* targets for which the breaker is open, as bits */
+	uint64_t blurred; /* connections that begin within a request, where that may be */
 	bool is_quiet;
 };
 

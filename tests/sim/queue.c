@@ -30,8 +30,7 @@ static bool is_before(const struct event *a, const struct event *b)
 
 void queue_put(struct queue *q, uint64_t at_us, uint32_t kind, void *subject)
 {
-	struct event e = {
-		.at_us = at_us, .serial = q->serial++, .kind = kind, .subject = subject};
+	struct event e = {.at_us = at_us, .serial = q->serial++, .kind = kind, .subject = subject};
 	size_t i = q->count++;
 
 	if (q->count > q->room)

@@ -45,8 +45,9 @@ enum script_trait {
 	TRAIT_REFUSED = 1 << 17, /* the online server refuses the connection */
 	TRAIT_SLOW_READER = 1 << 18,
 	TRAIT_SMALL_WINDOW = 1 << 19, /* at the target */
-	TRAIT_PRECONNECTED = 1 << 20, /* clients that connect long before they speak, and rest in between */
-	TRAIT_SYN_ONLY = 1 << 21,     /* a flood */
+	TRAIT_PRECONNECTED =
+		1 << 20, /* clients that connect long before they speak, and rest in between */
+	TRAIT_SYN_ONLY = 1 << 21, /* a flood */
 };
 
 enum script_end {
@@ -81,9 +82,9 @@ struct script {
 	uint32_t turn_count;
 	uint32_t length_bytes;    /* of the client's stream */
 	uint32_t end_after_bytes; /* END_CLIENT_RST_EARLY: so many bytes of the last answer */
-	uint32_t target_window; /* bytes; 0: the default */
-	uint16_t target_turns;  /* the target closes or resets after so many answers; 0: never */
-	uint8_t end;            /* enum script_end */
+	uint32_t target_window;   /* bytes; 0: the default */
+	uint16_t target_turns;    /* the target closes or resets after so many answers; 0: never */
+	uint8_t end;              /* enum script_end */
 	bool target_resets;
 	bool reads_slowly; /* both servers */
 	bool is_identical; /* the target answers as the online server does */

@@ -140,8 +140,8 @@ static void choose_capture(struct rng *r, struct settings *s)
 	s->merges = rng_below(r, 3) == 0;
 	s->ring_us = rng_size(r, 50, 5 * MS);
 	/* Within a round trip: otherwise what answers what cannot be told from it. */
-	s->legs[LEG_CAPTURE].reorder_us = rng_range(
-		r, 10, s->legs[LEG_CLIENT].delay_us + s->legs[LEG_SERVER].delay_us);
+	s->legs[LEG_CAPTURE].reorder_us =
+		rng_range(r, 10, s->legs[LEG_CLIENT].delay_us + s->legs[LEG_SERVER].delay_us);
 	some(r, s, LEG_CAPTURE, FAULT_DUPLICATE, 0.1);
 	some(r, s, LEG_CAPTURE, FAULT_REORDER, 0.2);
 	if (rng_below(r, 3))
@@ -247,8 +247,8 @@ bool settings_end_unheard(const struct settings *s)
 {
 	uint32_t traits = s->profiles[0].traits | s->profiles[1].traits;
 
-	return (traits & (TRAIT_SILENCE | TRAIT_SYN_ONLY)) || (leg_loses(s, LEG_CLIENT) &&
-					    (traits & (TRAIT_RESETS | TRAIT_EARLY_RESET)));
+	return (traits & (TRAIT_SILENCE | TRAIT_SYN_ONLY)) ||
+	       (leg_loses(s, LEG_CLIENT) && (traits & (TRAIT_RESETS | TRAIT_EARLY_RESET)));
 }
 
 bool settings_ends_blurred(const struct settings *s, enum script_end end)
@@ -276,8 +276,8 @@ static uint32_t drops_of_incidents(const struct settings *s)
 		[INCIDENT_TARGET_RESTART] = MAY(TARGET_RESET) | MAY(TARGET_CLOSED) | MAY(TIMED_OUT),
 		[INCIDENT_TARGET_REFUSES] = MAY(TARGET_REFUSED) | MAY(BEFORE_JOIN),
 		[INCIDENT_TARGET_SILENT] = MAY(PAUSED) | MAY(BEFORE_JOIN),
-		[INCIDENT_CLOCK_JUMP] = MAY(TIMED_OUT) | MAY(CAPTURE_GAP) | MAY(BEFORE_JOIN) |
-					MAY(NO_INTERCEPT),
+		[INCIDENT_CLOCK_JUMP] =
+			MAY(TIMED_OUT) | MAY(CAPTURE_GAP) | MAY(BEFORE_JOIN) | MAY(NO_INTERCEPT),
 		[INCIDENT_TCPCOPY_RESTART] = MAY(BEFORE_JOIN) | MAY(NO_INTERCEPT),
 		[INCIDENT_RIVAL] = MAY(NO_TUPLE),
 	};

@@ -40,9 +40,8 @@ struct endpoint target_online_endpoint(const struct settings *s, unsigned port)
 /* The third transfer copies the first port once more, to another host. */
 struct endpoint target_endpoint(const struct settings *s, unsigned transfer)
 {
-	return (struct endpoint){
-		.addr = host_addr(s, 1, transfer < SIM_PORTS ? 1 : 2),
-		.port = (uint16_t)(FIRST_TARGET_PORT + transfer % SIM_PORTS)};
+	return (struct endpoint){.addr = host_addr(s, 1, transfer < SIM_PORTS ? 1 : 2),
+				 .port = (uint16_t)(FIRST_TARGET_PORT + transfer % SIM_PORTS)};
 }
 
 uint8_t target_transfer_of(const struct settings *s, const struct endpoint *target)
@@ -182,8 +181,7 @@ static bool identify_by_header(struct world *w, struct target_connection *c)
 	    conversation >= all->count || !all->all[conversation].is_begun ||
 	    turn >= all->all[conversation].script.turn_count)
 		return false;
-	identify(c, &all->all[conversation], turn,
-		 all->all[conversation].script.turns[turn].start);
+	identify(c, &all->all[conversation], turn, all->all[conversation].script.turns[turn].start);
 	return true;
 }
 
@@ -250,8 +248,7 @@ static void identify_by_head(struct world *w, struct target_connection *c)
 {
 	struct conversations *all = &w->conversations;
 
-	if (identify_by_header(w, c) ||
-	    (c->faked && identify_by_content(w, c, c->faked->owner)))
+	if (identify_by_header(w, c) || (c->faked && identify_by_content(w, c, c->faked->owner)))
 		return;
 	for (uint32_t i = 0; i < all->begun; i++)
 		if (identify_by_content(w, c, &all->all[i]))
@@ -326,7 +323,8 @@ static const struct tcp_config *config_of(const struct world *w, const struct co
 {
 	if (owner->is_begun && owner->script.reads_slowly)
 		return &w->settings->slow_configs[owner->id % SIM_SLOW];
-	return &w->settings->target_configs[conversation_chance(owner, CHANCE_CONFIG) % SIM_CONFIGS];
+	return &w->settings
+			->target_configs[conversation_chance(owner, CHANCE_CONFIG) % SIM_CONFIGS];
 }
 
 static void apply_script(struct world *w, struct target_connection *c)

@@ -43,8 +43,8 @@ struct target {
 	struct target_connection *buckets[TARGET_BUCKETS];
 	struct target_connection *all;
 	uint64_t refuses_until_us;
-	uint64_t connections; /* ever */
-	uint64_t open;        /* endpoints that are not over */
+	uint64_t connections;             /* ever */
+	uint64_t open;                    /* endpoints that are not over */
 	uint64_t accepted[SIM_TRANSFERS]; /* bytes */
 	uint64_t repeated[SIM_TRANSFERS]; /* of these, taken before by a connection that ended */
 	uint64_t before[SIM_TRANSFERS];   /* of these, before tcpcopy began its present account */

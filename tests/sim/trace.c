@@ -13,8 +13,8 @@ static void on_step(void *ctx, const struct session_step *step)
 	const struct world *w = ctx;
 	const struct faked *f = fakes_find_id(&w->copy.fakes, step->id);
 
-	trace_say(w, "session %u of c%u: %s -> %s by %s", step->id, f ? f->owner->id : 0, step->from,
-		  step->to, step->who);
+	trace_say(w, "session %u of c%u: %s -> %s by %s", step->id, f ? f->owner->id : 0,
+		  step->from, step->to, step->who);
 }
 
 void trace_init(struct world *w)

@@ -6,8 +6,8 @@
 
 enum {
 	START_US = 1000000000,   /* clocks do not begin at 0 */
-	SETTLE_US = 700000000, /* after the load and its faults: what is not over then is stuck */
-	GIVE_UPS = 4,          /* a session that is given up may be joined again, in vain */
+	SETTLE_US = 700000000,   /* after the load and its faults: what is not over then is stuck */
+	GIVE_UPS = 4,            /* a session that is given up may be joined again, in vain */
 	LOOK_EVERY_US = 1000000, /* whether all is over */
 };
 

@@ -37,19 +37,19 @@
 
 /* Who is woken; the subject is in brackets. */
 enum event_kind {
-	EVENT_BEGIN,       /* the next conversation */
-	EVENT_CLIENT,      /* a client's endpoint or application (conversation) */
-	EVENT_SERVER,      /* the online server's (conversation) */
-	EVENT_PACKET,      /* a packet arrives (flight) */
-	EVENT_RING,        /* tcpcopy's capture block is full */
-	EVENT_LATE,        /* a captured packet that was reordered (captured) */
-	EVENT_TURN,        /* tcpcopy's loop comes around */
-	EVENT_COPY_TIME,   /* tcpcopy's timer */
-	EVENT_TARGET,      /* a connection of the target (target_connection) */
-	EVENT_FRAMES,      /* intercept reads its capture */
-	EVENT_ASSISTANT,   /* intercept's timer */
-	EVENT_LINK,        /* bytes or news on the link (link_connection) */
-	EVENT_INCIDENT,    /* (incident) */
+	EVENT_BEGIN,     /* the next conversation */
+	EVENT_CLIENT,    /* a client's endpoint or application (conversation) */
+	EVENT_SERVER,    /* the online server's (conversation) */
+	EVENT_PACKET,    /* a packet arrives (flight) */
+	EVENT_RING,      /* tcpcopy's capture block is full */
+	EVENT_LATE,      /* a captured packet that was reordered (captured) */
+	EVENT_TURN,      /* tcpcopy's loop comes around */
+	EVENT_COPY_TIME, /* tcpcopy's timer */
+	EVENT_TARGET,    /* a connection of the target (target_connection) */
+	EVENT_FRAMES,    /* intercept reads its capture */
+	EVENT_ASSISTANT, /* intercept's timer */
+	EVENT_LINK,      /* bytes or news on the link (link_connection) */
+	EVENT_INCIDENT,  /* (incident) */
 	EVENT_INCIDENT_END,
 };
 
@@ -71,7 +71,7 @@ struct world {
 	uint64_t begun_us;      /* when the last conversation had begun; 0: not yet */
 	uint64_t load_ended_us; /* 0: not yet */
 	uint64_t events;
-	uint32_t allocations; /* of the cores */
+	uint32_t allocations;      /* of the cores */
 	const char *first_failure; /* what kind it was; NULL: none */
 };
 

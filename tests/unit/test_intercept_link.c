@@ -160,6 +160,18 @@ static void no_hello_for_five_seconds_closes_and_waits_five(void **state)
 	assert_int_equal(w->connects, 2);
 }
 
+static void older_version_is_refused_too(void **state)
+{
+	struct world *w = *state;
+
+	run(w, 0);
+	intercept_link_on_connected(w->link, w->now_us);
+	drain(w);
+	feed_hello(w, WIRE_VERSION - 1, WIRE_ROLE_INTERCEPT);
+	assert_int_equal(w->closes, 1);
+	assert_int_equal(w->ups, 0);
+}
+
 static void other_version_is_refused_with_both_versions(void **state)
 {
 	struct world *w = *state;
@@ -275,6 +287,7 @@ int main(void)
 		with_link(peer_that_hangs_up_after_its_hello_does_not_get_a_storm),
 		with_link(heartbeat_of_intercept_ends_the_back_off),
 		with_link(no_hello_for_five_seconds_closes_and_waits_five),
+		with_link(older_version_is_refused_too),
 		with_link(other_version_is_refused_with_both_versions),
 		with_link(another_tcpcopy_on_the_port_is_refused),
 		with_link(refusal_is_logged_with_both_versions_and_tried_slowly),

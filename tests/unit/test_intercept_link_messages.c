@@ -216,15 +216,22 @@ static void registration_without_room_is_made_up_by_a_resync(void **state)
 static void postponed_behind_the_cursor_is_found_by_a_second_pass(void **state)
 {
 	struct world *w = world_new(1, 4096);
+	struct intercept_link_stats stats;
 
 	(void)state;
 	bring_up(w);
-	/* A pass over 200 sessions goes on; a session that it has passed appears without room. */
-	assert_true(resync(w, 200));
-	for (uint32_t id = 300; id < SESSIONS; id++)
-		register_session(w, id);
-	w->registered[0] = false;
+	/* A pass goes on; a session that it has passed is replaced when there is no room. */
+	assert_true(resync(w, SESSIONS));
 	drain(w);
+	assert_true(w->registered[0]);
+	w->registered[0] = false;
+	do {
+		register_session(w, SESSIONS - 1);
+		intercept_link_get_stats(w->link, &stats);
+	} while (!stats.postponed);
+	register_session(w, 0);
+	drain(w);
+	assert_false(w->registered[0]);
 	while (resync(w, SESSIONS))
 		drain(w);
 	for (size_t i = 0; i < SESSIONS; i++)

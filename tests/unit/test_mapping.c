@@ -445,6 +445,20 @@ static void overlapping_ranges_count_an_address_once(void **state)
 	mapping_free(m);
 }
 
+static void range_within_another_changes_nothing(void **state)
+{
+	struct addr_range pool[2] = {range("10.20.30.1", "10.20.30.6"),
+				     range("10.20.30.2", "10.20.30.3")};
+	struct mapping *m = mapping_of(pool, 2, 5000, 5000);
+	struct endpoint target = at("10.0.0.2", 80);
+
+	(void)state;
+	for (int i = 0; i < 6; i++)
+		take(m, at("1.2.3.4", 5000), target);
+	assert_not_available(m, at("1.2.3.4", 5000), target);
+	mapping_free(m);
+}
+
 static void more_targets_than_transfers_are_refused(void **state)
 {
 	struct mapping *m = mapping_to("10.20.30.9", "10.20.30.9");
@@ -562,6 +576,7 @@ int main(void)
 		cmocka_unit_test(faked_address_has_the_family_of_the_target),
 		cmocka_unit_test(without_a_pool_clients_keep_their_addresses),
 		cmocka_unit_test(overlapping_ranges_count_an_address_once),
+		cmocka_unit_test(range_within_another_changes_nothing),
 		cmocka_unit_test(more_targets_than_transfers_are_refused),
 		cmocka_unit_test(wrong_configuration_is_refused),
 		cmocka_unit_test(mapping_agrees_with_a_plain_array_under_random_operations),

@@ -211,6 +211,25 @@ static void limit_falls_with_the_chunks_at_the_end(void **state)
 	slab_free(s);
 }
 
+static void chunk_that_was_full_has_room_again(void **state)
+{
+	static uint32_t indices[SLAB_CHUNK_OBJECTS];
+	struct slab *s = slab_new(16, MANY);
+	uint32_t index;
+	size_t full;
+
+	(void)state;
+	take_many(s, indices, SLAB_CHUNK_OBJECTS);
+	full = slab_memory(s);
+	for (int i = 0; i < 10; i++) {
+		slab_give(s, indices[i]);
+		assert_non_null(slab_take(s, &index));
+		assert_int_equal(index, indices[i]);
+		assert_int_equal(slab_memory(s), full);
+	}
+	slab_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -220,6 +239,7 @@ int main(void)
 		cmocka_unit_test(slab_of_nothing),
 		cmocka_unit_test(memory_comes_back_but_for_one_chunk),
 		cmocka_unit_test(steady_state_at_a_chunks_border_allocates_nothing),
+		cmocka_unit_test(chunk_that_was_full_has_room_again),
 		cmocka_unit_test(random_takes_and_gives),
 		cmocka_unit_test(walk_by_limit_and_find_sees_each_object_once),
 		cmocka_unit_test(limit_falls_with_the_chunks_at_the_end),
