@@ -66,7 +66,8 @@ def count_file(build, path):
     if not os.path.exists(data):
         return None
     text = subprocess.run(
-        ["gcov", "--json-format", "--stdout", "--branch-probabilities", os.path.relpath(data, build)],
+        ["gcov", "--json-format", "--stdout", "--branch-probabilities",
+         os.path.relpath(data, build)],
         cwd=build, check=True, capture_output=True, text=True).stdout
     with open(path, encoding="utf-8") as file:
         source = file.read().split("\n")

@@ -9,8 +9,9 @@
  *
  * Oracles: both sums of response.h; memory within what peers and routes may cost; what a peer hears
  * is a good stream of messages, hello or refusal first, with records of sessions only that it once
- * registered; after its end nothing more is written to it; timers come to an end; after a shutdown nobody
- * is left. In pieces: the same stream, cut in another way, leads to the same calls and counters.
+ * registered, and nothing behind a refusal; after its end nothing more is written to it; timers
+ * come to an end; after a shutdown nobody is left. In pieces: the same stream, cut in another way,
+ * leads to the same calls and counters.
  */
 #include "common/packet.h"
 #include "common/wire.h"

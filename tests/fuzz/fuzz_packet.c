@@ -8,8 +8,8 @@
  *	the rest   the frame
  *
  * Oracles: the view stays within the frame (every byte that it points to is read), its lengths
- * agree with each other and with the frame's; a frame of which less was captured gives the same packet
- * with less payload, or none once a header is cut.
+ * agree with each other and with the frame's; a frame of which less was captured gives the same
+ * packet with less payload, or none once a header is cut.
  */
 #include "common/packet.h"
 #include "common/tcp_option.h"

@@ -8,8 +8,8 @@
  *
  * Oracles: the decoder stays within the body, gives no more than it counted, and stays at its word
  * once it has said malformed; a record that is encoded again says the same; and all of the world's
- * (world.h). To reach sessions, a decoded record is read as relative: its id names a session and how much
- * time passes before, its numbers count from where that session stands.
+ * (world.h). To reach sessions, a decoded record is read as relative: its id names a session and
+ * how much time passes before, its numbers count from where that session stands.
  */
 #include <errno.h>
 

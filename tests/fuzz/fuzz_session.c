@@ -30,7 +30,9 @@ static const uint8_t record_flags[] = {
 
 static uint32_t length_of(uint16_t a)
 {
-	return a & 0x8000 ? (a & 0x7fffu) % WORLD_PAYLOAD_MAX : a & 0x07ff;
+	if ((a & 0xf000) == 0xf000)
+		return WORLD_PAYLOAD_MAX;
+	return a & 0x8000 ? (a & 0x3fffu) : a & 0x07ff;
 }
 
 static enum world_damage damage_of(uint8_t y)
@@ -366,12 +368,13 @@ static struct world *make_world(const struct step *s)
 	static const uint64_t moments[] = {1000000000, UINT64_C(0xfffffff0) * 1000,
 					   UINT64_C(0x3fffffff0), 1};
 	static const uint32_t sessions[] = {48, 48, 4, 1};
+	static const uint64_t memory[] = {16 << 20, 16 << 20, 600 << 10, 300 << 10};
 	const struct world_config config = {
 		.transfers = s->op % WORLD_TRANSFERS,
 		.has_pool = s->who & 1,
 		.own_addresses = s->who & 2,
 		.max_sessions = sessions[s->x & 3],
-		.max_memory_bytes = s->x & 4 ? 600 << 10 : 16 << 20,
+		.max_memory_bytes = memory[s->x >> 6],
 		.give_up_us = s->x & 8 ? 5000000 : 60000000,
 		.keep_alive_us = s->x & 16 ? 30000000 : UINT64_C(7200000000),
 		.whole_connections_only = s->x & 32,

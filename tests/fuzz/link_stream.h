@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * link_stream.h - makes the bytes that one end of the link sends from the bytes that libFuzzer
- * chose: mostly whole messages with good and bad bodies, sometimes anything. Used by the fuzz targets
- * of both ends.
+ * chose: mostly whole messages with good and bad bodies, sometimes anything. Used by the fuzz
+ * targets of both ends.
  *
  *	item  type, and what the type reads: see stream_item
  */

@@ -8,9 +8,9 @@
 #   tests/fuzz/run.sh minimize TARGET DIR... what the corpus lacks of these inputs goes into it
 #
 # Needs clang and its runtime libraries (Debian: clang libclang-rt-14-dev; llvm for readable
-# traces). Everything is built in build/fuzz, from the lists of sources in Makefile.am. Prints TAP; a
-# target that makes fewer than 5,000 runs a second (at most 300,000) in four times its time
-# fails, for a slow target finds nothing. Findings are kept in build/fuzz/findings.
+# traces). Everything is built in build/fuzz, from the lists of sources in Makefile.am. Prints TAP;
+# a target that does not make 5,000 runs for each of its seconds (at most 300,000) in four times its
+# time fails, for a slow target finds nothing. Findings are kept in build/fuzz/findings.
 set -u
 cd "$(dirname "$0")/../.." || exit 99
 
@@ -21,15 +21,15 @@ runs_a_second=5000
 runs_enough=300000
 export ASAN_OPTIONS=${ASAN_OPTIONS-detect_leaks=1:malloc_context_size=6:quarantine_size_mb=16}
 
-sanitize=(-fsanitize=address,undefined -fno-sanitize-recover=all)
+sanitize=("-fsanitize=address,undefined" -fno-sanitize-recover=all)
 flags=(-std=c11 -D_GNU_SOURCE -O2 -g -fno-omit-frame-pointer -Wall -Wextra -Wshadow
   -Wstrict-prototypes -Werror "${sanitize[@]}")
 # What comparisons ask for helps with magic numbers and costs much: only where the input is raw.
 raw=(-fsanitize=fuzzer-no-link)
-lean=(-fsanitize-coverage=inline-8bit-counters,pc-table)
+lean=("-fsanitize-coverage=inline-8bit-counters,pc-table")
 
 status=0
-ok() { echo "ok - $1"; }
+ok() { echo "ok - $*"; }
 not_ok() { status=1; echo "not ok - $1"; }
 
 # ---- what a target is made of ----
@@ -47,7 +47,13 @@ sources_of() {
 
 kind_of() { case $1 in packet | tcp_option) echo raw ;; *) echo lean ;; esac; }
 
-max_len_of() { case $1 in tcp_option) echo 80 ;; packet | records) echo 300 ;; *) echo 400 ;; esac; }
+max_len_of() {
+  case $1 in
+    tcp_option) echo 80 ;;
+    packet | records) echo 300 ;;
+    *) echo 400 ;;
+  esac
+}
 
 rooms_of() {
   case $1 in
@@ -86,7 +92,11 @@ compile() {
   "$clang" "${flags[@]}" "${coverage[@]}" -I"${4-.}" -I. -c -o "$3" "$2"
 }
 
-is_old() { [ ! -e "$1" ] || [ "$2" -nt "$1" ] || [ "$newest_header" -nt "$1" ] || [ "$0" -nt "$1" ]; }
+# is_old OBJECT SOURCE
+is_old() {
+  [ ! -e "$1" ] || [ "$2" -nt "$1" ] || [ "$newest_header" -nt "$1" ] ||
+    [ tests/fuzz/run.sh -nt "$1" ]
+}
 
 # build_target TARGET: build/fuzz/TARGET
 build_target() {
@@ -118,7 +128,7 @@ link_target() {
 
 # ---- running ----
 
-# fuzz BINARY TARGET SECONDS RUNS LOG WORK FINDINGS: until one of both is reached (RUNS -1: no limit)
+# fuzz BINARY TARGET SECONDS RUNS LOG WORK FINDINGS: until one of both is reached; RUNS -1: no limit
 fuzz() {
   mkdir -p "$6" "$7"
   timeout -k 5 $(($3 + 120)) "$1" -max_total_time="$3" -runs="$4" -max_len="$(max_len_of "$2")" \
@@ -130,15 +140,16 @@ runs_in() { sed -n 's/^stat::number_of_executed_units: *//p' "$1" | tail -n 1; }
 
 # What was violated, as one line.
 finding_in() {
-  grep -m 1 -hE 'does not hold|runtime error:|ERROR: (AddressSanitizer|libFuzzer|LeakSanitizer)|Assertion' \
-    "$1" | sed 's/^==[0-9]*==//' | cut -c 1-150
+  local signs='does not hold|runtime error:|ERROR: [A-Za-z]+(Sanitizer|Fuzzer)|Assertion'
+  grep -m 1 -hE "$signs" "$1" | sed 's/^==[0-9]*== *//' | cut -c 1-150
 }
 
 show_finding() {
   local target=$1 log=$2
-  grep -hE 'does not hold|runtime error:|ERROR:|SUMMARY:|Assertion|^ +#[0-9]+ .*(common|tcpcopy|intercept|tests)/|Test unit written' \
-    "$log" | head -n 30 | sed 's/^/# /'
-  sed -n 's/.*Test unit written to \(.*\)/# repeat with: FUZZ_TRACE=1 tests\/fuzz\/run.sh repeat '"$target"' \1/p' \
+  local signs='does not hold|runtime error:|ERROR:|SUMMARY:|Assertion'
+  grep -hE "$signs|^ +#[0-9]+ .*(common|tcpcopy|intercept|tests)/" "$log" | head -n 30 |
+    sed 's/^/# /'
+  sed -n "s|.*Test unit written to |# again: FUZZ_TRACE=1 tests/fuzz/run.sh repeat $target |p" \
     "$log"
 }
 
@@ -217,7 +228,8 @@ planted_bug() {
   started=$SECONDS
   fuzz "$dir/$target" "$target" "$seconds" -1 "$log" "$dir/work" "$dir/findings"
   if [ -n "$(finding_in "$log")" ]; then
-    ok "planted $name: $target finds it in $((SECONDS - started)) s, $(runs_in "$log") runs: $(finding_in "$log")"
+    ok "planted $name: $target finds it in $((SECONDS - started)) s, $(runs_in "$log") runs:" \
+      "$(finding_in "$log")"
   else
     not_ok "planted $name: $target does not find it in $seconds s ($(field what "$bug"))"
   fi
@@ -243,7 +255,7 @@ can_fuzz() {
   local dir
   dir=$(mktemp -d) || exit 99
   printf '#include <stddef.h>\nint LLVMFuzzerTestOneInput(const void *p, size_t n);\n%s\n' \
-    'int LLVMFuzzerTestOneInput(const void *p, size_t n) { (void)p; (void)n; return 0; }' >"$dir/t.c"
+    'int LLVMFuzzerTestOneInput(const void *p, size_t n) { return !p && n; }' >"$dir/t.c"
   "$clang" "${sanitize[@]}" -fsanitize=fuzzer -o "$dir/t" "$dir/t.c" >"$dir/log" 2>&1
   local rc=$?
   rm -rf "$dir"
@@ -255,7 +267,7 @@ main() {
   [ $# -gt 0 ] || usage
   shift
   if ! can_fuzz; then
-    echo "ok - fuzz # SKIP $clang cannot build a fuzz target: apt-get install clang libclang-rt-14-dev"
+    echo "ok - fuzz # SKIP $clang has no libFuzzer: apt-get install clang libclang-rt-14-dev"
     exit 77
   fi
   mkdir -p "$build"

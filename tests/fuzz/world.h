@@ -35,7 +35,7 @@ enum {
 	WORLD_PIECES_MAX = 600,
 	WORLD_SESSIONS_MAX = 64,
 	WORLD_HEARD_MAX = 1024,
-	WORLD_PAYLOAD_MAX = 20000,
+	WORLD_PAYLOAD_MAX = 60000,
 	WORLD_VARIANTS = 2,
 };
 
@@ -104,8 +104,8 @@ struct world_flow {
 	size_t piece_count;
 	uint32_t fins[WORLD_ISNS_MAX]; /* where a FIN stood */
 	size_t fin_count;
-	bool is_plain;   /* one connection, no odd numbers: the gate's oracle can follow */
-	bool ends_oddly; /* something was said behind a FIN: where that stands is a matter of taste */
+	bool is_plain;    /* one connection, no odd numbers: the gate's oracle can follow */
+	bool ends_oddly;  /* something was said behind a FIN: it may stand there, or behind that */
 	uint32_t said_to; /* the highest end of what was captured; if piece_count */
 	bool has_baseline;
 	uint32_t baseline; /* the first acknowledgement: before any answer */
@@ -113,8 +113,8 @@ struct world_flow {
 
 /*
  * A session as the world sees it: one registration. If it was made as a SYN was taken, its stream
- * begins behind that SYN (or that of an earlier one of the flow). A session that joins begins at any
- * packet of any flow: its place is looked for when it speaks.
+ * begins behind that SYN (or that of an earlier one of the flow). A session that joins begins at
+ * any packet of any flow: its place is looked for when it speaks.
  */
 struct world_session {
 	uint32_t id;

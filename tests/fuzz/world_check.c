@@ -12,9 +12,8 @@ enum {
 	ALL_FLAGS = TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK,
 	PROBE_LEN = 1,
 	FIN_LEN = 1,
-	MTU_MAX = 65535,
-	/* A slab hands out 256 objects at once; the tables of an idle core. */
-	TABLES_BYTES = 3 << 20,
+	/* What the limit does not bound: tables, the first objects of slabs. */
+	TABLES_BYTES = 800 << 10,
 };
 
 static struct world_session *session_of(struct world *w, const struct tuple *tuple)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * world_trace.c - with FUZZ_TRACE set in the environment, what happens in the world as lines, so that
- * a finding can be read and made a unit test. Numbers are relative: a client's to its ISN and its
- * server's, a session's to its own and to where its target stands.
+ * world_trace.c - with FUZZ_TRACE set in the environment, what happens in the world as lines, so
+ * that a finding can be read and made a unit test. Numbers are relative: a client's to its ISN and
+ * its server's, a session's to its own and to its target's.
  */
 #include <inttypes.h>
 

@@ -10,6 +10,7 @@
 
 enum {
 	RESYNC_SLICE_MAX = 2048,
+	SPINS_MAX = 100,
 	BLOCKED_RETRY_US = 1000,
 	ONLINE_MTU = 1500,
 };
@@ -311,6 +312,9 @@ static void set_timer(struct world *w)
 	uint64_t now_us = copy_now(w);
 	uint64_t at = earlier(replay_next_us(c->replay), intercept_link_next_us(c->link));
 
+	c->spins = replay_next_us(c->replay) <= now_us ? c->spins + 1 : 0;
+	if (c->spins == SPINS_MAX)
+		oracle_fail(w, "replay wants to be called at once, again and again");
 	if (replay_is_blocked(c->replay))
 		at = earlier(at, now_us + BLOCKED_RETRY_US);
 	if (intercept_link_resync_room(c->link))

@@ -48,6 +48,7 @@ struct copy {
 	uint64_t skew_us;  /* its clock is ahead of the world's */
 	uint64_t frames;   /* given to replay */
 	uint32_t emits;
+	uint32_t spins; /* turns in a row after which replay asked for another one at once */
 	unsigned links_told;
 	bool is_stopping;
 	struct conversation *current; /* whom what replay is looking at concerns; or NULL */

@@ -14,6 +14,7 @@
 #include "common/endpoint.h"
 
 struct conversation;
+struct target_connection;
 
 struct faked {
 	struct faked *next_by_tuple;
@@ -21,6 +22,7 @@ struct faked {
 	struct faked *next_of_all;
 	struct tuple tuple; /* faked client -> target */
 	struct conversation *owner;
+	struct target_connection *connection; /* its latest at the target, or NULL */
 	uint32_t id;
 	uint32_t iss;
 	uint32_t irs; /* of its latest connection at the target */
@@ -32,7 +34,7 @@ struct faked {
 	uint32_t start;  /* that offset */
 	/* What records have said to replay, and replay to the target; bytes from the connection's beginning. */
 	uint32_t acked;    /* the highest ACK */
-	uint32_t answered; /* the highest ACK of a record that brought new answer bytes */
+	uint32_t answered; /* the highest ACK of a record that brought answer bytes */
 	uint32_t sent;     /* the highest sent */
 	uint64_t sent_us;  /* when that last grew */
 	uint32_t rcv_nxt;  /* sequence number behind the highest answer byte that was reported */

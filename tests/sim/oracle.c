@@ -69,7 +69,8 @@ static void judge_answers(struct world *w, const struct target_connection *c, ui
 		script_seen_before(s, turn) - script_seen_before(s, script_turn_at(s, c->start));
 	const struct tcp_vars *v;
 
-	if (!s->is_identical || !settings_target_is_clean(w->settings) || !c->end.tcp)
+	if (!s->is_identical || !c->end.tcp || w->settings->lies ||
+	    !settings_target_is_clean(w->settings) || !settings_capture_is_clean(w->settings))
 		return;
 	v = tcp_vars(c->end.tcp);
 	if (v->snd_nxt - v->iss - 1 < needed)
@@ -93,7 +94,7 @@ static void begin_turn(struct world *w, struct target_connection *c)
 	const struct script_turn *t = &c->owner->script.turns[c->turn];
 	const struct copied *copy = copy_of(c);
 
-	if (c->turn < copy->next_turn &&
+	if (c->turn < copy->next_turn && !w->settings->lies &&
 	    (copy->heard >= t->start + t->request_bytes || t->start != c->start))
 		oracle_fail(w, "conversation %u: request %u comes once more", c->owner->id,
 			    c->turn);
@@ -235,13 +236,13 @@ void oracle_end(struct world *w)
 
 	for (size_t i = 0; i < l->target_count; i++) {
 		o->stuck += l->targets[i].sessions.active;
-		if (settings_target_is_clean(w->settings) && !settings_differs(w->settings) &&
+		if (settings_is_exact(w->settings, (unsigned)i) &&
 		    l->targets[i].traffic.retransmitted)
 			oracle_fail(w,
 				    "target %zu: %" PRIu64
 				    " segments were sent again, nothing was lost",
 				    i, l->targets[i].traffic.retransmitted);
-		if (settings_target_is_clean(w->settings) && !settings_differs(w->settings) &&
+		if (settings_is_exact(w->settings, (unsigned)i) &&
 		    l->targets[i].traffic.gates_by_settle)
 			oracle_fail(w,
 				    "target %zu: %" PRIu64 " gates settled, with identical answers",

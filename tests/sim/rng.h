@@ -59,13 +59,23 @@ static inline bool rng_chance(struct rng *r, double p)
 	return (double)(rng_next(r) >> 11) < p * 9007199254740992.0; /* 2^53 */
 }
 
-/* Sizes as real traffic has them: mostly small, each fourfold half as likely as the one before. */
+/* Every order of magnitude from min (at least 1) to max is as likely as any other. */
 static inline uint32_t rng_size(struct rng *r, uint32_t min, uint32_t max)
 {
-	uint32_t top = min;
+	uint32_t orders = 0, top;
 
-	while (top < max && rng_below(r, 2))
-		top = top > max / 4 ? max : top * 4;
-	return rng_range(r, min, top);
+	while (max >> orders > min)
+		orders++;
+	top = max >> rng_below(r, orders + 1);
+	return rng_range(r, min, top > min ? top : min);
+}
+
+/* As rng_size, but mostly small, as real traffic is: the smallest of three. */
+static inline uint32_t rng_small(struct rng *r, uint32_t min, uint32_t max)
+{
+	uint32_t a = rng_size(r, min, max), b = rng_size(r, min, max), c = rng_size(r, min, max);
+
+	a = a < b ? a : b;
+	return a < c ? a : c;
 }
 #endif

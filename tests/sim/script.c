@@ -69,15 +69,15 @@ static uint32_t request_size(struct maker *m)
 
 	if (m->s->length_bytes && rng_below(&m->rng, 12) == 0)
 		return rng_range(&m->rng, 1, SCRIPT_HEADER_LEN);
-	if (may(m, TRAIT_UPLOAD) && rng_below(&m->rng, 24) == 0)
-		return rng_range(&m->rng, max / 10, max);
-	return rng_size(&m->rng, SCRIPT_HEADER_LEN, max > 20000 ? 20000 : max);
+	if (may(m, TRAIT_UPLOAD) && rng_below(&m->rng, m->s->reads_slowly ? 3 : 24) == 0)
+		return rng_range(&m->rng, max / 10 + SCRIPT_HEADER_LEN, max);
+	return rng_small(&m->rng, SCRIPT_HEADER_LEN, max > 20000 ? 20000 : max);
 }
 
 static void add_exchange(struct maker *m)
 {
 	struct script_turn *t =
-		add_turn(m, request_size(m), rng_size(&m->rng, 1, m->profile->answer_max_bytes));
+		add_turn(m, request_size(m), rng_small(&m->rng, 1, m->profile->answer_max_bytes));
 
 	if (m->s->length_bytes > t->request_bytes)
 		t->is_pipelined = happens(m, TRAIT_PIPELINED, 6);
@@ -174,7 +174,6 @@ static void choose_target(struct maker *m)
 		s->target_resets = may(m, TRAIT_TARGET_RESETS) && rng_below(&m->rng, 2);
 		s->is_identical = false;
 	}
-	s->reads_slowly = happens(m, TRAIT_SLOW_READER, 5);
 	if (happens(m, TRAIT_SMALL_WINDOW, 8))
 		s->target_window = rng_range(&m->rng, 300, 6000);
 }
@@ -187,6 +186,7 @@ void script_init(struct script *s, const struct script_profile *profile, uint64_
 
 	*s = (struct script){.conversation = conversation, .turns = turns};
 	s->salt = rng_below(&m.rng, NOISE_PERIOD);
+	s->reads_slowly = happens(&m, TRAIT_SLOW_READER, 5);
 	add_turns(&m);
 	s->end = (uint8_t)choose_end(&m);
 	choose_target(&m);

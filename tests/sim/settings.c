@@ -78,7 +78,8 @@ void settings_plain(struct settings *s, uint64_t seed, uint32_t sessions)
 		.seed = seed,
 		.sessions = sessions,
 		.arrival_us = 1 * MS,
-		.transfers = 1,
+		.transfers = 2,
+		.second_port_percent = 50,
 		.link_delay_us = 100,
 		.link_chunk_bytes = 8192,
 		.link_buffer_bytes = 1 * MB,
@@ -92,7 +93,7 @@ void settings_plain(struct settings *s, uint64_t seed, uint32_t sessions)
 	};
 	for (int i = 0; i < SIM_PORTS; i++)
 		s->profiles[i] = (struct script_profile){
-			.traits = TRAITS_PLAIN,
+			.traits = i ? TRAITS_PLAIN : TRAITS_PLAIN & ~(uint32_t)TRAIT_PIPELINED,
 			.turns_max = 16,
 			.request_max_bytes = 100000,
 			.answer_max_bytes = 100000,
@@ -259,9 +260,19 @@ bool settings_ends_blurred(const struct settings *s, enum script_end end)
 			  s->rates[LEG_CAPTURE][FAULT_REORDER] > 0);
 }
 
-bool settings_differs(const struct settings *s)
+bool settings_capture_is_clean(const struct settings *s)
 {
-	return (s->profiles[0].traits | s->profiles[1].traits) & TRAITS_DIFFERENT;
+	return !leg_loses(s, LEG_CAPTURE) && s->rates[LEG_CAPTURE][FAULT_TRUNCATE] <= 0 &&
+	       s->rates[LEG_CAPTURE][FAULT_REORDER] <= 0 &&
+	       s->rates[LEG_CAPTURE][FAULT_ALLOCATION] <= 0;
+}
+
+bool settings_is_exact(const struct settings *s, unsigned transfer)
+{
+	uint32_t traits = s->profiles[transfer % SIM_PORTS].traits;
+
+	return settings_target_is_clean(s) && settings_capture_is_clean(s) &&
+	       !(traits & (TRAITS_DIFFERENT | TRAIT_PIPELINED));
 }
 
 #define MAY(cause) (1U << DROP_##cause)

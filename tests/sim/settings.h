@@ -88,8 +88,13 @@ bool settings_online_loses(const struct settings *s);
 bool settings_ends_blurred(const struct settings *s, enum script_end end);
 /* Nothing between replay and the target can be lost, late or refused. */
 bool settings_target_is_clean(const struct settings *s);
-/* The target may answer otherwise than the online server, or its answers come at other moments. */
-bool settings_differs(const struct settings *s);
+/* The capture misses, spoils and reorders nothing. */
+bool settings_capture_is_clean(const struct settings *s);
+/*
+ * Each answer of this target is that of the online server, to a client that waits for it, and nothing is lost:
+ * no gate has to settle, nothing is sent again.
+ */
+bool settings_is_exact(const struct settings *s, unsigned transfer);
 /* For which causes (enum drop_cause, as bits) something may be dropped by right. */
 uint32_t settings_drops(const struct settings *s);
 /* All that is captured must be delivered: nothing but loss between replay and target goes wrong. */

@@ -365,8 +365,10 @@ static void accept_one(struct world *w, struct flight *f, uint32_t isn)
 	c = add(w, &p->tuple);
 	setup.ctx = c;
 	c->faked = faked;
-	if (faked)
+	if (faked) {
 		faked->irs = setup.isn;
+		faked->connection = c;
+	}
 	identify_whole(c);
 	c->owner = faked ? faked->owner : f->owner;
 	c->end.tcp = tcp_accept(&listener, w->now_us, p, &setup);

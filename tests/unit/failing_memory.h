@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * failing_memory.h - lets single allocations of the code under test fail. Needs a linker that hands
- * them to us: -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc. Include it before
- * anything that allocates for the test itself: in a file that includes this, malloc and the like
- * are the real ones.
+ * failing_memory.h - lets single allocations of the code under test fail. Needs a linker that
+ * hands them to us: -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc. Include it
+ * before anything that allocates for the test itself: in a file that includes this, malloc and the
+ * like are the real ones.
  *
  *	for (unsigned n = 0; memory_fails(n, 1), try_it(), memory_failed(); n++)
  *		continue;

@@ -175,8 +175,8 @@ static void check_queue(struct segment_queue *q, const struct slab *blocks)
 }
 
 /*
- * With room for so many blocks only, nodes of the tree included. The queue begins shortly before the
- * end of a node, so that growing spreads it over two. Whether all found room.
+ * With room for so many blocks only, nodes of the tree included. The queue begins shortly before
+ * the end of a node, so that growing spreads it over two. Whether all found room.
  */
 static bool fill_queue(size_t room)
 {
@@ -454,7 +454,7 @@ static void client_begins_anew(struct run *r, unsigned client)
 	f->client_isn -= 100000;
 }
 
-/* Everything that allocates: connections, holes, a long backlog, a port that comes back, joining. */
+/* All that allocates: connections, holes, a long backlog, a port that comes back, joining. */
 static void live(struct run *r)
 {
 	struct fixture *f = r->f;
