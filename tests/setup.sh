@@ -4,7 +4,7 @@
 # demo.sh and tests/bench/run.sh:
 #
 #   tests/setup.sh build         compiler, autotools, libraries
-#   tests/setup.sh test          the same, and what the tests run (cmocka, nginx, tcpdump, ...)
+#   tests/setup.sh test          the same, and what the tests run (cmocka, nginx, databases, ...)
 #   tests/setup.sh fuzz          the same, and clang's fuzzer
 #
 # No daemon is started by installing a package: while apt runs, a policy-rc.d says no.
@@ -22,6 +22,16 @@ test_needs=(
   /usr/include/cmocka.h:libcmocka-dev
   clang:clang ping:iputils-ping ip:iproute2 nft:nftables nginx:nginx-light tcpdump:tcpdump python3:python3
   setpriv:util-linux
+)
+# The services that are copied in tests/net, and their clients. Python's packages are seen by Debian's
+# own /usr/bin/python3 only.
+service_needs=(
+  redis-server:redis-server redis-benchmark:redis-tools memcached:memcached
+  "/usr/lib/postgresql/*/bin/pgbench:postgresql"
+  mariadbd:mariadb-server mariadb:mariadb-client
+  h2load:nghttp2-client curl:curl
+  /usr/lib/python3/dist-packages/websockets:python3-websockets
+  /usr/lib/python3/dist-packages/aiosmtpd:python3-aiosmtpd
 )
 
 is_there() {
@@ -70,7 +80,7 @@ main() {
   case ${1-test} in
     build) ;;
     demo) needs+=(ping:iputils-ping ip:iproute2 nginx:nginx-light python3:python3) ;;
-    test) needs+=("${test_needs[@]}") ;;
+    test) needs+=("${test_needs[@]}" "${service_needs[@]}") ;;
     fuzz)
       needs+=("${test_needs[@]}"
         "/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a:libclang-rt-dev")
