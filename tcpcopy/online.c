@@ -471,7 +471,7 @@ static enum packet_fate on_client_lost(struct online *o, struct session_env *env
 	if (distance > ONLINE_BACKLOG_MAX || distance < -ONLINE_BACKLOG_MAX)
 		return on_far(o, env, p);
 	o->has_far = false;
-	o->is_confirmed = true;
+	o->is_confirmed |= o->began || o->has_newest; /* one packet alone may be anybody's */
 	return count_lost(o, env, p, is_news);
 }
 

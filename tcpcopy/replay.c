@@ -186,12 +186,12 @@ static void count_unfollowed(struct replay *r, const struct packet *p)
 
 /* ---- online packets ---- */
 
-/* Whether this SYN's connection could be copied at all: DROP_CAUSES if so. */
-static enum drop_cause refusal(const struct packet *syn)
+/* Why the connection of this, its first packet, can never be copied: DROP_CAUSES if it can. */
+static enum drop_cause refusal(const struct packet *first)
 {
 	struct tcp_options opt;
 
-	tcp_options_parse(&opt, syn->options, syn->options_len_bytes);
+	tcp_options_parse(&opt, first->options, first->options_len_bytes);
 	return opt.has_mptcp ? DROP_NOT_REPLAYABLE : DROP_CAUSES;
 }
 
@@ -271,11 +271,14 @@ static enum packet_fate on_unknown(struct replay *r, const struct packet *p)
 		.has_window_scale = true,
 		.has_timestamps = true,
 	};
+	enum drop_cause cause = refusal(p);
 	struct online *o;
 
 	if (!p->payload_wire_len_bytes)
 		return PACKET_FATE_DUPLICATE; /* says nothing that would count */
-	replay_begin(r, &p->tuple, p->seq - 1, false, &common, DROP_BEFORE_JOIN);
+	if (cause == DROP_CAUSES)
+		cause = DROP_BEFORE_JOIN;
+	replay_begin(r, &p->tuple, p->seq - 1, false, &common, cause);
 	o = session_table_find_online(&r->table, &p->tuple);
 	if (!o) {
 		count_unfollowed(r, p);

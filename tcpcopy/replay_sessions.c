@@ -219,10 +219,10 @@ static struct online *add_online(struct replay *r, const struct tuple *tuple, ui
 
 static bool is_half_open(const struct online *o)
 {
-	return o->began && !o->is_confirmed && o->state != ONLINE_ENDED;
+	return !o->is_confirmed && o->state != ONLINE_ENDED;
 }
 
-/* The connection that an entry remembers, if still only its SYN is known. */
+/* The connection that an entry remembers, if still only its first packet is known. */
 static struct online *half_open_of(const struct replay *r, const struct half_open_entry *e)
 {
 	struct online *o = e->index == SLAB_NONE ? NULL : slab_find(r->table.onlines, e->index);
@@ -241,7 +241,7 @@ static bool may_try(struct replay *r, const struct online *o)
 	return true;
 }
 
-/* Of those whose SYN was not copied the oldest is forgotten for a new one. */
+/* Of those of which one packet is known and was not copied, the oldest is forgotten for a new one. */
 static void remember_waiting(struct replay *r, const struct online *o)
 {
 	struct half_open_entry *e = half_open_next(&r->waiting);
@@ -264,8 +264,7 @@ void replay_begin(struct replay *r, const struct tuple *tuple, uint32_t isn, boo
 	add_sessions(r, o, offer, cause);
 	if (!online_has_live_session(o)) {
 		online_lose(o, isn + 1);
-		if (began)
-			remember_waiting(r, o);
+		remember_waiting(r, o);
 	}
 	online_arm(o, &r->env);
 }

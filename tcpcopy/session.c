@@ -360,6 +360,7 @@ void session_arm(struct session *s, struct session_env *env)
 	at = earlier(at, s->retransmit_at_us);
 	at = earlier(at, s->ack_at_us);
 	at = earlier(at, s->settle_at_us);
+	at = earlier(at, session_ask_at(s));
 	if (s->state == SESSION_TIME_WAIT)
 		at = earlier(at, s->progress_us + SESSION_TIME_WAIT_US);
 	else if (session_is_awaiting_target(s))
@@ -438,6 +439,8 @@ void session_on_timer(struct session *s, struct session_env *env)
 		s->ack_at_us = 0;
 		s->ack_now = true;
 	}
+	if (env->now_us >= session_ask_at(s))
+		session_ask(s, env);
 	if (is_due(s->settle_at_us, env))
 		s->settle_at_us = 0; /* session_output looks at the gate */
 	session_mark_dirty(s, env);

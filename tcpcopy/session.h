@@ -79,7 +79,9 @@ enum {
 	SESSION_UNANSWERED_TURNS = 2,     /* given up in a row: all that is queued goes, ... */
 	SESSION_UNANSWERED_US = 60000000, /* ... and nothing is tried for so long */
 	SESSION_FUTILE_JOINS = 3,         /* in a row that delivered nothing: not tried again */
-	SESSION_CHALLENGE_US = 100000, /* one challenge in so long: RFC 5961, section 7 */
+	SESSION_CHALLENGE_US = 100000,    /* one challenge in so long: RFC 5961, section 7 */
+	SESSION_ASK_US = 10000000, /* an answer is awaited so long before the target is asked */
+	SESSION_ASK_AGAIN_US = 60000000, /* and, having said that it is there, again */
 };
 
 /* RFC 9293, section 3.3.2. A session is born in SYN_SENT: there is no passive open. */
@@ -308,6 +310,8 @@ void session_doubt_on_more(struct session *s, const struct session_env *env, uin
 bool session_doubt_on_outdated(struct session *s, const struct session_env *env,
 			       const struct wire_record *r);
 void session_doubt_on_timeout(struct session *s, const struct session_env *env);
+/* When a target that owes an answer, or its FIN, is asked whether it still has the connection; UINT64_MAX: never. */
+uint64_t session_ask_at(const struct session *s);
 void session_doubt_end(struct session *s);
 
 /* lifecycle, session.c */

@@ -14,7 +14,9 @@
  *	- a second timeout passes without a word of the target;
  *	- a pure ACK comes from behind rcv_nxt, or any from beyond the target's FIN;
  *	- the target repeats, and repeats again, what was acknowledged;
- *	- a timestamp is older than ts_recent (PAWS).
+ *	- a timestamp is older than ts_recent (PAWS);
+ *	- an answer does not come though nothing is in flight: a target that has lost the connection without
+ *	  a word (its host died) answers with a RST.
  * It ends with fresh data or an ACK from where the target is believed to be.
  */
 #include "common/packet.h"
@@ -65,6 +67,20 @@ void session_doubt_on_timeout(struct session *s, const struct session_env *env)
 		s->target.unheard++;
 	if (s->target.unheard == TIMEOUTS_TO_ASK)
 		session_ask(s, env);
+}
+
+/* Our FIN or a request was acknowledged, and what must follow does not come. */
+uint64_t session_ask_at(const struct session *s)
+{
+	bool owes = s->state == SESSION_FIN_WAIT_2 ||
+		    (s->state == SESSION_ESTABLISHED && s->gate_turn != SLAB_NONE);
+	uint64_t pause = s->is_asking ? SESSION_ASK_US : SESSION_ASK_AGAIN_US;
+
+	if (!owes || s->settle_at_us || s->target.snd_una != s->target.snd_max)
+		return UINT64_MAX;
+	if (s->challenged_us <= s->progress_us)
+		return s->progress_us + SESSION_ASK_US;
+	return s->challenged_us + pause;
 }
 
 /* The target's FIN was none. */

@@ -325,6 +325,32 @@ static void flood_is_bounded_whatever_its_second_packet(void **state)
 	}
 }
 
+/* Data without a connection, from anybody: it takes no more than its part of the table, and honest clients are copied. */
+static void packets_of_unknown_connections_do_not_fill_the_table(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){.max_sessions = 4096});
+
+	(void)state;
+	be_client(f, 5000);
+	client_says(f, "P. 1:6(5) ack 1");
+	client_says(f, "P. 6:11(5) ack 1"); /* a second packet: it is followed */
+	for (unsigned i = 0; i < 4500; i++) {
+		be_client(f, i);
+		client_says(f, "P. 1:5(4) ack 1");
+	}
+	assert_int_equal(replay_connections(f->replay), HALF_OPEN_BUDGET + 1);
+	assert_int_equal(sessions(f)->not_started[DROP_LIMIT], 0);
+	be_client(f, 5000);
+	pass_ms(f, 10);
+	client_says(f, "P. 11:16(5) ack 301");
+	expect_segment(f, "S 0:0(0)");
+	be_client(f, 5001);
+	client_says(f, "S 0:0(0)");
+	expect_segment(f, "S 0:0(0)");
+	ignore_sent(f);
+	fixture_free(f);
+}
+
 /* A late beginning that fails for another reason moves to that reason's count. */
 static void connections_that_were_not_started_add_up(void **state)
 {
@@ -368,6 +394,7 @@ int main(void)
 		cmocka_unit_test(bytes_behind_a_hole_go_with_the_connection_that_was_given_up),
 		cmocka_unit_test(target_that_never_answers_is_not_begun_again_for_ever),
 		cmocka_unit_test(flood_is_bounded_whatever_its_second_packet),
+		cmocka_unit_test(packets_of_unknown_connections_do_not_fill_the_table),
 		cmocka_unit_test(connections_that_were_not_started_add_up),
 	};
 

@@ -93,6 +93,7 @@ static void connection_is_forgotten_in_the_batch_in_which_its_session_ends(void 
 	expect_segment(f, "F. 1:1(0) ack 1");
 	target_says(f, ". 1:1(0) ack 2");
 	pass_ms(f, 74900);
+	fixture_forget_sent(f); /* questions whether the target is still there */
 	f->hold = true;
 	target_says(f, "R. 1:1(0) ack 2");
 	f->now_us += 5000000;
