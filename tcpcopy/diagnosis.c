@@ -332,13 +332,53 @@ const char *diagnosis_text(char *buf, size_t size, const struct diagnosis_facts 
 	return buf;
 }
 
-const char *diagnosis_refused_text(char *buf, size_t size, const struct endpoint *target)
+const char *diagnosis_refused_text(char *buf, size_t size, const struct transfer *t)
 {
 	char text[ENDPOINT_TEXT_MAX];
 
 	snprintf(buf, size,
 		 "the target %s refuses connections (RST): start the server there, or correct its "
 		 "port in -x; on the target: ss -ltn 'sport = :%u'",
-		 endpoint_format(text, sizeof(text), target), (unsigned)target->port);
+		 endpoint_format(text, sizeof(text), &t->target), (unsigned)t->target.port);
+	return buf;
+}
+
+const char *diagnosis_mute_text(char *buf, size_t size, const struct transfer *t)
+{
+	char text[ENDPOINT_TEXT_MAX];
+
+	snprintf(buf, size,
+		 "the target %s takes connections and ends them without a byte of an answer: does "
+		 "it "
+		 "expect something else than what clients say to port %u (TLS, a PROXY header, "
+		 "another "
+		 "protocol), or is the service behind it down? See the server's own log",
+		 endpoint_format(text, sizeof(text), &t->target), (unsigned)t->source.port);
+	return buf;
+}
+
+const char *diagnosis_encrypted_text(char *buf, size_t size, const struct transfer *t)
+{
+	char text[ENDPOINT_TEXT_MAX];
+
+	snprintf(buf, size,
+		 "clients of port %u speak TLS: such connections are not copied to %s, for its "
+		 "keys would "
+		 "be others. Copy the plain port of what ends TLS (a proxy): -x PORT-%s",
+		 (unsigned)t->source.port, endpoint_format(text, sizeof(text), &t->target), text);
+	return buf;
+}
+
+const char *diagnosis_join_refused_text(char *buf, size_t size, const struct transfer *t)
+{
+	char text[ENDPOINT_TEXT_MAX];
+
+	snprintf(buf, size,
+		 "the target %s does not take connections without their beginning (a login?): "
+		 "those of "
+		 "port %u that are older than the copy are not copied, new ones are. Restart the "
+		 "clients "
+		 "or their pools to have all; -O spares the attempts",
+		 endpoint_format(text, sizeof(text), &t->target), (unsigned)t->source.port);
 	return buf;
 }

@@ -12,9 +12,11 @@
 
 #include "common/endpoint.h"
 #include "common/wire.h"
+#include "tcpcopy/transfer.h"
 
 enum {
 	DIAGNOSIS_TEXT_MAX = 4096,
+	DIAGNOSIS_LINE_MAX = 512,
 	DIAGNOSIS_PREFIXES_MAX = 4, /* route commands shown */
 };
 
@@ -49,8 +51,14 @@ enum diagnosis diagnosis_of(const struct diagnosis_facts *facts);
  * buf.
  */
 const char *diagnosis_text(char *buf, size_t size, const struct diagnosis_facts *facts);
-/* The target answers SYNs with RST: one line. Returns buf. */
-const char *diagnosis_refused_text(char *buf, size_t size, const struct endpoint *target);
+/* One line each, at most DIAGNOSIS_LINE_MAX with the zero; return buf. The target answers SYNs with RST. */
+const char *diagnosis_refused_text(char *buf, size_t size, const struct transfer *t);
+/* It takes connections and ends them without a byte of an answer. */
+const char *diagnosis_mute_text(char *buf, size_t size, const struct transfer *t);
+/* Its clients speak TLS. */
+const char *diagnosis_encrypted_text(char *buf, size_t size, const struct transfer *t);
+/* It does not take connections in their middle. */
+const char *diagnosis_join_refused_text(char *buf, size_t size, const struct transfer *t);
 
 /*
  * The prefixes that cover a range of -c as route commands want them: one if the range is a whole

@@ -111,6 +111,10 @@ const char *drop_cause_name(enum drop_cause cause)
 		return "no-tuple";
 	case DROP_NOT_REPLAYABLE:
 		return "not-replayable";
+	case DROP_ENCRYPTED:
+		return "encrypted";
+	case DROP_JOIN_REFUSED:
+		return "join-refused";
 	case DROP_TARGET_REFUSED:
 		return "target-refused";
 	case DROP_TARGET_RESET:
@@ -154,6 +158,11 @@ const char *drop_cause_text(enum drop_cause cause)
 		return "no free address and port left: give more addresses with -c";
 	case DROP_NOT_REPLAYABLE:
 		return "this kind of connection cannot be replayed (Multipath TCP)";
+	case DROP_ENCRYPTED:
+		return "TLS, whose keys no copy can have: copy behind the proxy that ends it";
+	case DROP_JOIN_REFUSED:
+		return "the connection is older than the copy, and the target does not take it "
+		       "without its beginning (login)";
 	case DROP_TARGET_REFUSED:
 		return "the target refused the connection: is its server running on that port?";
 	case DROP_TARGET_RESET:

@@ -37,7 +37,9 @@ enum drop_cause {
 	DROP_LIMIT,          /* sessions, half-open sessions or memory at their limit */
 	DROP_BACKLOG,        /* this session had queued too much */
 	DROP_NO_TUPLE,       /* -c exhausted */
-	DROP_NOT_REPLAYABLE, /* MPTCP, data on SYN that the target did not take, ... */
+	DROP_NOT_REPLAYABLE, /* Multipath TCP */
+	DROP_ENCRYPTED,      /* TLS */
+	DROP_JOIN_REFUSED,   /* the target does not take it without its beginning */
 	DROP_TARGET_REFUSED, /* RST in answer to our SYN */
 	DROP_TARGET_RESET,   /* RST later */
 	DROP_TARGET_CLOSED,  /* the target ended the connection before it had all */
@@ -75,6 +77,8 @@ struct ledger_sessions {
 	uint64_t ended_by_us; /* timed out, gap, shed, shutdown */
 	uint64_t joined;      /* in the middle of a connection */
 	uint64_t rejoined;
+	uint64_t joins_refused;    /* of both: ended by the target for want of a beginning */
+	uint64_t ended_unanswered; /* by the target, which had not said a byte */
 };
 
 struct ledger_traffic {

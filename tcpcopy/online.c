@@ -6,6 +6,7 @@
 
 #include "common/seq.h"
 #include "common/tcp_option.h"
+#include "tcpcopy/tls.h"
 
 const char *online_state_name(enum online_state state)
 {
@@ -145,6 +146,27 @@ static void give_up(struct online *o, struct session_env *env, enum drop_cause c
 	online_release(o, env);
 }
 
+/* The client begins to speak TLS, in a plain protocol (STARTTLS) perhaps: nothing that follows can be copied. */
+static bool begins_tls(const struct online *o, const struct packet *p)
+{
+	return p->seq == o->known_seq && o->queue.end < ONLINE_PLAIN_MAX &&
+	       tls_is_client_hello(p->payload, p->payload_len_bytes);
+}
+
+static void refuse_encrypted(struct online *o, struct session_env *env)
+{
+	bool was_followed = o->state != ONLINE_LOST;
+
+	for (struct session *s = o->sessions; s; s = s->next_of_online) {
+		if (habits_tell(&env->habits[s->target_index], HABITS_TOLD_ENCRYPTED))
+			env->effects->notice(env->ctx, REPLAY_NOTICE_ENCRYPTED, s->target_index);
+		if (!session_is_live(s))
+			s->closed_cause = DROP_ENCRYPTED;
+	}
+	if (was_followed)
+		give_up(o, env, DROP_ENCRYPTED);
+}
+
 static struct segment_note note_of(const struct online *o, const struct session_env *env,
 				   const struct packet *p)
 {
@@ -182,6 +204,14 @@ static bool begins_request(const struct online *o, const struct session_env *env
 	struct segment_note note = note_of(o, env, p);
 
 	return p->payload_len_bytes && p->seq == o->known_seq && is_boundary(o, &note);
+}
+
+/* Likewise of a connection without a beginning: where a request would begin, a record does. */
+static bool goes_on_with_tls(const struct online *o, const struct session_env *env,
+			     const struct packet *p)
+{
+	return !o->began && tls_is_record(p->payload, p->payload_len_bytes) &&
+	       begins_request(o, env, p);
 }
 
 static void remember(struct online *o, const struct segment_note *note)
@@ -518,8 +548,12 @@ enum packet_fate online_on_client(struct online *o, struct session_env *env, con
 	if (!is_confirmed_by(o, p))
 		return PACKET_FATE_DUPLICATE;
 	o->last_seen_us = env->now_us;
+	if (begins_tls(o, p))
+		refuse_encrypted(o, env);
 	if (o->state == ONLINE_LOST) {
 		is_news = take_ack(o, env, p);
+		if (goes_on_with_tls(o, env, p))
+			refuse_encrypted(o, env);
 		if (!follow_again(o, env, p))
 			return on_client_lost(o, env, p, is_news);
 	}

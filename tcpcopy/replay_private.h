@@ -36,7 +36,6 @@ struct replay {
 	bool check_checksums;
 	bool is_blocked;
 	bool told_full;
-	bool told_refused;
 };
 
 /* Whether a transfer copies what clients say to this server. */

@@ -137,10 +137,9 @@ void replay_settle_session(struct replay *r, struct session *s)
 	}
 	if (session_is_live(s) || s->rst_due)
 		return;
-	if (s->closed_cause == DROP_TARGET_REFUSED && !r->told_refused) {
-		r->told_refused = true;
+	if (s->closed_cause == DROP_TARGET_REFUSED &&
+	    habits_tell(&r->env.habits[s->target_index], HABITS_TOLD_REFUSED))
 		replay_notice(r, REPLAY_NOTICE_REFUSED, s->target_index);
-	}
 	release_tuple(r, s);
 	if (s->online) {
 		online_release(s->online, &r->env);

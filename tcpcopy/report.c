@@ -239,6 +239,8 @@ static void json_sessions(struct stats_json *j, const struct ledger_sessions *s)
 	stats_json_uint(j, "ended_by_us", s->ended_by_us);
 	stats_json_uint(j, "joined", s->joined);
 	stats_json_uint(j, "rejoined", s->rejoined);
+	stats_json_uint(j, "joins_refused", s->joins_refused);
+	stats_json_uint(j, "ended_unanswered", s->ended_unanswered);
 	stats_json_object(j, "not_started");
 	for (int cause = 0; cause < DROP_CAUSES; cause++)
 		stats_json_uint(j, key_of(key, drop_cause_name((enum drop_cause)cause)),

@@ -85,6 +85,10 @@ static void begin_handshake(struct session *s, struct session_env *env, const st
 	s->answer_min_off = s->una_off;
 	s->start_off = s->una_off;
 	s->end_said = TURN_DATA;
+	s->turns_said = 0;
+	s->is_joined = s->gate_is_free;
+	s->was_whole |= !s->is_joined;
+	s->ended_at_once = false;
 	s->syn_due = true;
 	s->rst_due = false;
 	s->target_closed = s->in_recovery = s->uses_timestamps = false;
@@ -195,8 +199,7 @@ void session_set_waiting(struct session *s, struct session_env *env, bool waitin
 		env->waiting--;
 }
 
-/* Says and hears no more on this connection; a RST may be due. */
-static void stop(struct session *s, struct session_env *env)
+void session_stop(struct session *s, struct session_env *env)
 {
 	s->retransmit_at_us = s->ack_at_us = s->settle_at_us = 0;
 	s->syn_due = s->ack_now = s->ask_due = s->retransmit_una = s->probe_due = false;
@@ -213,7 +216,7 @@ void session_close(struct session *s, struct session_env *env, enum drop_cause c
 	s->closed_cause = (uint8_t)cause;
 	s->gate_turn = SLAB_NONE;
 	s->acked_turn = SLAB_NONE;
-	stop(s, env);
+	session_stop(s, env);
 }
 
 void session_abort(struct session *s, struct session_env *env, enum drop_cause cause)
@@ -225,106 +228,6 @@ void session_abort(struct session *s, struct session_env *env, enum drop_cause c
 	session_close(s, env, cause);
 	s->rst_due = rst_due;
 	env->ledger->targets[s->target_index].sessions.ended_by_us++;
-}
-
-static bool cause_allows_joining(enum drop_cause cause)
-{
-	switch (cause) {
-	case DROP_BEFORE_JOIN:
-	case DROP_NO_INTERCEPT:
-	case DROP_PAUSED:
-	case DROP_CAPTURE_GAP:
-	case DROP_LIMIT:
-	case DROP_BACKLOG:
-	case DROP_NO_TUPLE:
-	case DROP_TARGET_REFUSED:
-	case DROP_TARGET_RESET:
-	case DROP_TARGET_CLOSED:
-	case DROP_TIMED_OUT:
-		return true;
-	case DROP_SAMPLED_OUT:
-	case DROP_NOT_REPLAYABLE:
-	case DROP_CLIENT_RESET:
-	case DROP_SHUTDOWN:
-	case DROP_CAUSES:
-		break;
-	}
-	return false;
-}
-
-/* The first turn that another connection to the target could begin with, or NULL. */
-static const struct turn *resumption(const struct session *s, const struct session_env *env,
-				     bool unheard)
-{
-	const struct turn *t;
-
-	for (uint32_t at = unheard ? s->acked_turn : s->gate_turn; at != SLAB_NONE; at = t->next) {
-		t = slab_at(env->turns, at);
-		if (t->is_boundary && t->start >= s->una_off)
-			return t;
-	}
-	return NULL;
-}
-
-/* The stream up to turn t is given up. */
-static void skip_to(struct session *s, struct session_env *env, const struct turn *t,
-		    enum drop_cause cause)
-{
-	uint64_t requests = 0;
-
-	for (uint32_t at = s->acked_turn; at != t->index;) {
-		const struct turn *skipped = slab_at(env->turns, at);
-
-		requests += skipped->is_request;
-		at = skipped->next;
-	}
-	session_account_dropped(s, env, cause, t->start - s->una_off, requests);
-	s->una_off = t->start;
-	s->gate_turn = t->index;
-	s->acked_turn = t->index;
-}
-
-static void note_futility(struct session *s)
-{
-	if (s->una_off > s->start_off)
-		s->futile_joins = 0;
-	else if (s->futile_joins < SESSION_FUTILE_JOINS)
-		s->futile_joins++;
-}
-
-void session_leave(struct session *s, struct session_env *env, enum drop_cause cause, bool unheard)
-{
-	const struct turn *t;
-
-	note_futility(s);
-	t = env->joins && s->futile_joins < SESSION_FUTILE_JOINS ? resumption(s, env, unheard)
-								 : NULL;
-	if (!t) {
-		session_close(s, env, cause);
-		return;
-	}
-	skip_to(s, env, t, cause);
-	s->gate_is_free = true;
-	session_set_state(s, SESSION_JOINING);
-	stop(s, env);
-}
-
-bool session_may_join(const struct session *s, const struct session_env *env, bool whole)
-{
-	return s->state == SESSION_CLOSED && (env->joins || (whole && !s->was_started)) &&
-	       cause_allows_joining(s->closed_cause) && s->futile_joins < SESSION_FUTILE_JOINS &&
-	       env->now_us >= s->retry_at_us;
-}
-
-bool session_join(struct session *s, struct session_env *env, uint64_t off, bool whole)
-{
-	if (!session_may_join(s, env, whole))
-		return false;
-	session_set_state(s, SESSION_JOINING);
-	s->una_off = off;
-	s->gate_is_free = !whole;
-	session_mark_dirty(s, env);
-	return true;
 }
 
 bool session_is_awaiting_target(const struct session *s)

@@ -53,6 +53,7 @@
 #include "common/wire.h"
 #include "tcpcopy/breaker.h"
 #include "tcpcopy/effects.h"
+#include "tcpcopy/habits.h"
 #include "tcpcopy/ledger.h"
 #include "tcpcopy/turn.h"
 
@@ -79,8 +80,11 @@ enum {
 	SESSION_UNANSWERED_TURNS = 2,     /* given up in a row: all that is queued goes, ... */
 	SESSION_UNANSWERED_US = 60000000, /* ... and nothing is tried for so long */
 	SESSION_FUTILE_JOINS = 3,         /* in a row that delivered nothing: not tried again */
-	SESSION_CHALLENGE_US = 100000,    /* one challenge in so long: RFC 5961, section 7 */
-	SESSION_ASK_US = 10000000, /* an answer is awaited so long before the target is asked */
+	SESSION_REFUSED_JOINS = 3, /* in a row, where others were not: left alone, likewise */
+	SESSION_AT_ONCE_US =
+		500000, /* a target that closes so soon after it was spoken to refuses */
+	SESSION_CHALLENGE_US = 100000, /* one challenge in so long: RFC 5961, section 7 */
+	SESSION_ASK_US = 10000000,     /* an answer is awaited so long before the target is asked */
 	SESSION_ASK_AGAIN_US = 60000000, /* and, having said that it is there, again */
 };
 
@@ -175,11 +179,13 @@ struct session {
 	uint32_t requests_in_flight;
 	struct session_target target;
 	struct session_offer offer;
-	uint8_t target_index; /* which transfer */
-	uint8_t state;        /* enum session_state */
-	uint8_t futile_joins; /* in a row */
-	uint8_t unanswered;   /* turns given up after -t, in a row */
-	uint8_t closed_cause; /* enum drop_cause: what becomes of bytes captured after the end */
+	uint8_t target_index;  /* which transfer */
+	uint8_t state;         /* enum session_state */
+	uint8_t futile_joins;  /* in a row: nothing was acknowledged */
+	uint8_t refused_joins; /* in a row */
+	uint8_t turns_said;    /* on this connection, up to HABITS_TURNS */
+	uint8_t unanswered;    /* turns given up after -t, in a row */
+	uint8_t closed_cause;  /* enum drop_cause: what becomes of bytes captured after the end */
 	uint8_t end_said; /* enum turn_kind: TURN_FIN or TURN_RST once released, otherwise TURN_DATA */
 	bool is_dirty;
 	bool is_waiting; /* for the target's answer or window: wants records at once */
@@ -199,6 +205,9 @@ struct session {
 	bool may_be_answered; /* what came cannot be told from a repetition */
 	bool answer_pushed;   /* the last answer carried PSH */
 	bool target_closed;   /* its FIN has come */
+	bool ended_at_once;   /* with FIN or RST, right after it was spoken to */
+	bool is_joined;       /* this connection began in the middle of the stream */
+	bool was_whole;       /* one before it did not */
 	bool uses_timestamps;
 };
 
@@ -212,6 +221,7 @@ struct session_env {
 	struct slab *turns;
 	struct ledger *ledger;
 	struct breaker breakers[TRANSFERS_MAX]; /* one a target: a dead one must not stop another */
+	struct habits habits[TRANSFERS_MAX];    /* likewise */
 	struct hash_key isn_secret;
 	uint32_t ts_base;       /* our timestamp clock is milliseconds plus this */
 	uint64_t give_up_us;    /* -t */
@@ -318,6 +328,8 @@ void session_doubt_end(struct session *s);
 void session_set_waiting(struct session *s, struct session_env *env, bool waiting);
 void session_acknowledged(struct session *s, struct session_env *env, uint64_t una_off);
 void session_close(struct session *s, struct session_env *env, enum drop_cause cause);
+/* Says and hears no more on this connection; a RST may be due. */
+void session_stop(struct session *s, struct session_env *env);
 /* Sets the timer if the earliest deadline is before what it is set to. */
 void session_arm(struct session *s, struct session_env *env);
 /* Something waits for the target: nothing may have moved since before now. */

@@ -127,7 +127,15 @@ static void account_surplus(struct session *s, const struct turn *t)
 	s->may_be_answered = false;
 }
 
-static void say(struct session *s, const struct session_env *env, const struct turn *t)
+static void count_turn(struct session *s, struct session_env *env)
+{
+	if (s->target_closed || s->turns_said >= HABITS_TURNS)
+		return;
+	s->turns_said++;
+	habits_on_turn(&env->habits[s->target_index], s->turns_said, s->is_joined);
+}
+
+static void say(struct session *s, struct session_env *env, const struct turn *t)
 {
 	if (t->kind != TURN_DATA)
 		s->end_said = t->kind;
@@ -139,6 +147,7 @@ static void say(struct session *s, const struct session_env *env, const struct t
 		s->target.turn_seq = s->target.rcv_nxt;
 		s->answer_min_off = t->start + (t->kind == TURN_DATA);
 		s->turn_said_us = env->now_us;
+		count_turn(s, env);
 	}
 	s->gate_is_free = false;
 	s->gate_turn = t->next;

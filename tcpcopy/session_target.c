@@ -148,6 +148,19 @@ static bool is_outdated(const struct session *s, const struct wire_record *r)
 	       !(r->flags & TCP_RST);
 }
 
+/* The target ends a connection: what that tells of it. */
+static void note_end(struct session *s, struct session_env *env)
+{
+	uint64_t heard_us = s->turn_said_us > s->acked_us ? s->turn_said_us : s->acked_us;
+
+	s->ended_at_once = env->now_us < heard_us + SESSION_AT_ONCE_US;
+	if (s->target.rcv_nxt != s->target.irs + 1 || !s->turns_said)
+		return;
+	account(s, env)->sessions.ended_unanswered++;
+	if (habits_on_mute_end(&env->habits[s->target_index]))
+		env->effects->notice(env->ctx, REPLAY_NOTICE_MUTE, s->target_index);
+}
+
 /*
  * RFC 5961, section 3: only the exact number resets, one in the window is challenged. Without an ACK it says that there
  * is no such connection (RFC 9293, section 3.10.7.1), and behind the target's FIN that nobody reads it: then nobody
@@ -164,6 +177,8 @@ static void on_reset(struct session *s, struct session_env *env, const struct wi
 		return;
 	}
 	account(s, env)->sessions.ended_by_target++;
+	if (!s->target_closed)
+		note_end(s, env);
 	session_leave(s, env, s->target_closed ? DROP_TARGET_CLOSED : DROP_TARGET_RESET, unheard);
 }
 
@@ -279,6 +294,7 @@ static void on_payload(struct session *s, struct session_env *env, const struct 
 	uint32_t before = t->rcv_nxt;
 
 	t->rcv_nxt = r->seq + r->len_bytes;
+	habits_on_answer(&env->habits[s->target_index]);
 	s->progress_us = env->now_us;
 	session_doubt_end(s);
 	session_gate_on_answer(s, env, r, before);
@@ -294,6 +310,8 @@ static void on_payload(struct session *s, struct session_env *env, const struct 
 static void on_fin(struct session *s, struct session_env *env, const struct wire_record *r)
 {
 	s->ack_now = true;
+	if (s->state == SESSION_ESTABLISHED)
+		note_end(s, env);
 	s->target.rcv_nxt = r->seq + r->len_bytes + 1;
 	s->target_closed = true;
 	s->progress_us = env->now_us;

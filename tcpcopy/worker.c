@@ -105,7 +105,8 @@ static void effect_urgency(void *ctx, bool urgent)
 static void effect_notice(void *ctx, enum replay_notice notice, size_t target)
 {
 	struct worker *w = ctx;
-	char text[ENDPOINT_TEXT_MAX], line[REPORT_LINE_MAX];
+	const struct transfer *transfer = &w->options->transfers[target];
+	char text[ENDPOINT_TEXT_MAX], line[DIAGNOSIS_LINE_MAX];
 
 	worker_target_text(w, target, text);
 	switch (notice) {
@@ -128,12 +129,22 @@ static void effect_notice(void *ctx, enum replay_notice notice, size_t target)
 		sender_fall_back_to_ip(w->sender, "the first SYNs are unanswered");
 		break;
 	case REPLAY_NOTICE_REFUSED:
-		log_warn("%s", diagnosis_refused_text(line, sizeof(line),
-						      &w->options->transfers[target].target));
+		log_warn("%s", diagnosis_refused_text(line, sizeof(line), transfer));
 		break;
 	case REPLAY_NOTICE_TABLE_FULL:
 		log_warn("sessions are at their limit, new ones to %s are not copied: raise -m",
 			 text);
+		break;
+	case REPLAY_NOTICE_MUTE:
+		log_warn("%s", diagnosis_mute_text(line, sizeof(line), transfer));
+		break;
+	case REPLAY_NOTICE_ENCRYPTED:
+		log_warn("%s", diagnosis_encrypted_text(line, sizeof(line), transfer));
+		break;
+	case REPLAY_NOTICE_JOIN_REFUSED:
+		log_warn("%s", diagnosis_join_refused_text(line, sizeof(line), transfer));
+		break;
+	case REPLAY_NOTICES:
 		break;
 	}
 }

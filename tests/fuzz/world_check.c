@@ -362,7 +362,7 @@ static void on_notice(void *ctx, enum replay_notice notice, size_t target)
 {
 	const struct world *w = ctx;
 
-	fuzz_check(target < w->targets && notice <= REPLAY_NOTICE_TABLE_FULL);
+	fuzz_check(target < w->targets && notice < REPLAY_NOTICES);
 }
 
 const struct replay_effects world_effects = {

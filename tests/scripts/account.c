@@ -26,6 +26,8 @@ static const struct field session_fields[] = {
 	SESSIONS("ended-by-us", ended_by_us),
 	SESSIONS("joined", joined),
 	SESSIONS("rejoined", rejoined),
+	SESSIONS("joins-refused", joins_refused),
+	SESSIONS("ended-unanswered", ended_unanswered),
 };
 
 static const struct field traffic_fields[] = {

@@ -98,14 +98,32 @@ static int parse_options(struct words *w, enum verb verb, struct packet_text *p)
 	return 0;
 }
 
+/* "\\x16" is one byte. Returns how many there are, at most size. */
+static size_t unescape(char *bytes, size_t size, const char *text)
+{
+	size_t n = 0;
+
+	while (*text && n < size) {
+		unsigned byte;
+
+		if (sscanf(text, "\\x%2x", &byte) == 1) {
+			bytes[n++] = (char)byte;
+			text += 4;
+		} else {
+			bytes[n++] = *text++;
+		}
+	}
+	return n;
+}
+
 static int parse_payload(struct words *w, struct packet_text *p)
 {
-	if (strlen(w->word) >= sizeof(p->payload))
+	size_t len = unescape(p->payload, sizeof(p->payload), w->word);
+
+	if (len == sizeof(p->payload))
 		return words_fail(w, "\"%s\" is too long", w->word);
-	if (strlen(w->word) != p->len_bytes)
-		return words_fail(w, "\"%s\" has %zu bytes, not %u", w->word, strlen(w->word),
-				  p->len_bytes);
-	strcpy(p->payload, w->word);
+	if (len != p->len_bytes)
+		return words_fail(w, "\"%s\" has %zu bytes, not %u", w->word, len, p->len_bytes);
 	return 0;
 }
 

@@ -70,7 +70,7 @@ struct world {
 	long room;            /* segments until emit says full; -1: never full */
 	bool is_holding;      /* in a batch */
 	uint64_t frames;
-	unsigned notices[REPLAY_NOTICE_TABLE_FULL + 1]; /* told and not asked about yet, by kind */
+	unsigned notices[REPLAY_NOTICES]; /* told and not asked about yet, by kind */
 	bool is_urgent;
 	FILE *trace; /* packets as tcpdump prints them; NULL: none */
 	char fault[SCRIPT_TEXT_MAX];

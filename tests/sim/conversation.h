@@ -39,6 +39,16 @@ struct passed {
 	} ranges[ONLINE_RANGES_MAX];
 };
 
+/* What the capture has missed of the client, if settings_misses_are_known. */
+struct missed {
+	uint64_t turns; /* requests, as bits */
+	uint64_t
+		shown; /* behind the highest byte of which any captured packet of the client tells */
+	bool syn;
+	bool fin;
+	bool has_said; /* a request was captured */
+};
+
 /* What the oracle knows of a conversation's copies at a target. */
 struct copied {
 	uint32_t next_turn; /* the next request that may arrive there */
@@ -69,6 +79,7 @@ struct conversation {
 	uint64_t passed_known;  /* up to here the client is known to have spoken */
 	uint64_t hole_since_us; /* 0: nothing is missing before that */
 	uint64_t ended_us;
+	struct missed missed;
 	struct copied copies[SIM_TRANSFERS];
 };
 

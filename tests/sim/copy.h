@@ -47,6 +47,8 @@ struct copy {
 	uint64_t timer_us; /* of the pending EVENT_COPY_TIME */
 	uint64_t skew_us;  /* its clock is ahead of the world's */
 	uint64_t frames;   /* given to replay */
+	uint64_t needed;   /* packets of which a request depends: clients' SYNs and data */
+	uint64_t missed;   /* of these, by the capture */
 	uint32_t emits;
 	uint32_t spins; /* turns in a row after which replay asked for another one at once */
 	unsigned links_told;

@@ -29,6 +29,49 @@ static void put_in_ring(struct world *w, struct captured one)
 	world_put(w, w->now_us + w->settings->ring_us, EVENT_RING, NULL);
 }
 
+/* Oracle 8 wants to know what was missed; each request is a packet. */
+static void note_missed(struct conversation *c, const struct tcp_packet *p)
+{
+	c->missed.syn |= (p->flags & TCP_FLAG_SYN) != 0;
+	c->missed.fin |= (p->flags & TCP_FLAG_FIN) != 0;
+	if (p->payload_len_bytes)
+		c->missed.turns |= UINT64_C(1)
+				   << script_turn_at(&c->script, p->seq - (c->client_isn + 1));
+}
+
+static void note_captured(struct conversation *c, const struct tcp_packet *p)
+{
+	bool has_fin = p->flags & TCP_FLAG_FIN;
+	int64_t end = (int32_t)(p->seq + p->payload_len_bytes + has_fin - (c->client_isn + 1));
+
+	c->missed.has_said |= p->payload_len_bytes > 0;
+	if (end > (int64_t)c->missed.shown)
+		c->missed.shown = (uint64_t)end;
+}
+
+/* Whether the capture misses this packet; is_lost: it does, whatever it is. */
+static bool misses(struct world *w, const struct flight *f, uint32_t number, bool is_lost)
+{
+	struct conversation *c = f->owner;
+	const struct tcp_packet *p = &f->packet;
+	bool is_client = c->is_begun && tuple_equal(&p->tuple, &c->tuple);
+	bool is_needed = is_client && ((p->flags & TCP_FLAG_SYN) || p->payload_len_bytes);
+
+	if (is_needed)
+		is_lost |= fault_strikes(&w->faults, FAULT_MISS, LEG_CAPTURE, c->id, number);
+	if (is_lost)
+		trace_say(w, "packet %u of conversation %u is not captured", number, c->id);
+	if (!is_client || !settings_misses_are_known(w->settings))
+		return is_lost;
+	w->copy.needed += is_needed;
+	w->copy.missed += is_needed && is_lost;
+	if (is_lost)
+		note_missed(c, p);
+	else
+		note_captured(c, p);
+	return is_lost;
+}
+
 /* The flight's reference is taken over by the ring. */
 static void capture(struct world *w, struct flight *f)
 {
@@ -39,7 +82,7 @@ static void capture(struct world *w, struct flight *f)
 	struct captured one = {.flight = f, .number = number, .is_corrupt = f->is_corrupt};
 	struct captured *late;
 
-	if (is_lost || w->copy.is_down) {
+	if (misses(w, f, number, is_lost) || w->copy.is_down) {
 		net_release(w, f);
 		return;
 	}

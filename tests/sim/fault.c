@@ -111,6 +111,7 @@ void fault_print(char *text, size_t size, uint64_t name)
 		[FAULT_INCIDENT] = "incident",
 		[FAULT_CONVERSATION] = "conversation",
 		[FAULT_ALLOCATION] = "no memory",
+		[FAULT_MISS] = "miss",
 	};
 	enum fault kind = (enum fault)(name >> 56);
 	unsigned leg = name >> 48 & 0xff, flow = name >> 24 & 0xffffff, number = name & 0xffffff;

@@ -36,6 +36,7 @@ enum fault {
 	FAULT_INCIDENT,     /* one of incident.h; leg is its kind */
 	FAULT_CONVERSATION, /* no fault: this conversation takes place */
 	FAULT_ALLOCATION,   /* malloc fails */
+	FAULT_MISS,         /* the capture misses a client's SYN or data */
 	FAULTS,
 };
 

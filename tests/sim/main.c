@@ -59,33 +59,40 @@ static double wall_s(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void print_summary(const struct summary *s, uint64_t worlds, double seconds)
+static void print_sentence(const struct summary *s, uint64_t worlds, double seconds)
 {
 	double share =
-		s->bytes_captured ? (double)s->bytes_delivered / (double)s->bytes_captured : 1;
+		s->captured.bytes ? (double)s->delivered.bytes / (double)s->captured.bytes : 1;
 
 	if (worlds > 1)
 		printf("%" PRIu64 " seeds, ", worlds);
 	printf("%" PRIu64 " sessions, %" PRIu64 " requests, delivered %.6f, %" PRIu64
 	       " faults, %.1f s virtual, %.2f s wall, %.0f sessions/min, trace %016" PRIx64
 	       ", %" PRIu64 " stuck, %" PRIu64 " oracle failures\n",
-	       s->sessions, s->requests, share, s->faults, (double)s->virtual_us / 1e6, seconds,
-	       seconds > 0 ? 60 * (double)s->sessions / seconds : 0, s->trace_hash, s->stuck,
-	       s->failures);
+	       s->sessions, s->captured.requests, share, s->faults, (double)s->virtual_us / 1e6,
+	       seconds, seconds > 0 ? 60 * (double)s->sessions / seconds : 0, s->trace_hash,
+	       s->stuck, s->failures);
 }
 
-static void add_up(struct summary *sum, const struct summary *one)
+static void print_amount(const char *name, const struct ledger_amount *a)
 {
-	sum->sessions += one->sessions;
-	sum->requests += one->requests;
-	sum->bytes_captured += one->bytes_captured;
-	sum->bytes_delivered += one->bytes_delivered;
-	sum->faults += one->faults;
-	sum->virtual_us += one->virtual_us;
-	sum->trace_hash = rng_join(sum->trace_hash, one->trace_hash);
-	sum->stuck += one->stuck;
-	sum->failures += one->failures;
-	sum->events += one->events;
+	printf("%s_requests=%" PRIu64 " %s_bytes=%" PRIu64 " ", name, a->requests, name, a->bytes);
+}
+
+/* For scripts that calculate with it. */
+static void print_counts(const struct summary *s)
+{
+	print_amount("missed", &s->missed);
+	print_amount("captured", &s->captured);
+	print_amount("delivered", &s->delivered);
+	print_amount("gap", &s->behind_gaps);
+	print_amount("unjoined", &s->before_join);
+	print_amount("dropped", &s->dropped);
+	printf("sessions=%" PRIu64 " complete=%" PRIu64 " packets=%" PRIu64 " missed=%" PRIu64
+	       " gaps_made=%" PRIu64 " gaps_named=%" PRIu64 " wrong_bytes=%" PRIu64
+	       " stuck=%" PRIu64 " failures=%" PRIu64 "\n",
+	       s->sessions, s->complete, s->packets_needed, s->packets_missed, s->gaps_made,
+	       s->gaps_named, s->wrong_bytes, s->stuck, s->failures);
 }
 
 static void run_seed(const struct options *o, uint64_t seed, struct summary *one)
@@ -112,9 +119,12 @@ static int run_seeds(const struct options *o)
 		if (worlds == 1)
 			sum = one;
 		else
-			add_up(&sum, &one);
+			summary_add(&sum, &one);
 	}
-	print_summary(&sum, worlds, wall_s() - began_s);
+	if (o->counts)
+		print_counts(&sum);
+	else
+		print_sentence(&sum, worlds, wall_s() - began_s);
 	return sum.failures || sum.stuck;
 }
 

@@ -23,6 +23,10 @@ enum option_key {
 	KEY_DUPLICATE,
 	KEY_CORRUPT,
 	KEY_CAPTURE_LOSS,
+	KEY_REQUEST_LOSS,
+	KEY_REQUESTS,
+	KEY_NO_REJOIN,
+	KEY_COUNTS,
 	KEY_MIX,
 	KEY_LIES,
 	KEY_TRACE,
@@ -39,6 +43,10 @@ static const struct option known[] = {
 	{"dup", required_argument, NULL, KEY_DUPLICATE},
 	{"corrupt", required_argument, NULL, KEY_CORRUPT},
 	{"capture-loss", required_argument, NULL, KEY_CAPTURE_LOSS},
+	{"request-loss", required_argument, NULL, KEY_REQUEST_LOSS},
+	{"requests", required_argument, NULL, KEY_REQUESTS},
+	{"no-rejoin", no_argument, NULL, KEY_NO_REJOIN},
+	{"counts", no_argument, NULL, KEY_COUNTS},
 	{"mix", no_argument, NULL, KEY_MIX},
 	{"lying-headers", no_argument, NULL, KEY_LIES},
 	{"trace", no_argument, NULL, KEY_TRACE},
@@ -59,10 +67,15 @@ void options_usage(void)
 	     "  --dup P            repeated there\n"
 	     "  --corrupt P        corrupt there\n"
 	     "  --capture-loss P   packets that tcpcopy's capture misses\n"
+	     "  --request-loss P   likewise, but only clients' SYNs and data\n"
+	     "  --requests N       a conversation is N requests of one packet each, and their "
+	     "answers\n"
+	     "  --no-rejoin        only whole connections are copied, as with tcpcopy -O\n"
 	     "  --mix              faults of every kind, chosen by the seed\n"
 	     "  --seeds A-B        a small mix for each seed from A to B\n"
 	     "  --lying-headers    false records reach tcpcopy: only safety is judged\n"
 	     "  --trace            prints every packet and every step of a session\n"
+	     "  --counts           prints figures, NAME=VALUE, instead of a sentence\n"
 	     "  --minimize         of a failing run: looks for the few faults that are needed\n"
 	     "  --help             this text");
 }
@@ -133,6 +146,19 @@ static int take(struct options *o, int key, const char *value)
 		return read_rate(&o->corrupt, value, "--corrupt");
 	case KEY_CAPTURE_LOSS:
 		return read_rate(&o->capture_loss, value, "--capture-loss");
+	case KEY_REQUEST_LOSS:
+		return read_rate(&o->request_loss, value, "--request-loss");
+	case KEY_REQUESTS:
+		if (read_number(&number, value, "--requests", SCRIPT_TURNS_MAX))
+			return -1;
+		o->requests = (uint32_t)number;
+		return 0;
+	case KEY_NO_REJOIN:
+		o->joins = false;
+		return 0;
+	case KEY_COUNTS:
+		o->counts = true;
+		return 0;
 	case KEY_MIX:
 		o->mixes = true;
 		return 0;
@@ -156,7 +182,7 @@ int options_parse(struct options *o, int argc, char *const argv[])
 {
 	int key;
 
-	*o = (struct options){.seed = 1};
+	*o = (struct options){.seed = 1, .joins = true};
 	while ((key = getopt_long(argc, argv, "", known, NULL)) != -1)
 		if (key == '?' || take(o, key, optarg))
 			return -1;
@@ -168,6 +194,11 @@ int options_parse(struct options *o, int argc, char *const argv[])
 		o->mixes = true;
 	else
 		o->last_seed = o->seed;
+	if (o->mixes && o->requests) {
+		fputs("sim: --requests: the conversations of a mix are chosen by the seed\n",
+		      stderr);
+		return -1;
+	}
 	if (!o->sessions)
 		o->sessions = o->mixes ? SESSIONS_OF_A_MIX : SESSIONS_DEFAULT;
 	return 0;
@@ -194,6 +225,10 @@ void options_settings(const struct options *o, uint64_t seed, struct settings *s
 		raise_rate(s, both[i], FAULT_CORRUPT, o->corrupt);
 	}
 	raise_rate(s, LEG_CAPTURE, FAULT_DROP, o->capture_loss);
+	raise_rate(s, LEG_CAPTURE, FAULT_MISS, o->request_loss);
+	if (o->requests)
+		settings_requests(s, o->requests);
+	s->joins &= o->joins;
 	if (o->lies)
 		settings_lie(s);
 	s->has_trace = o->traces;
@@ -216,6 +251,12 @@ const char *options_command(const struct options *o, uint64_t seed, char text[OP
 	at = add_rate(text, at, "--reorder", o->reorder);
 	at = add_rate(text, at, "--dup", o->duplicate);
 	at = add_rate(text, at, "--corrupt", o->corrupt);
-	add_rate(text, at, "--capture-loss", o->capture_loss);
+	at = add_rate(text, at, "--capture-loss", o->capture_loss);
+	at = add_rate(text, at, "--request-loss", o->request_loss);
+	if (o->requests)
+		at += (size_t)snprintf(text + at, OPTIONS_COMMAND_MAX - at, " --requests %u",
+				       o->requests);
+	if (!o->joins)
+		snprintf(text + at, OPTIONS_COMMAND_MAX - at, " --no-rejoin");
 	return text;
 }

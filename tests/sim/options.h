@@ -24,6 +24,10 @@ struct options {
 	double duplicate;
 	double corrupt;
 	double capture_loss;
+	double request_loss;
+	uint32_t requests; /* a conversation; 0: as the scripts have it */
+	bool joins;
+	bool counts;
 	bool is_range;
 	bool mixes;
 	bool lies;

@@ -125,6 +125,8 @@ void oracle_on_accepted(struct world *w, struct target_connection *c, const uint
 	const struct script *s = &c->owner->script;
 	uint32_t off = c->start + c->accepted, end = off + len;
 
+	if (c->has_failed || !script_matches(s, off, bytes, len))
+		w->oracle.wrong_bytes += len;
 	if (c->has_failed)
 		return;
 	if (!script_matches(s, off, bytes, len)) {
@@ -228,6 +230,95 @@ static void judge_conversations(struct world *w)
 	}
 }
 
+/* ---- 8: what the capture has missed ---- */
+
+/* The first request at or behind this one that was missed; turn_count: none. */
+static uint32_t first_missed(const struct conversation *c, uint32_t turn)
+{
+	while (turn < c->script.turn_count && !(c->missed.turns >> turn & 1))
+		turn++;
+	return turn;
+}
+
+/* A session delivers all up to the first gap behind its beginning. If anything shows the gap, the session ends there. */
+static void judge_session(struct world *w, const struct faked *f)
+{
+	const struct conversation *c = f->owner;
+	const struct script_turn *gap;
+	uint32_t turn, end;
+
+	if (!f->is_located || !f->connection) {
+		oracle_fail(w, "session %u has said nothing", f->id);
+		return;
+	}
+	turn = first_missed(c, script_turn_at(&c->script, f->start));
+	gap = turn < c->script.turn_count ? &c->script.turns[turn] : NULL;
+	end = gap ? gap->start : c->script.length_bytes;
+	w->oracle.gaps_made += gap ? c->missed.shown >= gap->start + gap->request_bytes
+				   : c->missed.fin && c->missed.shown > c->script.length_bytes;
+	if (f->connection->accepted != end - f->start)
+		oracle_fail(
+			w, "conversation %u: a session takes %u bytes from %u on, the gap is at %u",
+			c->id, f->connection->accepted, f->start, end);
+}
+
+/* Adds what was captured of this conversation. It is complete at its target if nothing was missed, and only then. */
+static void judge_missed(struct world *w, const struct conversation *c, struct ledger_amount *seen)
+{
+	const struct missed *m = &c->missed;
+	uint64_t accepted = c->copies[c->port].accepted;
+	bool is_complete = accepted == c->script.length_bytes;
+
+	for (uint32_t i = 0; i < c->script.turn_count; i++) {
+		struct ledger_amount *to = m->turns >> i & 1 ? &w->oracle.missed : seen;
+
+		to->requests++;
+		to->bytes += c->script.turns[i].request_bytes;
+	}
+	w->oracle.complete += is_complete;
+	w->oracle.gaps_made += m->syn && m->has_said;
+	if (is_complete == (m->syn || m->turns))
+		oracle_fail(w, "conversation %u: the target took %" PRIu64 " of %u bytes, %s",
+			    c->id, accepted, c->script.length_bytes,
+			    is_complete ? "not all was captured" : "all was captured");
+}
+
+static void judge_gaps(struct world *w)
+{
+	const struct ledger *l = replay_ledger(w->copy.replay);
+	struct ledger_amount seen[SIM_PORTS] = {{0}};
+
+	for (uint32_t i = 0; i < w->conversations.count; i++) {
+		const struct conversation *c = &w->conversations.all[i];
+
+		if (c->is_begun)
+			judge_missed(w, c, &seen[c->port]);
+	}
+	for (const struct faked *f = w->copy.fakes.all; f; f = f->next_of_all)
+		judge_session(w, f);
+	for (unsigned t = 0; t < SIM_PORTS; t++) {
+		const struct ledger_target *account = &l->targets[t];
+		const struct ledger_stream *s = &account->stream;
+
+		w->oracle.gaps_named += account->sessions.ended_by_us +
+					account->sessions.not_started[DROP_BEFORE_JOIN];
+		if (s->captured.bytes != seen[t].bytes || s->captured.requests != seen[t].requests)
+			oracle_fail(w,
+				    "target %u: captured are %" PRIu64 " bytes and %" PRIu64
+				    " requests, in the ledger %" PRIu64 " and %" PRIu64,
+				    t, seen[t].bytes, seen[t].requests, s->captured.bytes,
+				    s->captured.requests);
+		if (s->delivered.requests != w->target.requests[t])
+			oracle_fail(w,
+				    "target %u took %" PRIu64
+				    " requests, in the ledger are %" PRIu64,
+				    t, w->target.requests[t], s->delivered.requests);
+	}
+	if (w->oracle.gaps_made != w->oracle.gaps_named)
+		oracle_fail(w, "%" PRIu64 " gaps were made, %" PRIu64 " are in the ledger",
+			    w->oracle.gaps_made, w->oracle.gaps_named);
+}
+
 void oracle_end(struct world *w)
 {
 	const struct ledger *l = replay_ledger(w->copy.replay);
@@ -260,6 +351,8 @@ void oracle_end(struct world *w)
 	judge_streams(w);
 	if (settings_delivers_all(w->settings))
 		judge_conversations(w);
+	if (settings_misses_are_known(w->settings))
+		judge_gaps(w);
 	if (w->assistant.response) {
 		response_get_counters(w->assistant.response, &counters);
 		if (counters.routes)

@@ -11,6 +11,8 @@
  *	6 tables empty at the end
  *	7 every request once and in order at the target; the ledger's delivered is what the target's
  *	  TCP acknowledged
+ *	8 where it is known what the capture has missed (settings_misses_are_known): the ledger has captured all
+ *	  else, each session has delivered all before its first gap, and each gap is in the ledger
  */
 #ifndef TESTS_SIM_ORACLE_H
 #define TESTS_SIM_ORACLE_H
@@ -20,6 +22,7 @@
 
 #include "common/segment.h"
 #include "common/wire.h"
+#include "tcpcopy/ledger.h"
 #include "tests/sim/faked.h"
 #include "tests/sim/target.h"
 
@@ -34,8 +37,14 @@ struct oracle {
 	uint64_t stuck;
 	const char *first; /* the format of the first failure: what kind it is */
 	uint64_t gates_judged;
-	uint64_t paused;  /* targets for which the breaker is open, as bits */
-	uint64_t blurred; /* connections that begin within a request, where that may be */
+	uint64_t paused;      /* targets for which the breaker is open, as bits */
+	uint64_t blurred;     /* connections that begin within a request, where that may be */
+	uint64_t wrong_bytes; /* at the targets: other than the client's, or behind such */
+	struct ledger_amount missed; /* by the capture; this and the next only for oracle 8 */
+	uint64_t complete;           /* conversations of which all requests were taken */
+	uint64_t
+		gaps_made; /* that replay could see: connections without a SYN, sessions with a gap */
+	uint64_t gaps_named; /* in the ledger */
 	bool is_quiet;
 };
 

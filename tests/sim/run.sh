@@ -1,53 +1,156 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# tests/sim/run.sh [SEEDS]: the simulator's standing orders, as TAP. Every line that fails says the
-# command that repeats it. SEEDS (1000): how many worlds of mixed faults. BUILD: the directory with
-# the built program (default: build/gcc).
+# The simulator's standing orders. BUILD: the directory with the built program (default: build/gcc).
+#
+# tests/sim/run.sh [SEEDS]              all, as TAP. Every line that fails says the command that repeats it.
+#                                       SEEDS (1000): how many worlds of mixed faults
+# tests/sim/run.sh table                what bad networks do to 1,000 sessions each: a Markdown table
+# tests/sim/run.sh statistics [NUMBER]  what capture loss does to NUMBER (5000) sessions each: likewise
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 sim=${BUILD-build/gcc}/tests/sim/sim
-seeds=${1-1000}
+requests=20 # of a session whose capture has losses
 n=0 failed=0
+
+# verdict BAD NAME: a line of TAP; BAD is 0 or a program's status
+verdict() {
+  n=$((n + 1))
+  if [ "$1" -eq 0 ]; then
+    echo "ok $n - $2"
+  else
+    failed=$((failed + 1))
+    echo "not ok $n - $2"
+  fi
+}
 
 # expect NAME ARGUMENT...: runs the simulator; its verdict and summary become a line of TAP
 expect() {
   local name=$1 out
   shift
-  n=$((n + 1))
   if out=$("$sim" "$@" 2>&1); then
-    echo "ok $n - $name: $(tail -n 1 <<<"$out")"
+    verdict 0 "$name: $(tail -n 1 <<<"$out")"
   else
-    failed=$((failed + 1))
-    echo "not ok $n - $name"
+    verdict 1 "$name"
     tail -n 12 <<<"$out" | sed 's/^/# /'
   fi
 }
 
-# All captured requests delivered, in order and once: judged by the simulator's oracles.
-expect "a lossy network both ways" \
-  --seed 1 --sessions 20000 --loss 0.2 --reorder 0.3 --dup 0.05 --corrupt 0.01
-for loss in 0 0.001 0.01 0.05 0.1 0.2 0.3; do
-  for reorder in 0 0.1 0.3; do
-    for dup in 0 0.05; do
-      for corrupt in 0 0.01; do
-        expect "loss $loss reorder $reorder dup $dup corrupt $corrupt" --seed 1 --sessions 1000 \
-          --loss $loss --reorder $reorder --dup $dup --corrupt $corrupt
+# ---- bad networks ----
+
+# Between tcpcopy and target, and target and intercept; a line each: LOSS REORDER DUP CORRUPT
+networks() {
+  local loss reorder dup corrupt
+  for loss in 0 0.001 0.01 0.05 0.1 0.2 0.3; do
+    for reorder in 0 0.1 0.3; do
+      for dup in 0 0.05; do
+        for corrupt in 0 0.01; do
+          echo $loss $reorder $dup $corrupt
+        done
       done
     done
   done
-done
-expect "capture loss" --seed 1 --sessions 2000 --capture-loss 0.01
-expect "$seeds worlds of mixed faults" --mix --seeds "1-$seeds"
-expect "false records: safety" --lying-headers --seeds 1-200
+}
+
+# network LOSS REORDER DUP CORRUPT: in the simulator's words
+network() { echo --seed 1 --sessions 1000 --loss "$1" --reorder "$2" --dup "$3" --corrupt "$4"; }
+
+check_network() {
+  # shellcheck disable=SC2046 # several words
+  expect "loss $1 reorder $2 dup $3 corrupt $4" $(network "$@")
+}
+
+network_row() {
+  local missed captured delivered rest
+  # shellcheck disable=SC2046 # several words
+  "$sim" $(network "$@") --counts 2>&1 | tail -n 1 | tr ' ' '\n' |
+    awk -F= -v of="$*" '{ v[$1] = $2 }
+      END {
+        gsub(" ", " | ", of)
+        printf "| %s | %d | %d | %d | %d | %d |\n", of, v["captured_requests"], v["delivered_requests"], v["wrong_bytes"],
+          v["stuck"], v["failures"]
+      }'
+}
+
+network_table() {
+  echo '| loss | reorder | dup | corrupt | requests captured | delivered | wrong bytes | stuck | oracle failures |'
+  echo '|---|---|---|---|---|---|---|---|---|'
+  networks | while read -r loss reorder dup corrupt; do network_row "$loss" "$reorder" "$dup" "$corrupt"; done
+}
+
+# ---- losses of the capture ----
+
+# A line each: OF P REJOIN; which packets may be missed, with which probability, and whether tcpcopy joins again
+captures() {
+  local p
+  for p in 0.001 0.01 0.05; do
+    echo request-loss $p rejoin
+    echo request-loss $p no-rejoin
+  done
+  echo capture-loss 0.01 rejoin # pure acknowledgements and FINs too: no request depends on them
+  echo capture-loss 0.01 no-rejoin
+}
+
+# capture SESSIONS OF P REJOIN: the simulator's figures, behind what it complains of
+capture() {
+  local how=()
+  [ "$4" = rejoin ] || how=(--no-rejoin)
+  "$sim" --seed 1 --sessions "$1" --requests $requests "--$2" "$3" "${how[@]}" --counts 2>&1
+}
+
+# calculate AS OF P REJOIN
+calculate() {
+  awk -v as="$1" -v of="$2" -v p="$3" -v joins="$([ "$4" = rejoin ] && echo 1 || echo 0)" -v requests=$requests \
+    -f tests/sim/statistics.awk
+}
+
+check_capture() {
+  local name="the capture misses: $1 $2 $3" out status bad text
+  out=$(capture 5000 "$@")
+  status=$?
+  while read -r bad text; do
+    verdict "$bad" "$name: $text"
+  done < <(tail -n 1 <<<"$out" | calculate verdicts "$@")
+  verdict $status "$name: the oracles"
+  [ $status -eq 0 ] || head -n -1 <<<"$out" | sed 's/^/# /'
+}
+
+capture_table() {
+  local sessions=$1
+  echo "| missed | p | rejoining | sessions | complete | expected | sigma | z | requests missed | captured | capture-gap \
+| before-join | delivered | of those captured | z | gaps made | in the ledger | wrong bytes |"
+  echo '|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|'
+  captures | while read -r of p rejoin; do
+    capture "$sessions" "$of" "$p" "$rejoin" | tail -n 1 | calculate row "$of" "$p" "$rejoin"
+  done
+}
+
+# ---- all of it ----
 
 # hash_of SEED: of everything that happened in that world
 hash_of() { "$sim" --mix --seed "$1" | grep -o 'trace [0-9a-f]*' | tail -n 1; }
-n=$((n + 1))
-if [ "$(hash_of 7)" = "$(hash_of 7)" ] && [ "$(hash_of 7)" != "$(hash_of 8)" ]; then
-  echo "ok $n - the same seed gives the same trace, another seed another"
-else
-  failed=$((failed + 1))
-  echo "not ok $n - the same seed gives the same trace, another seed another"
-fi
-echo "1..$n"
-[ $failed -eq 0 ]
+
+check_hashes() {
+  [ "$(hash_of 7)" = "$(hash_of 7)" ] && [ "$(hash_of 7)" != "$(hash_of 8)" ]
+  verdict $? "the same seed gives the same trace, another seed another"
+}
+
+check_all() {
+  local seeds=$1 what
+  # All captured requests delivered, in order and once: judged by the simulator's oracles.
+  expect "a lossy network both ways" \
+    --seed 1 --sessions 20000 --loss 0.2 --reorder 0.3 --dup 0.05 --corrupt 0.01
+  while read -r -a what; do check_network "${what[@]}"; done < <(networks)
+  expect "capture loss" --seed 1 --sessions 2000 --capture-loss 0.01
+  while read -r -a what; do check_capture "${what[@]}"; done < <(captures)
+  expect "$seeds worlds of mixed faults" --mix --seeds "1-$seeds"
+  expect "false records: safety" --lying-headers --seeds 1-200
+  check_hashes
+  echo "1..$n"
+  [ $failed -eq 0 ]
+}
+
+case ${1-} in
+  table) network_table ;;
+  statistics) capture_table "${2-5000}" ;;
+  *) check_all "${1-1000}" ;;
+esac

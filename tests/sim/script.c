@@ -89,6 +89,16 @@ static void add_exchange(struct maker *m)
 		t->server_us = t->target_us = rng_range(&m->rng, 1000 * MS, 20000 * MS);
 }
 
+/* One segment on any stack, and large enough to name itself. */
+static void add_single(struct maker *m)
+{
+	struct script_turn *t =
+		add_turn(m, rng_range(&m->rng, SCRIPT_HEADER_LEN, m->profile->request_max_bytes),
+			 rng_small(&m->rng, 1, m->profile->answer_max_bytes));
+
+	t->think_us = rng_range(&m->rng, 50, m->profile->think_max_us);
+}
+
 static void add_continue(struct maker *m)
 {
 	struct script_turn *t;
@@ -109,6 +119,11 @@ static void add_turns(struct maker *m)
 {
 	uint32_t wanted = rng_size(&m->rng, 1, m->profile->turns_max);
 
+	if (m->profile->requests) {
+		while (m->s->turn_count < m->profile->requests)
+			add_single(m);
+		return;
+	}
 	if (happens(m, TRAIT_GREETING, 10)) {
 		struct script_turn *t = add_turn(m, 0, rng_range(&m->rng, 1, GREETING_MAX));
 

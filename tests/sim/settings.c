@@ -10,6 +10,7 @@ enum {
 	ACK_DELAY_MAX_US = 150 * MS,
 	SESSIONS_PLENTY = 65536,
 	MEMORY_PLENTY = 256 * MB,
+	SINGLE_REQUEST_MAX = 500, /* below every stack's MSS, options and all */
 };
 
 /* What every client and server may do without anything going wrong or being different. */
@@ -111,6 +112,19 @@ void settings_lie(struct settings *s)
 	s->lies = true;
 	s->rates[LEG_ANSWERS][FAULT_LIE] = 0.1;
 	s->give_up_us = 60 * (uint64_t)SECOND;
+}
+
+/* The clients rest long enough that a connection outlives a gap: then rejoining has something to join. */
+void settings_requests(struct settings *s, uint32_t n)
+{
+	for (int i = 0; i < SIM_PORTS; i++)
+		s->profiles[i] = (struct script_profile){
+			.requests = n,
+			.turns_max = n,
+			.request_max_bytes = SINGLE_REQUEST_MAX,
+			.answer_max_bytes = 3000,
+			.think_max_us = 1 * SECOND,
+		};
 }
 
 /* ---- what the seed chooses ---- */
@@ -236,7 +250,7 @@ bool settings_target_is_clean(const struct settings *s)
 static bool leg_loses(const struct settings *s, enum leg leg)
 {
 	return s->rates[leg][FAULT_DROP] > 0 || s->rates[leg][FAULT_BURST] > 0 ||
-	       s->rates[leg][FAULT_CORRUPT] > 0;
+	       s->rates[leg][FAULT_CORRUPT] > 0 || s->rates[leg][FAULT_MISS] > 0;
 }
 
 bool settings_online_loses(const struct settings *s)
@@ -267,6 +281,12 @@ bool settings_capture_is_clean(const struct settings *s)
 	       s->rates[LEG_CAPTURE][FAULT_ALLOCATION] <= 0;
 }
 
+/* Only plain worlds have such conversations: but for loss nothing befalls what tcpcopy captures there. */
+bool settings_misses_are_known(const struct settings *s)
+{
+	return s->profiles[0].requests && !s->lies;
+}
+
 bool settings_is_exact(const struct settings *s, unsigned transfer)
 {
 	uint32_t traits = s->profiles[transfer % SIM_PORTS].traits;
@@ -284,11 +304,13 @@ static uint32_t drops_of_incidents(const struct settings *s)
 		[INCIDENT_LINK_CUT] = MAY(NO_INTERCEPT) | MAY(BEFORE_JOIN) | MAY(PAUSED),
 		[INCIDENT_LINK_STALL] = MAY(NO_INTERCEPT) | MAY(BEFORE_JOIN) | MAY(PAUSED),
 		[INCIDENT_INTERCEPT_RESTART] = MAY(NO_INTERCEPT) | MAY(BEFORE_JOIN) | MAY(PAUSED),
-		[INCIDENT_TARGET_RESTART] = MAY(TARGET_RESET) | MAY(TARGET_CLOSED) | MAY(TIMED_OUT),
+		[INCIDENT_TARGET_RESTART] = MAY(TARGET_RESET) | MAY(TARGET_CLOSED) |
+					    MAY(TIMED_OUT) | MAY(JOIN_REFUSED),
 		[INCIDENT_TARGET_REFUSES] = MAY(TARGET_REFUSED) | MAY(BEFORE_JOIN),
 		[INCIDENT_TARGET_SILENT] = MAY(PAUSED) | MAY(BEFORE_JOIN),
-		[INCIDENT_CLOCK_JUMP] =
-			MAY(TIMED_OUT) | MAY(CAPTURE_GAP) | MAY(BEFORE_JOIN) | MAY(NO_INTERCEPT),
+		[INCIDENT_CLOCK_JUMP] = /* SYNs that are out seem to be unanswered for hours */
+		MAY(TIMED_OUT) | MAY(CAPTURE_GAP) | MAY(BEFORE_JOIN) | MAY(NO_INTERCEPT) |
+		MAY(PAUSED),
 		[INCIDENT_TCPCOPY_RESTART] = MAY(BEFORE_JOIN) | MAY(NO_INTERCEPT),
 		[INCIDENT_RIVAL] = MAY(NO_TUPLE),
 	};
@@ -307,7 +329,7 @@ static uint32_t drops_of_traits(uint32_t traits)
 	if (traits & TRAIT_MISSING)
 		mask |= MAY(TIMED_OUT);
 	if (traits & (TRAIT_TARGET_CLOSES | TRAIT_TARGET_RESETS))
-		mask |= MAY(TARGET_CLOSED) | MAY(TARGET_RESET);
+		mask |= MAY(TARGET_CLOSED) | MAY(TARGET_RESET) | MAY(JOIN_REFUSED);
 	if (traits & TRAIT_TARGET_RESETS) /* which may be lost, or come before the SYN-ACK */
 		mask |= MAY(TARGET_REFUSED) | MAY(TIMED_OUT);
 	if (traits & TRAIT_SYN_ONLY)

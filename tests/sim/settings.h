@@ -79,6 +79,8 @@ void settings_mix(struct settings *s, uint64_t seed, uint32_t sessions);
 
 /* False records reach replay. */
 void settings_lie(struct settings *s);
+/* Every conversation is n requests (1 to SCRIPT_TURNS_MAX) of one packet each, an answer to each, and the client's FIN. */
+void settings_requests(struct settings *s, uint32_t n);
 
 /* Connections may end without a packet that tells replay. */
 bool settings_end_unheard(const struct settings *s);
@@ -90,6 +92,11 @@ bool settings_ends_blurred(const struct settings *s, enum script_end end);
 bool settings_target_is_clean(const struct settings *s);
 /* The capture misses, spoils and reorders nothing. */
 bool settings_capture_is_clean(const struct settings *s);
+/*
+ * Conversations of single-packet requests, and nothing happens to what tcpcopy sees of them but that packets are missed: then
+ * it is known which request every missed packet was.
+ */
+bool settings_misses_are_known(const struct settings *s);
 /*
  * Each answer of this target is that of the online server, to a client that waits for it, and nothing is lost:
  * no gate has to settle, nothing is sent again.

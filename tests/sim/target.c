@@ -254,6 +254,7 @@ static void identify_by_head(struct world *w, struct target_connection *c)
 		if (identify_by_content(w, c, &all->all[i]))
 			return;
 	c->has_failed = true;
+	w->oracle.wrong_bytes += c->head_len;
 	oracle_fail(w, "a stream at the target that no client said");
 }
 

@@ -135,12 +135,48 @@ static bool loop(struct world *w)
 	return true;
 }
 
+static void add(struct ledger_amount *sum, const struct ledger_amount *one)
+{
+	sum->bytes += one->bytes;
+	sum->requests += one->requests;
+}
+
+void summary_add(struct summary *sum, const struct summary *one)
+{
+	sum->sessions += one->sessions;
+	add(&sum->captured, &one->captured);
+	add(&sum->delivered, &one->delivered);
+	add(&sum->behind_gaps, &one->behind_gaps);
+	add(&sum->before_join, &one->before_join);
+	add(&sum->dropped, &one->dropped);
+	add(&sum->missed, &one->missed);
+	sum->packets_needed += one->packets_needed;
+	sum->packets_missed += one->packets_missed;
+	sum->complete += one->complete;
+	sum->gaps_made += one->gaps_made;
+	sum->gaps_named += one->gaps_named;
+	sum->wrong_bytes += one->wrong_bytes;
+	sum->faults += one->faults;
+	sum->virtual_us += one->virtual_us;
+	sum->trace_hash = rng_join(sum->trace_hash, one->trace_hash);
+	sum->stuck += one->stuck;
+	sum->failures += one->failures;
+	sum->events += one->events;
+}
+
 static void sum_up(const struct world *w, struct summary *s)
 {
 	const struct ledger *l = replay_ledger(w->copy.replay);
 
 	*s = (struct summary){
 		.sessions = w->conversations.begun,
+		.missed = w->oracle.missed,
+		.packets_needed = w->copy.needed,
+		.packets_missed = w->copy.missed,
+		.complete = w->oracle.complete,
+		.gaps_made = w->oracle.gaps_made,
+		.gaps_named = w->oracle.gaps_named,
+		.wrong_bytes = w->oracle.wrong_bytes,
 		.faults = w->faults.count,
 		.virtual_us = w->now_us - w->started_us,
 		.trace_hash = w->trace.hash,
@@ -150,9 +186,14 @@ static void sum_up(const struct world *w, struct summary *s)
 		.first_failure = w->oracle.first,
 	};
 	for (size_t i = 0; i < l->target_count; i++) {
-		s->requests += l->targets[i].stream.captured.requests;
-		s->bytes_captured += l->targets[i].stream.captured.bytes;
-		s->bytes_delivered += l->targets[i].stream.delivered.bytes;
+		const struct ledger_stream *stream = &l->targets[i].stream;
+
+		add(&s->captured, &stream->captured);
+		add(&s->delivered, &stream->delivered);
+		add(&s->behind_gaps, &stream->dropped[DROP_CAPTURE_GAP]);
+		add(&s->before_join, &stream->dropped[DROP_BEFORE_JOIN]);
+		for (int cause = 0; cause < DROP_CAUSES; cause++)
+			add(&s->dropped, &stream->dropped[cause]);
 	}
 }
 

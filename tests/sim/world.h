@@ -75,11 +75,23 @@ struct world {
 	const char *first_failure; /* what kind it was; NULL: none */
 };
 
+/* Bytes and requests of all transfers. */
 struct summary {
 	uint64_t sessions;
-	uint64_t requests; /* captured, of all transfers */
-	uint64_t bytes_captured;
-	uint64_t bytes_delivered;
+	struct ledger_amount captured;
+	struct ledger_amount delivered;
+	struct ledger_amount behind_gaps; /* captured, dropped as capture-gap */
+	struct ledger_amount before_join;
+	struct ledger_amount dropped; /* for any cause */
+	/* Of oracle 8; 0 in other worlds. */
+	struct ledger_amount missed; /* by the capture */
+	uint64_t packets_needed;     /* clients' SYNs and data */
+	uint64_t packets_missed;
+	uint64_t complete; /* conversations */
+	uint64_t gaps_made;
+	uint64_t gaps_named;
+	/* Of all worlds again. */
+	uint64_t wrong_bytes;
 	uint64_t faults;
 	uint64_t virtual_us;
 	uint64_t trace_hash;
@@ -97,6 +109,9 @@ enum {
 /* Runs one world to its end. allowed and struck as in fault.h; quiet: failures are only counted. */
 void world_run(const struct settings *settings, const struct fault_list *allowed,
 	       struct fault_list *struck, bool is_quiet, struct summary *summary);
+
+/* The sum of two worlds; the hash is that of both in this order. */
+void summary_add(struct summary *sum, const struct summary *one);
 
 void world_put(struct world *w, uint64_t at_us, enum event_kind kind, void *subject);
 #endif

@@ -242,15 +242,39 @@ static void more_prefixes_than_room_are_said_to_be_more(void **state)
 	assert_string_equal(texts[1], "10.0.0.2/31");
 }
 
+static struct transfer transfer(void)
+{
+	return (struct transfer){.source = {.port = 80}, .target = facts().target};
+}
+
 static void refusal_names_the_target_and_a_look_at_it(void **state)
 {
-	const struct diagnosis_facts f = facts();
-	char text[256];
+	const struct transfer t = transfer();
+	char text[DIAGNOSIS_LINE_MAX];
 
 	(void)state;
-	diagnosis_refused_text(text, sizeof(text), &f.target);
+	diagnosis_refused_text(text, sizeof(text), &t);
 	assert_non_null(strstr(text, "10.0.0.2:8080 refuses connections"));
 	assert_non_null(strstr(text, "ss -ltn 'sport = :8080'"));
+}
+
+/* Each says what happens, to whom, and what to do. */
+static void what_cannot_be_replayed_is_said(void **state)
+{
+	const struct transfer t = transfer();
+	char text[DIAGNOSIS_LINE_MAX];
+
+	(void)state;
+	diagnosis_mute_text(text, sizeof(text), &t);
+	assert_non_null(strstr(text, "10.0.0.2:8080 takes connections and ends them"));
+	assert_non_null(strstr(text, "port 80 (TLS"));
+	assert_non_null(strstr(text, "server's own log"));
+	diagnosis_encrypted_text(text, sizeof(text), &t);
+	assert_non_null(strstr(text, "clients of port 80 speak TLS"));
+	assert_non_null(strstr(text, "-x PORT-10.0.0.2:8080"));
+	diagnosis_join_refused_text(text, sizeof(text), &t);
+	assert_non_null(strstr(text, "10.0.0.2:8080 does not take connections without"));
+	assert_non_null(strstr(text, "-O spares"));
 }
 
 int main(void)
@@ -269,6 +293,7 @@ int main(void)
 		cmocka_unit_test(ranges_become_the_prefixes_of_a_route),
 		cmocka_unit_test(more_prefixes_than_room_are_said_to_be_more),
 		cmocka_unit_test(refusal_names_the_target_and_a_look_at_it),
+		cmocka_unit_test(what_cannot_be_replayed_is_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

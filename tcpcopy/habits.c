@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tcpcopy/habits.h"
+
+void habits_on_turn(struct habits *h, unsigned turns, bool is_joined)
+{
+	if (turns < HABITS_TURNS)
+		return;
+	if (is_joined)
+		h->keeps_joined = true;
+	else
+		h->keeps_whole = true;
+}
+
+void habits_on_answer(struct habits *h)
+{
+	h->mute_ends = 0;
+}
+
+bool habits_on_mute_end(struct habits *h)
+{
+	return ++h->mute_ends >= HABITS_MUTE_MAX && habits_tell(h, HABITS_TOLD_MUTE);
+}
+
+bool habits_tell(struct habits *h, enum habits_told what)
+{
+	bool is_new = !(h->told & what);
+
+	h->told |= (uint8_t)what;
+	return is_new;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * habits.h - what all sessions together have learned of a target: whether it takes connections in their middle, whether it
+ * ends them without a word. One session alone could not tell a refusal from an accident. Pure.
+ */
+#ifndef TCPCOPY_HABITS_H
+#define TCPCOPY_HABITS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	HABITS_TURNS = 3,     /* turns said: then the target has answered two and lives on */
+	HABITS_MUTE_MAX = 16, /* ends in a row without a byte: told */
+};
+
+/* What has been told of this target, so that it is told once. */
+enum habits_told {
+	HABITS_TOLD_REFUSED = 1 << 0,
+	HABITS_TOLD_MUTE = 1 << 1,
+	HABITS_TOLD_ENCRYPTED = 1 << 2,
+	HABITS_TOLD_JOIN_REFUSED = 1 << 3,
+};
+
+struct habits {
+	uint32_t mute_ends; /* in a row */
+	uint8_t told;       /* enum habits_told */
+	bool keeps_whole;   /* a connection with its beginning has got to its third turn */
+	bool keeps_joined;  /* and one without */
+};
+
+/* A session has said this many turns to a target that has not closed. */
+void habits_on_turn(struct habits *h, unsigned turns, bool is_joined);
+/* The target has answered something. */
+void habits_on_answer(struct habits *h);
+/* It ended a connection to which it had not said a byte. True if that must be told now. */
+bool habits_on_mute_end(struct habits *h);
+/* True the first time. */
+bool habits_tell(struct habits *h, enum habits_told what);
+#endif

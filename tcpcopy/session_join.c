@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * session_join.c - connections without their beginning: when a session may begin in the middle of the stream, or
+ * go on with another connection, and when the target's refusal says that it never will. Examples in docs/session-states.md.
+ */
+#include "tcpcopy/online.h"
+#include "tcpcopy/session.h"
+
+static bool cause_allows_joining(enum drop_cause cause)
+{
+	switch (cause) {
+	case DROP_BEFORE_JOIN:
+	case DROP_NO_INTERCEPT:
+	case DROP_PAUSED:
+	case DROP_CAPTURE_GAP:
+	case DROP_LIMIT:
+	case DROP_BACKLOG:
+	case DROP_NO_TUPLE:
+	case DROP_TARGET_REFUSED:
+	case DROP_TARGET_RESET:
+	case DROP_TARGET_CLOSED:
+	case DROP_TIMED_OUT:
+	case DROP_JOIN_REFUSED:
+		return true;
+	case DROP_SAMPLED_OUT:
+	case DROP_NOT_REPLAYABLE:
+	case DROP_ENCRYPTED:
+	case DROP_CLIENT_RESET:
+	case DROP_SHUTDOWN:
+	case DROP_CAUSES:
+		break;
+	}
+	return false;
+}
+
+/* The first turn that another connection to the target could begin with, or NULL. */
+static const struct turn *resumption(const struct session *s, const struct session_env *env,
+				     bool unheard)
+{
+	const struct turn *t;
+
+	for (uint32_t at = unheard ? s->acked_turn : s->gate_turn; at != SLAB_NONE; at = t->next) {
+		t = slab_at(env->turns, at);
+		if (t->is_boundary && t->start >= s->una_off)
+			return t;
+	}
+	return NULL;
+}
+
+/* The stream up to turn t is given up. */
+static void skip_to(struct session *s, struct session_env *env, const struct turn *t,
+		    enum drop_cause cause)
+{
+	uint64_t requests = 0;
+
+	for (uint32_t at = s->acked_turn; at != t->index;) {
+		const struct turn *skipped = slab_at(env->turns, at);
+
+		requests += skipped->is_request;
+		at = skipped->next;
+	}
+	session_account_dropped(s, env, cause, t->start - s->una_off, requests);
+	s->una_off = t->start;
+	s->gate_turn = t->index;
+	s->acked_turn = t->index;
+}
+
+/* Response bytes of this connection, captured or not. */
+static uint32_t answer_bytes(const struct session *s)
+{
+	return s->target.rcv_nxt - s->target.irs - 1 - s->target_closed;
+}
+
+/*
+ * The target did not take the connection without its beginning, rather than have had enough of it: it took a request, ended
+ * within two turns, and either did not answer a byte (PostgreSQL), or reset at once (MariaDB), or closed at once though it keeps
+ * connections with their beginning, and never kept another (WebSocket, HTTP/2).
+ */
+static bool join_was_refused(const struct session *s, const struct habits *h, enum drop_cause cause)
+{
+	if (!s->is_joined || s->turns_said >= HABITS_TURNS || s->una_off == s->start_off)
+		return false;
+	switch (cause) {
+	case DROP_TARGET_RESET:
+		return answer_bytes(s) == 0 || s->ended_at_once;
+	case DROP_TARGET_CLOSED:
+		return answer_bytes(s) == 0 ||
+		       (s->ended_at_once && h->keeps_whole && !h->keeps_joined);
+	case DROP_BEFORE_JOIN:
+	case DROP_NO_INTERCEPT:
+	case DROP_PAUSED:
+	case DROP_CAPTURE_GAP:
+	case DROP_SAMPLED_OUT:
+	case DROP_LIMIT:
+	case DROP_BACKLOG:
+	case DROP_NO_TUPLE:
+	case DROP_NOT_REPLAYABLE:
+	case DROP_ENCRYPTED:
+	case DROP_JOIN_REFUSED:
+	case DROP_TARGET_REFUSED:
+	case DROP_TIMED_OUT:
+	case DROP_CLIENT_RESET:
+	case DROP_SHUTDOWN:
+	case DROP_CAUSES:
+		break;
+	}
+	return false;
+}
+
+/*
+ * Not tried again, unless it may have been an accident: others without their beginning live on, or this one had begun whole, and its target
+ * was restarted. Then it is left alone for a minute; only the third in a row proves it.
+ */
+static enum drop_cause on_join_refused(struct session *s, struct session_env *env,
+				       enum drop_cause cause)
+{
+	struct habits *h = &env->habits[s->target_index];
+	bool is_proven = ++s->refused_joins >= SESSION_REFUSED_JOINS;
+
+	env->ledger->targets[s->target_index].sessions.joins_refused++;
+	if (h->keeps_joined && !is_proven)
+		return cause;
+	s->retry_at_us = env->now_us + SESSION_UNANSWERED_US;
+	if (h->keeps_joined) {
+		s->refused_joins = 0;
+		return cause;
+	}
+	if (!s->was_whole || is_proven)
+		s->futile_joins = SESSION_FUTILE_JOINS;
+	if (habits_tell(h, HABITS_TOLD_JOIN_REFUSED))
+		env->effects->notice(env->ctx, REPLAY_NOTICE_JOIN_REFUSED, s->target_index);
+	return DROP_JOIN_REFUSED;
+}
+
+/* Whether this connection to the target has brought anything. */
+static void note_futility(struct session *s)
+{
+	if (s->una_off > s->start_off)
+		s->futile_joins = 0;
+	else if (s->futile_joins < SESSION_FUTILE_JOINS)
+		s->futile_joins++;
+}
+
+static bool may_go_on(const struct session *s, const struct session_env *env, enum drop_cause cause)
+{
+	return env->joins && cause_allows_joining(cause) &&
+	       s->futile_joins < SESSION_FUTILE_JOINS && env->now_us >= s->retry_at_us;
+}
+
+void session_leave(struct session *s, struct session_env *env, enum drop_cause cause, bool unheard)
+{
+	const struct turn *t;
+
+	note_futility(s);
+	if (join_was_refused(s, &env->habits[s->target_index], cause))
+		cause = on_join_refused(s, env, cause);
+	else
+		s->refused_joins = 0;
+	t = may_go_on(s, env, cause) ? resumption(s, env, unheard) : NULL;
+	if (!t) {
+		session_close(s, env, cause);
+		return;
+	}
+	skip_to(s, env, t, cause);
+	s->gate_is_free = true;
+	session_set_state(s, SESSION_JOINING);
+	session_stop(s, env);
+}
+
+bool session_may_join(const struct session *s, const struct session_env *env, bool whole)
+{
+	return s->state == SESSION_CLOSED && (env->joins || (whole && !s->was_started)) &&
+	       cause_allows_joining(s->closed_cause) && s->futile_joins < SESSION_FUTILE_JOINS &&
+	       env->now_us >= s->retry_at_us;
+}
+
+bool session_join(struct session *s, struct session_env *env, uint64_t off, bool whole)
+{
+	if (!session_may_join(s, env, whole))
+		return false;
+	session_set_state(s, SESSION_JOINING);
+	s->una_off = off;
+	s->gate_is_free = !whole;
+	session_mark_dirty(s, env);
+	return true;
+}
