@@ -287,6 +287,13 @@ static void count_writes(struct online *o, const struct turn *t, bool is_new)
 		o->need_max = t->need;
 }
 
+/* It has seen more of an answer in the middle of a write: it speaks while answers are on their way. */
+static void notice_streaming(struct online *o, const struct segment_note *note)
+{
+	if (o->has_newest && !may_have_waited(o) && note->seen > o->newest.seen)
+		o->is_streaming = true;
+}
+
 /* Makes turns of what has become contiguous. */
 static void advance(struct online *o, struct session_env *env)
 {
@@ -307,6 +314,7 @@ static void advance(struct online *o, struct session_env *env)
 		if (is_new)
 			t->is_boundary = begins;
 		count_writes(o, t, is_new);
+		notice_streaming(o, &note);
 		remember(o, &note);
 		if (is_new && t->is_request)
 			account_captured(o, env, 0, 1);

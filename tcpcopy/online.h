@@ -79,7 +79,8 @@ struct online {
 	bool has_far;            /* something beyond any window came, and nothing near since */
 	bool began;              /* its SYN was captured */
 	bool has_newest;
-	bool ever_pushed; /* otherwise PSH says nothing of this client's writes */
+	bool is_streaming; /* it does not wait for its answers */
+	bool ever_pushed;  /* otherwise PSH says nothing of this client's writes */
 	bool has_ack;
 	bool has_end; /* a FIN or RST that waits for the bytes before it */
 	bool has_server_fin;

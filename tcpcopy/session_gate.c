@@ -15,15 +15,19 @@ uint64_t session_send_limit(const struct session *s, const struct session_env *e
 	return s->online->queue.end;
 }
 
+/* The client is known to speak while answers are on their way: what it has seen is all that its next words can depend on. */
+static bool is_streaming(const struct session *s)
+{
+	return s->overlaps || s->online->is_streaming;
+}
+
 /*
  * How many bytes beyond the need of a turn may be answers to requests that were open beside it: no more than
  * the client was ever ahead of its answers itself. 0: it waits for each answer.
  */
 static uint64_t surplus_max(const struct session *s)
 {
-	uint64_t open = s->online->writes_max > 1 ? s->online->writes_max - 1 : s->overlaps;
-
-	return open * s->online->need_max;
+	return (s->online->writes_max > 1 ? s->online->writes_max - 1 : 0) * s->online->need_max;
 }
 
 /*
@@ -37,7 +41,8 @@ void session_gate_on_answer(struct session *s, struct session_env *env, const st
 	struct session_target *t = &s->target;
 	uint32_t end = r->seq + r->len_bytes;
 	uint32_t from = seq_max(t->answer_seq, seq_min(r->seq, rcv_nxt));
-	bool is_tail = session_off_of(s, r->ack) < s->answer_min_off && !surplus_max(s);
+	bool is_tail = session_off_of(s, r->ack) < s->answer_min_off && !surplus_max(s) &&
+		       !is_streaming(s);
 
 	if (seq_leq(end, from)) {
 		if (is_tail || seq_lt(r->seq, t->turn_seq))
@@ -78,11 +83,28 @@ static uint64_t settled_at(const struct session *s, const struct turn *t)
 	return quiet_at > paced_at ? quiet_at : paced_at;
 }
 
+/* What came before the turn said last had ended, and did not count for it, is kept in mind. */
+static bool is_answered_in_all(const struct session *s, const struct turn *t)
+{
+	return s->answered + s->forgotten >= t->need;
+}
+
+/* When time will open the gate before t; UINT64_MAX: it will not. */
+static uint64_t opens_at(const struct session *s, const struct turn *t)
+{
+	if (s->answered || s->may_be_answered || is_streaming(s))
+		return settled_at(s, t);
+	if (is_answered_in_all(s, t))
+		return s->turn_said_us + t->waited_us + SESSION_EARLY_US;
+	return UINT64_MAX;
+}
+
 /* Whether the gate before t is open; if time will open it, *settle_at says when. */
 static bool gate_is_open(const struct session *s, struct session_env *env, const struct turn *t,
 			 uint64_t *settle_at)
 {
 	struct ledger_traffic *count = &env->ledger->targets[s->target_index].traffic;
+	uint64_t at;
 
 	*settle_at = 0;
 	if (t->need == 0 || s->gate_is_free)
@@ -93,37 +115,40 @@ static bool gate_is_open(const struct session *s, struct session_env *env, const
 		count->gates_by_close++;
 		return true;
 	}
+	if (is_streaming(s) && is_answered_in_all(s, t)) {
+		count->gates_by_answer++;
+		return true;
+	}
 	if (s->una_off < t->start)
 		return false;
 	if (s->answered >= t->need) {
 		count->gates_by_answer++;
 		return true;
 	}
-	if (s->answered || s->may_be_answered)
-		*settle_at = settled_at(s, t);
-	else if (s->forgotten >= t->need)
-		*settle_at = s->turn_said_us + SESSION_EARLY_US;
-	else
+	at = opens_at(s, t);
+	if (at == UINT64_MAX)
 		return false;
-	if (env->now_us < *settle_at)
+	if (env->now_us < at) {
+		*settle_at = at;
 		return false;
-	*settle_at = 0;
+	}
 	count->gates_by_settle++;
 	return true;
 }
 
-/* What a turn did not need counts for the next one only if it can be the answer to a request that was open beside it. */
+/*
+ * What a turn did not need counts for the next one only if it can be the answer to a request that was open beside it; the rest
+ * is kept in mind.
+ */
 static void account_surplus(struct session *s, const struct turn *t)
 {
-	bool was_early = !s->answered && t->need && s->forgotten >= t->need;
-	uint64_t had = was_early ? s->forgotten : s->answered;
-	uint64_t surplus = had > t->need ? had - t->need : 0;
-	uint64_t kept;
+	uint64_t all = s->answered + s->forgotten;
+	uint64_t surplus = s->answered > t->need ? s->answered - t->need : 0;
 
-	s->overlaps |= was_early;
-	kept = surplus < surplus_max(s) ? surplus : surplus_max(s);
-	s->answered = kept;
-	s->forgotten = surplus - kept;
+	s->overlaps |= !s->answered && !s->may_be_answered && t->need && all >= t->need;
+	s->answered = surplus < surplus_max(s) ? surplus : surplus_max(s);
+	all = all > t->need ? all - t->need : 0;
+	s->forgotten = all > s->answered ? all - s->answered : 0;
 	s->may_be_answered = false;
 }
 
