@@ -374,11 +374,13 @@ const char *diagnosis_join_refused_text(char *buf, size_t size, const struct tra
 	char text[ENDPOINT_TEXT_MAX];
 
 	snprintf(buf, size,
-		 "the target %s does not take connections without their beginning (a login?): "
-		 "those of "
-		 "port %u that are older than the copy are not copied, new ones are. Restart the "
-		 "clients "
-		 "or their pools to have all; -O spares the attempts",
+		 "the target %s does not take connections without their beginning: does its "
+		 "protocol "
+		 "begin with a login? Those of port %u that are older than the copy, or whose "
+		 "login it "
+		 "has refused (its accounts may differ), are not copied. Restart the clients or "
+		 "their "
+		 "pools to have all; -O spares the attempts",
 		 endpoint_format(text, sizeof(text), &t->target), (unsigned)t->source.port);
 	return buf;
 }

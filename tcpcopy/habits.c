@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tcpcopy/habits.h"
 
-void habits_on_turn(struct habits *h, unsigned turns, bool is_joined)
+void habits_on_kept(struct habits *h, bool is_joined)
 {
-	if (turns < HABITS_TURNS)
-		return;
 	if (is_joined)
 		h->keeps_joined = true;
 	else
 		h->keeps_whole = true;
+}
+
+void habits_on_first_byte(struct habits *h, uint64_t us)
+{
+	if (us > h->slowest_us)
+		h->slowest_us = us;
 }
 
 void habits_on_answer(struct habits *h)

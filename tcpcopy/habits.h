@@ -10,8 +10,10 @@
 #include <stdint.h>
 
 enum {
-	HABITS_TURNS = 3,     /* turns said: then the target has answered two and lives on */
-	HABITS_MUTE_MAX = 16, /* ends in a row without a byte: told */
+	HABITS_TURNS =
+		4, /* turns said: then the target has answered three (a greeting and an error are two) */
+	HABITS_AGE_US = 1000000, /* and so old: then it keeps the connection */
+	HABITS_MUTE_MAX = 16,    /* ends in a row without a byte: told */
 };
 
 /* What has been told of this target, so that it is told once. */
@@ -23,14 +25,17 @@ enum habits_told {
 };
 
 struct habits {
-	uint32_t mute_ends; /* in a row */
-	uint8_t told;       /* enum habits_told */
-	bool keeps_whole;   /* a connection with its beginning has got to its third turn */
-	bool keeps_joined;  /* and one without */
+	uint32_t mute_ends;  /* in a row */
+	uint8_t told;        /* enum habits_told */
+	uint64_t slowest_us; /* for the first byte of an answer, so far */
+	bool keeps_whole;    /* a connection with its beginning has lived on */
+	bool keeps_joined;   /* and one without */
 };
 
-/* A session has said this many turns to a target that has not closed. */
-void habits_on_turn(struct habits *h, unsigned turns, bool is_joined);
+/* The target has answered HABITS_TURNS - 1 turns of a session that is HABITS_AGE_US old, and has not closed. */
+void habits_on_kept(struct habits *h, bool is_joined);
+/* It took so long for the first byte of an answer. */
+void habits_on_first_byte(struct habits *h, uint64_t us);
 /* The target has answered something. */
 void habits_on_answer(struct habits *h);
 /* It ended a connection to which it had not said a byte. True if that must be told now. */

@@ -161,8 +161,9 @@ const char *drop_cause_text(enum drop_cause cause)
 	case DROP_ENCRYPTED:
 		return "TLS, whose keys no copy can have: copy behind the proxy that ends it";
 	case DROP_JOIN_REFUSED:
-		return "the connection is older than the copy, and the target does not take it "
-		       "without its beginning (login)";
+		return "the target does not take the connection without its beginning (login), "
+		       "which "
+		       "was before the copy began, or was refused";
 	case DROP_TARGET_REFUSED:
 		return "the target refused the connection: is its server running on that port?";
 	case DROP_TARGET_RESET:

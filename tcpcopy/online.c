@@ -186,6 +186,15 @@ static bool may_have_waited(const struct online *o)
 }
 
 /*
+ * All that it has seen since its turn is as long as "HTTP/1.1 100 Continue": then the rest of that request follows, which
+ * must not be taken for one.
+ */
+static bool is_told_to_continue(const struct online *o, const struct segment_note *note)
+{
+	return note->seen - o->turns.seen == ONLINE_INTERIM_BYTES;
+}
+
+/*
  * Whether a request certainly begins with the segment that follows what is known: its sender has seen more of an
  * answer than before, ended its write with the segment before, and has been silent or cannot
  * have gone on in the same write.
@@ -193,7 +202,7 @@ static bool may_have_waited(const struct online *o)
 static bool is_boundary(const struct online *o, const struct segment_note *note)
 {
 	return o->has_newest && o->newest.pushed && note->seen > o->turns.seen &&
-	       note->seen > o->newest.seen &&
+	       note->seen > o->newest.seen && !is_told_to_continue(o, note) &&
 	       (o->newest.small || note->at_us >= o->newest.at_us + ONLINE_BOUNDARY_US);
 }
 
@@ -529,7 +538,10 @@ static enum packet_fate on_client_open(struct online *o, struct session_env *env
 		return take_ack(o, env, p) ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;
 	is_news |= take_ack(o, env, p) || o->state == ONLINE_OPENING;
 	o->state = ONLINE_OPEN;
-	o->is_confirmed = true;
+	if (!o->is_confirmed) {
+		o->is_confirmed = true;
+		online_arm(o, env); /* its silence may now end it sooner */
+	}
 	if (whole || (p->seq == next_seq(o) && begins_request(o, env, p)))
 		join_sessions(o, env, whole);
 	fresh = take_payload(o, env, p, o->queue.end + (uint64_t)distance);
@@ -609,15 +621,16 @@ static uint64_t give_up_beyond(struct online *o)
 	uint64_t end = o->queue.end;
 
 	for (const struct segment_range *r = o->queue.ranges; r; r = r->next) {
-		if (r->note.seen > o->turns.seen) {
+		if (!o->turns.any || r->note.seen > o->turns.seen) {
 			o->turns.seen = r->note.seen;
 			requests++;
 		}
+		o->turns.any = true;
 		remember(o, &r->note);
 		end = r->end;
 	}
 	if (o->known_seq != o->isn + 1 + (uint32_t)end)
-		o->newest.pushed = false; /* nothing is known of what came last */
+		o->has_newest = false; /* nothing is known of what came last */
 	return requests;
 }
 

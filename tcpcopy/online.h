@@ -25,6 +25,8 @@ enum {
 	ONLINE_BOUNDARY_US = 5000,   /* a client silent for so long has begun something new */
 	ONLINE_BOUNDARY_SMALL = 512, /* below any MSS: the client's write ended with this segment */
 	ONLINE_BACKLOG_MAX = 16 << 20, /* stream bytes a connection may hold */
+	ONLINE_INTERIM_BYTES =
+		25, /* "HTTP/1.1 100 Continue" and two line ends: RFC 9110, section 15.2.1 */
 	ONLINE_PLAIN_MAX = 4096,       /* stream bytes before which a client may begin to encrypt */
 	ONLINE_GREETING_MAX = 1 << 20, /* response bytes before the client's first word */
 	ONLINE_RESPONSE_JUMP_MAX = 1 << 30, /* an ACK may advance by one window at most */

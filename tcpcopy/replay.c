@@ -13,6 +13,8 @@
 enum {
 	MTU_DEFAULT = 1500,
 	MTU_MIN = 576,
+	HURRY_MIN_US = 50000, /* after a link came up: registrations go first */
+	HURRY_SPREAD_US = 500000,
 	URGENCY_LINGER_US = 10000, /* waiting comes and goes: intercept need not hear of each */
 	HALF_OPEN_SHARE = 4, /* connections with only a SYN may take this part of the sessions */
 	HALF_OPEN_LEAST = 1024,
@@ -438,9 +440,25 @@ void replay_on_register_refused(struct replay *r, uint32_t session_id, uint64_t 
 	s->rst_due = false;
 }
 
+/* What the targets said meanwhile is lost. Spread over half a second, by which time the sessions are registered again. */
+static void hurry_sessions(struct replay *r)
+{
+	uint32_t limit = slab_limit(r->table.sessions);
+
+	for (uint32_t i = 0; i < limit; i++) {
+		struct session *s = slab_find(r->table.sessions, i);
+
+		if (s)
+			session_hurry(s, &r->env,
+				      HURRY_MIN_US + (uint64_t)i * 7919 % HURRY_SPREAD_US);
+	}
+}
+
 void replay_on_links(struct replay *r, unsigned up, uint64_t now_us)
 {
 	r->env.now_us = now_us;
+	if (up > r->links_up)
+		hurry_sessions(r);
 	r->links_up = up;
 	if (r->is_urgent) /* a new link has not heard of it */
 		r->env.effects->urgency(r->env.ctx, true);

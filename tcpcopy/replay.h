@@ -62,7 +62,8 @@ void replay_on_record(struct replay *r, const struct wire_record *record, uint64
 /* An intercept refused the registration: the session takes another tuple. */
 void replay_on_register_refused(struct replay *r, uint32_t session_id, uint64_t now_us);
 /*
- * How many intercepts are connected. With none, connections that begin get no session; live sessions wait.
+ * How many intercepts are connected. With none, connections that begin get no session; live sessions wait, and speak again soon
+ * after one has come back.
  */
 void replay_on_links(struct replay *r, unsigned up, uint64_t now_us);
 /*

@@ -81,6 +81,7 @@ static void begin_handshake(struct session *s, struct session_env *env, const st
 	session_doubt_end(s);
 	s->answered = 0;
 	s->forgotten = 0;
+	s->deficit = 0;
 	s->may_be_answered = false;
 	s->answer_min_off = s->una_off;
 	s->start_off = s->una_off;
@@ -88,9 +89,11 @@ static void begin_handshake(struct session *s, struct session_env *env, const st
 	s->turns_said = 0;
 	s->is_joined = s->gate_is_free;
 	s->was_whole |= !s->is_joined;
-	s->ended_at_once = false;
+	s->ended_young = false;
+	s->begun_us = env->now_us;
 	s->syn_due = true;
 	s->rst_due = false;
+	s->may_have_closed = false;
 	s->target_closed = s->in_recovery = s->uses_timestamps = false;
 	s->retransmit_at_us = 0;
 	s->timed_us = 0;
@@ -221,13 +224,19 @@ void session_close(struct session *s, struct session_env *env, enum drop_cause c
 
 void session_abort(struct session *s, struct session_env *env, enum drop_cause cause)
 {
+	struct ledger_sessions *count = &env->ledger->targets[s->target_index].sessions;
+	bool is_joining = s->state == SESSION_JOINING; /* holds nothing at the target */
 	/* Before the first SYN is out the target knows nothing that a RST could end. */
-	bool rst_due =
-		s->state == SESSION_JOINING ? s->rst_due : s->target.snd_max != s->target.iss;
+	bool rst_due = is_joining ? s->rst_due : s->target.snd_max != s->target.iss;
 
+	if (!is_joining) {
+		count->ended_by_us++;
+	} else if (!s->was_started && !s->gate_is_free) { /* still not copied, now for this cause */
+		count->not_started[s->closed_cause]--;
+		count->not_started[cause]++;
+	}
 	session_close(s, env, cause);
 	s->rst_due = rst_due;
-	env->ledger->targets[s->target_index].sessions.ended_by_us++;
 }
 
 bool session_is_awaiting_target(const struct session *s)
@@ -249,6 +258,22 @@ bool session_is_awaiting_target(const struct session *s)
 		break;
 	}
 	return false;
+}
+
+void session_hurry(struct session *s, struct session_env *env, uint64_t delay_us)
+{
+	if (s->state == SESSION_SYN_SENT) {
+		session_retry_syn(s, env, delay_us);
+		return;
+	}
+	if (s->state == SESSION_TIME_WAIT || !session_is_awaiting_target(s))
+		return;
+	s->target.backoff = 0;
+	s->retransmit_at_us = env->now_us + delay_us;
+	if (s->retransmit_at_us < s->last_sent_us + SESSION_RTO_INITIAL_US)
+		s->retransmit_at_us = s->last_sent_us + SESSION_RTO_INITIAL_US; /* it flaps */
+	session_doubt_hurry(s);
+	session_arm(s, env);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)

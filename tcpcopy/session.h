@@ -71,8 +71,12 @@ enum {
 	SESSION_ACK_DELAY_US = 40000,
 	SESSION_SETTLE_PUSHED_US = 2000,
 	SESSION_SETTLE_US = 20000,
+	SESSION_SETTLE_END_US =
+		1000000, /* before a FIN: many servers drop what they still have to answer */
 	SESSION_PACE_MAX_US = 30000000, /* settling waits at most this long for the online pace */
-	SESSION_EARLY_US = 30000000, /* bytes that came too early count after so long a silence */
+	SESSION_EARLY_MIN_US =
+		3000000,             /* bytes that came too early count after so long a silence */
+	SESSION_EARLY_US = 30000000, /* at most, where the target has been slow */
 	SESSION_TIME_WAIT_US = 4000000, /* long enough to acknowledge a repeated FIN again */
 	SESSION_RECEIVE_WINDOW = 1 << 20,
 	SESSION_PROBE_HELD_US = 1000000,  /* how soon a SYN that the breaker held asks again */
@@ -80,11 +84,12 @@ enum {
 	SESSION_UNANSWERED_TURNS = 2,     /* given up in a row: all that is queued goes, ... */
 	SESSION_UNANSWERED_US = 60000000, /* ... and nothing is tried for so long */
 	SESSION_FUTILE_JOINS = 3,         /* in a row that delivered nothing: not tried again */
-	SESSION_REFUSED_JOINS = 3, /* in a row, where others were not: left alone, likewise */
-	SESSION_AT_ONCE_US =
-		500000, /* a target that closes so soon after it was spoken to refuses */
+	SESSION_REFUSED_JOINS = 3, /* in a row, where it may be an accident: left alone, likewise */
+	SESSION_JOIN_STRIKES = 2,  /* a refusal; one without a byte of an answer counts for all */
+	SESSION_YOUNG_US = 500000, /* what the target ends sooner may have been refused */
 	SESSION_CHALLENGE_US = 100000, /* one challenge in so long: RFC 5961, section 7 */
 	SESSION_ASK_US = 10000000,     /* an answer is awaited so long before the target is asked */
+	SESSION_ASK_TWICE_US = 600000, /* Linux answers one in half a second */
 	SESSION_ASK_AGAIN_US = 60000000, /* and, having said that it is there, again */
 };
 
@@ -158,6 +163,7 @@ struct session {
 	uint64_t una_off;        /* stream offset of snd_una */
 	uint64_t answered;       /* response bytes that count for gate_turn */
 	uint64_t forgotten;      /* and that came too early to count */
+	uint64_t deficit;        /* by which answers were too short when silence opened a gate */
 	uint64_t answer_min_off; /* they count if their ACK reaches this offset */
 	uint64_t last_answer_us;
 	uint64_t acked_us;     /* when the target last acknowledged something new */
@@ -166,6 +172,7 @@ struct session {
 	uint64_t last_sent_us;
 	uint64_t start_off;     /* where in the stream this connection of ours began */
 	uint64_t retry_at_us;   /* not joined before */
+	uint64_t begun_us;      /* when this connection of ours did */
 	uint64_t progress_us;   /* since when nothing moved */
 	uint64_t challenged_us; /* when a challenge ACK or a question went out; 0: never */
 	/* Deadlines, 0: none. */
@@ -183,7 +190,9 @@ struct session {
 	uint8_t state;         /* enum session_state */
 	uint8_t futile_joins;  /* in a row: nothing was acknowledged */
 	uint8_t refused_joins; /* in a row */
+	uint8_t join_strikes;  /* ends in a row that looked like a refusal */
 	uint8_t turns_said;    /* on this connection, up to HABITS_TURNS */
+	uint8_t brief_answers; /* in a row that were complete with their PSH */
 	uint8_t unanswered;    /* turns given up after -t, in a row */
 	uint8_t closed_cause;  /* enum drop_cause: what becomes of bytes captured after the end */
 	uint8_t end_said; /* enum turn_kind: TURN_FIN or TURN_RST once released, otherwise TURN_DATA */
@@ -204,8 +213,10 @@ struct session {
 	bool probe_due;       /* one byte into a zero window */
 	bool may_be_answered; /* what came cannot be told from a repetition */
 	bool answer_pushed;   /* the last answer carried PSH */
+	bool went_on;         /* something came behind that */
 	bool target_closed;   /* its FIN has come */
-	bool ended_at_once;   /* with FIN or RST, right after it was spoken to */
+	bool may_have_closed; /* it may have come among what was never captured */
+	bool ended_young;     /* by the target */
 	bool is_joined;       /* this connection began in the middle of the stream */
 	bool was_whole;       /* one before it did not */
 	bool uses_timestamps;
@@ -250,6 +261,11 @@ void session_start(struct session *s, struct session_env *env, const struct tupl
 void session_restart_on(struct session *s, struct session_env *env, const struct tuple *tuple);
 /* In SYN_SENT: the SYN goes again, back-off starting anew, at once or after a delay. */
 void session_retry_syn(struct session *s, struct session_env *env, uint64_t delay_us);
+/*
+ * Its answers may come again after an outage, in which the timers of both sides have backed off: what waits for the target is said again,
+ * or the target asked, after delay_us.
+ */
+void session_hurry(struct session *s, struct session_env *env, uint64_t delay_us);
 /*
  * Ends at once: what is in flight is dropped for cause, the target is sent a RST. The caller retires
  * the tuple once the session is closed and its RST is out.
@@ -320,6 +336,8 @@ void session_doubt_on_more(struct session *s, const struct session_env *env, uin
 bool session_doubt_on_outdated(struct session *s, const struct session_env *env,
 			       const struct wire_record *r);
 void session_doubt_on_timeout(struct session *s, const struct session_env *env);
+/* The next timeout asks. */
+void session_doubt_hurry(struct session *s);
 /* When a target that owes an answer, or its FIN, is asked whether it still has the connection; UINT64_MAX: never. */
 uint64_t session_ask_at(const struct session *s);
 void session_doubt_end(struct session *s);

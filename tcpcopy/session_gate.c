@@ -7,6 +7,11 @@
 #include "tcpcopy/online.h"
 #include "tcpcopy/session.h"
 
+enum {
+	EARLY_FACTOR = 8,
+	BRIEF_ANSWERS = 8, /* in a row that were complete with their PSH: the next one is, too */
+};
+
 /* Every byte before this offset may be sent. */
 uint64_t session_send_limit(const struct session *s, const struct session_env *env)
 {
@@ -50,22 +55,39 @@ void session_gate_on_answer(struct session *s, struct session_env *env, const st
 		s->may_be_answered = true;
 	} else if (is_tail) {
 		s->forgotten += end - from;
+		s->brief_answers = 0;
 		t->answer_seq = end;
 		return;
 	} else {
+		if (!s->answered && s->turns_said)
+			habits_on_first_byte(&env->habits[s->target_index],
+					     env->now_us - s->turn_said_us);
 		s->answered += end - from;
 		t->answer_seq = end;
 	}
+	s->went_on |= s->answer_pushed;
 	s->last_answer_us = env->now_us;
 	s->answer_pushed = r->flags & TCP_PSH;
 }
 
-static uint64_t settle_us(const struct session *s)
+static uint64_t settle_us(const struct session *s, const struct turn *t)
 {
 	uint64_t least = s->answer_pushed ? SESSION_SETTLE_PUSHED_US : SESSION_SETTLE_US;
 	uint64_t srtt2 = 2 * (uint64_t)s->target.srtt_us;
 
+	if (t->kind == TURN_FIN)
+		return SESSION_SETTLE_END_US;
+	if (s->brief_answers >= BRIEF_ANSWERS && s->answer_pushed && !s->went_on)
+		return 0;
 	return srtt2 > least ? srtt2 : least;
+}
+
+/* When the target has been silent for long enough. */
+static uint64_t quiet_at_us(const struct session *s, const struct turn *t)
+{
+	uint64_t since = s->last_answer_us > s->acked_us ? s->last_answer_us : s->acked_us;
+
+	return since + settle_us(s, t);
 }
 
 /*
@@ -75,39 +97,95 @@ static uint64_t settle_us(const struct session *s)
  */
 static uint64_t settled_at(const struct session *s, const struct turn *t)
 {
-	uint64_t since = s->last_answer_us > s->acked_us ? s->last_answer_us : s->acked_us;
-	uint64_t quiet_at = since + settle_us(s);
+	uint64_t quiet_at = quiet_at_us(s, t);
 	uint64_t pace = t->waited_us < SESSION_PACE_MAX_US ? t->waited_us : SESSION_PACE_MAX_US;
-	uint64_t paced_at = s->acked_us + pace + settle_us(s);
+	uint64_t paced_at = s->acked_us + pace + settle_us(s, t);
 
 	return quiet_at > paced_at ? quiet_at : paced_at;
 }
 
-/* What came before the turn said last had ended, and did not count for it, is kept in mind. */
+/* What came in all, before the turn said last had ended too, makes up for what former turns were said without and for t. */
 static bool is_answered_in_all(const struct session *s, const struct turn *t)
 {
-	return s->answered + s->forgotten >= t->need;
+	return s->answered + s->forgotten >= t->need + s->deficit;
+}
+
+/*
+ * What was answered is exactly what the client had seen. Otherwise more may be on its way, and a server that hears of the client's end
+ * drops what it still has to answer.
+ */
+static bool may_end(const struct session *s, const struct turn *t)
+{
+	return t->kind != TURN_FIN || s->answered + s->forgotten == t->need + s->deficit;
+}
+
+/*
+ * A connection without its beginning is on probation after its first turn: whether the target keeps it shows right behind
+ * the answer.
+ */
+static bool is_on_probation(const struct session *s, const struct session_env *env,
+			    const struct turn *t)
+{
+	return t->kind == TURN_DATA && s->is_joined && s->turns_said == 1 &&
+	       !env->habits[s->target_index].keeps_joined;
+}
+
+/* How long it may be that a target is silent and still works on an answer. */
+static uint64_t early_us(const struct habits *h)
+{
+	uint64_t us = h->slowest_us * EARLY_FACTOR;
+
+	if (us < SESSION_EARLY_MIN_US)
+		return SESSION_EARLY_MIN_US;
+	return us < SESSION_EARLY_US ? us : SESSION_EARLY_US;
 }
 
 /* When time will open the gate before t; UINT64_MAX: it will not. */
-static uint64_t opens_at(const struct session *s, const struct turn *t)
+static uint64_t opens_at(const struct session *s, const struct session_env *env,
+			 const struct turn *t)
 {
-	if (s->answered || s->may_be_answered || is_streaming(s))
+	if (s->answered >= t->need && is_on_probation(s, env, t))
+		return quiet_at_us(s, t);
+	if (s->answered || s->may_be_answered || is_streaming(s) || t->need == 0)
 		return settled_at(s, t);
-	if (is_answered_in_all(s, t))
-		return s->turn_said_us + t->waited_us + SESSION_EARLY_US;
+	if (s->forgotten >= t->need)
+		return s->turn_said_us + t->waited_us + early_us(&env->habits[s->target_index]);
 	return UINT64_MAX;
 }
 
+/* The bytes that it waits for have come. */
+static bool is_answered(const struct session *s, const struct session_env *env,
+			const struct turn *t)
+{
+	if (!may_end(s, t))
+		return false;
+	if (is_streaming(s))
+		return is_answered_in_all(s, t);
+	return s->una_off >= t->start && s->answered >= t->need &&
+	       (!is_on_probation(s, env, t) || env->now_us >= quiet_at_us(s, t));
+}
+
+/*
+ * An answer has ended by silence. Where one after the other was complete with its PSH, so will be the next: it need not be waited for
+ * what never comes.
+ */
+static void note_settled(struct session *s)
+{
+	if (s->went_on || !s->answer_pushed)
+		s->brief_answers = 0;
+	else if (s->brief_answers < BRIEF_ANSWERS)
+		s->brief_answers++;
+}
+
 /* Whether the gate before t is open; if time will open it, *settle_at says when. */
-static bool gate_is_open(const struct session *s, struct session_env *env, const struct turn *t,
+static bool gate_is_open(struct session *s, struct session_env *env, const struct turn *t,
 			 uint64_t *settle_at)
 {
 	struct ledger_traffic *count = &env->ledger->targets[s->target_index].traffic;
 	uint64_t at;
 
 	*settle_at = 0;
-	if (t->need == 0 || s->gate_is_free)
+	if ((t->need == 0 && may_end(s, t)) || s->gate_is_free)
 		return true;
 	if (s->target_closed) {
 		if (env->joins && t->is_boundary)
@@ -115,23 +193,20 @@ static bool gate_is_open(const struct session *s, struct session_env *env, const
 		count->gates_by_close++;
 		return true;
 	}
-	if (is_streaming(s) && is_answered_in_all(s, t)) {
+	if (is_answered(s, env, t)) {
 		count->gates_by_answer++;
 		return true;
 	}
 	if (s->una_off < t->start)
 		return false;
-	if (s->answered >= t->need) {
-		count->gates_by_answer++;
-		return true;
-	}
-	at = opens_at(s, t);
+	at = opens_at(s, env, t);
 	if (at == UINT64_MAX)
 		return false;
 	if (env->now_us < at) {
 		*settle_at = at;
 		return false;
 	}
+	note_settled(s);
 	count->gates_by_settle++;
 	return true;
 }
@@ -147,6 +222,8 @@ static void account_surplus(struct session *s, const struct turn *t)
 
 	s->overlaps |= !s->answered && !s->may_be_answered && t->need && all >= t->need;
 	s->answered = surplus < surplus_max(s) ? surplus : surplus_max(s);
+	if (all < t->need && !s->gate_is_free)
+		s->deficit += t->need - all;
 	all = all > t->need ? all - t->need : 0;
 	s->forgotten = all > s->answered ? all - s->answered : 0;
 	s->may_be_answered = false;
@@ -154,10 +231,12 @@ static void account_surplus(struct session *s, const struct turn *t)
 
 static void count_turn(struct session *s, struct session_env *env)
 {
-	if (s->target_closed || s->turns_said >= HABITS_TURNS)
+	if (s->target_closed)
 		return;
-	s->turns_said++;
-	habits_on_turn(&env->habits[s->target_index], s->turns_said, s->is_joined);
+	if (s->turns_said < HABITS_TURNS)
+		s->turns_said++;
+	if (s->turns_said == HABITS_TURNS && env->now_us >= s->begun_us + HABITS_AGE_US)
+		habits_on_kept(&env->habits[s->target_index], s->is_joined);
 }
 
 static void say(struct session *s, struct session_env *env, const struct turn *t)
@@ -172,6 +251,8 @@ static void say(struct session *s, struct session_env *env, const struct turn *t
 		s->target.turn_seq = s->target.rcv_nxt;
 		s->answer_min_off = t->start + (t->kind == TURN_DATA);
 		s->turn_said_us = env->now_us;
+		s->went_on = false;
+		s->answer_pushed = false;
 		count_turn(s, env);
 	}
 	s->gate_is_free = false;

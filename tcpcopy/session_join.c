@@ -72,39 +72,35 @@ static uint32_t answer_bytes(const struct session *s)
 }
 
 /*
- * The target did not take the connection without its beginning, rather than have had enough of it: it took a request, ended
- * within two turns, and either did not answer a byte (PostgreSQL), or reset at once (MariaDB), or closed at once though it keeps
- * connections with their beginning, and never kept another (WebSocket, HTTP/2).
+ * How much this end looks as if the target did not take the connection without its beginning, rather than have had enough of it,
+ * in strikes. It took a request, lived for less than four turns, and did not answer a byte (PostgreSQL): certainly. Or it
+ * reset (MariaDB), or closed though it keeps connections with their beginning (WebSocket, HTTP/2): perhaps; but not if it has ever kept another.
  */
-static bool join_was_refused(const struct session *s, const struct habits *h, enum drop_cause cause)
+static unsigned strikes_of(const struct session *s, const struct habits *h, enum drop_cause cause)
 {
-	if (!s->is_joined || s->turns_said >= HABITS_TURNS || s->una_off == s->start_off)
+	bool is_reset = cause == DROP_TARGET_RESET;
+
+	if (!s->is_joined || s->turns_said >= HABITS_TURNS || s->una_off == s->start_off ||
+	    (!is_reset && cause != DROP_TARGET_CLOSED))
+		return 0;
+	if (answer_bytes(s) == 0)
+		return SESSION_JOIN_STRIKES;
+	if (!s->ended_young || h->keeps_joined)
+		return 0;
+	if (is_reset) /* with its first answer, or perhaps because it had closed */
+		return s->turns_said == 1 ? SESSION_JOIN_STRIKES : 1;
+	return h->keeps_whole ? 1 : 0;
+}
+
+static bool join_was_refused(struct session *s, const struct habits *h, enum drop_cause cause)
+{
+	unsigned strikes = strikes_of(s, h, cause);
+
+	s->join_strikes = (uint8_t)(strikes ? s->join_strikes + strikes : 0);
+	if (s->join_strikes < SESSION_JOIN_STRIKES)
 		return false;
-	switch (cause) {
-	case DROP_TARGET_RESET:
-		return answer_bytes(s) == 0 || s->ended_at_once;
-	case DROP_TARGET_CLOSED:
-		return answer_bytes(s) == 0 ||
-		       (s->ended_at_once && h->keeps_whole && !h->keeps_joined);
-	case DROP_BEFORE_JOIN:
-	case DROP_NO_INTERCEPT:
-	case DROP_PAUSED:
-	case DROP_CAPTURE_GAP:
-	case DROP_SAMPLED_OUT:
-	case DROP_LIMIT:
-	case DROP_BACKLOG:
-	case DROP_NO_TUPLE:
-	case DROP_NOT_REPLAYABLE:
-	case DROP_ENCRYPTED:
-	case DROP_JOIN_REFUSED:
-	case DROP_TARGET_REFUSED:
-	case DROP_TIMED_OUT:
-	case DROP_CLIENT_RESET:
-	case DROP_SHUTDOWN:
-	case DROP_CAUSES:
-		break;
-	}
-	return false;
+	s->join_strikes = 0;
+	return true;
 }
 
 /*
@@ -154,7 +150,7 @@ void session_leave(struct session *s, struct session_env *env, enum drop_cause c
 	note_futility(s);
 	if (join_was_refused(s, &env->habits[s->target_index], cause))
 		cause = on_join_refused(s, env, cause);
-	else
+	else if (!s->join_strikes)
 		s->refused_joins = 0;
 	t = may_go_on(s, env, cause) ? resumption(s, env, unheard) : NULL;
 	if (!t) {

@@ -151,9 +151,7 @@ static bool is_outdated(const struct session *s, const struct wire_record *r)
 /* The target ends a connection: what that tells of it. */
 static void note_end(struct session *s, struct session_env *env)
 {
-	uint64_t heard_us = s->turn_said_us > s->acked_us ? s->turn_said_us : s->acked_us;
-
-	s->ended_at_once = env->now_us < heard_us + SESSION_AT_ONCE_US;
+	s->ended_young = env->now_us < s->begun_us + SESSION_YOUNG_US;
 	if (s->target.rcv_nxt != s->target.irs + 1 || !s->turns_said)
 		return;
 	account(s, env)->sessions.ended_unanswered++;
@@ -193,6 +191,8 @@ static void fin_acknowledged(struct session *s, struct session_env *env)
 	switch ((enum session_state)s->state) {
 	case SESSION_FIN_WAIT_1:
 		session_set_state(s, SESSION_FIN_WAIT_2);
+		if (s->may_have_closed)
+			enter_time_wait(s, env);
 		break;
 	case SESSION_CLOSING:
 		enter_time_wait(s, env);
@@ -296,6 +296,7 @@ static void on_payload(struct session *s, struct session_env *env, const struct 
 	t->rcv_nxt = r->seq + r->len_bytes;
 	habits_on_answer(&env->habits[s->target_index]);
 	s->progress_us = env->now_us;
+	s->may_have_closed = false;
 	session_doubt_end(s);
 	session_gate_on_answer(s, env, r, before);
 	if (t->rcv_nxt - t->rcv_acked > t->mss)

@@ -297,6 +297,7 @@ static void run_link(struct world *w)
 	if (up == c->links_told)
 		return;
 	c->links_told = up;
+	w->oracle.link_ups += up;
 	replay_on_links(c->replay, up, copy_now(w));
 	oracle_step(w);
 }

@@ -36,11 +36,12 @@ struct faked {
 	uint32_t acked;    /* the highest ACK */
 	uint32_t answered; /* the highest ACK of a record that brought answer bytes */
 	uint32_t sent;     /* the highest sent */
-	uint64_t sent_us;  /* when that last grew */
+	uint64_t said_us;  /* when a turn last began to be sent */
 	uint32_t rcv_nxt;  /* sequence number behind the highest answer byte that was reported */
 	uint32_t repeated_seq; /* of the segment that was sent again last */
 	uint32_t repetitions;
 	uint64_t repeated_us; /* when it was sent first */
+	unsigned link_ups;    /* oracle.link_ups then */
 	bool has_rcv;
 	bool target_closed;
 	bool was_reset;

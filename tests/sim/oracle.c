@@ -251,6 +251,8 @@ static void judge_session(struct world *w, const struct faked *f)
 		oracle_fail(w, "session %u has said nothing", f->id);
 		return;
 	}
+	if (f->start && !w->settings->joins)
+		oracle_fail(w, "conversation %u is joined at byte %u", c->id, f->start);
 	turn = first_missed(c, script_turn_at(&c->script, f->start));
 	gap = turn < c->script.turn_count ? &c->script.turns[turn] : NULL;
 	end = gap ? gap->start : c->script.length_bytes;

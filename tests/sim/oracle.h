@@ -37,6 +37,7 @@ struct oracle {
 	uint64_t stuck;
 	const char *first; /* the format of the first failure: what kind it is */
 	uint64_t gates_judged;
+	unsigned link_ups;    /* how often a link came up: then all that wait may say it again */
 	uint64_t paused;      /* targets for which the breaker is open, as bits */
 	uint64_t blurred;     /* connections that begin within a request, where that may be */
 	uint64_t wrong_bytes; /* at the targets: other than the client's, or behind such */

@@ -12,7 +12,6 @@ enum {
 	WINDOW_MAX = 1 << 20,
 	REPETITIONS_FREE = 5,
 	DOUBLINGS_MAX = 9,
-	LATE_US = 1000000, /* between the last byte of a turn and the moment when it was said */
 };
 
 /* Serial arithmetic on sequence numbers: bytes from the connection's beginning. */
@@ -43,6 +42,8 @@ static void take_record(struct faked *f, const struct wire_record *r)
 {
 	int64_t ack = place_of(f, r->ack);
 	uint32_t end = r->seq + r->len_bytes;
+	bool tells =
+		(int32_t)(end - f->rcv_nxt) > 0; /* of bytes, though it may carry none of them */
 
 	if (ack > f->acked)
 		f->acked = (uint32_t)ack;
@@ -50,9 +51,9 @@ static void take_record(struct faked *f, const struct wire_record *r)
 	if (!f->was_reset)
 		note_acked(f);
 	/* Repeated bytes, too: replay cannot know whether they are the answer, and may settle. */
-	if (r->len_bytes && ack > f->answered)
+	if ((r->len_bytes || tells) && ack > f->answered)
 		f->answered = (uint32_t)ack;
-	if (r->len_bytes && (int32_t)(end - f->rcv_nxt) > 0)
+	if (tells)
 		f->rcv_nxt = end;
 }
 
@@ -94,14 +95,16 @@ static bool gate_may_be_open(const struct world *w, struct faked *f, const struc
 	int before = spoken_before(s, turn);
 
 	/* What had come too early to count has been waited for in vain: from now on it counts. */
-	if (f->sent_us && w->now_us + LATE_US >= f->sent_us + SESSION_EARLY_US)
+	if (f->said_us && copy_now(w) >= f->said_us + SESSION_EARLY_MIN_US)
 		*crosses = true;
 	if (f->target_closed || s->turns[turn].is_pipelined)
 		return true;
 	if (before < 0 || s->turns[before].start < f->start)
 		return true; /* a greeting: what the client had seen depends on what was captured */
+	if (s->overlaps || *crosses)
+		return true; /* it waits for what its client had seen in all: judged at the target */
 	return f->start + f->acked >= s->turns[turn].start &&
-	       (s->overlaps || *crosses || f->start + f->answered > s->turns[before].start);
+	       f->start + f->answered > s->turns[before].start;
 }
 
 /*
@@ -133,6 +136,7 @@ static void judge_turns(struct world *w, struct faked *f, uint32_t from, uint32_
 				    f->start + f->answered);
 		else if (is_ahead(f, spoken_before(s, turn)))
 			f->owner->copies[f->transfer].crosses = true;
+		f->said_us = copy_now(w);
 	}
 }
 
@@ -147,7 +151,9 @@ static void judge_repetition(struct world *w, struct faked *f, const struct segm
 	if (!s->payload_len_bytes && !(s->flags & (TCP_FLAG_SYN | TCP_FLAG_FIN)))
 		return;
 	/* While the breaker is open, one of those that wait tries each second. */
-	if (s->seq != f->repeated_seq || !f->repetitions || w->oracle.paused) {
+	if (s->seq != f->repeated_seq || !f->repetitions || w->oracle.paused ||
+	    f->link_ups != w->oracle.link_ups) {
+		f->link_ups = w->oracle.link_ups;
 		f->repeated_seq = s->seq;
 		f->repeated_us = w->now_us;
 		f->repetitions = 1;
@@ -185,5 +191,4 @@ void oracle_on_segment(struct world *w, struct faked *f, const struct segment *s
 	if (f->is_located)
 		judge_turns(w, f, f->start + f->sent, (uint32_t)(f->start + end));
 	f->sent = (uint32_t)end;
-	f->sent_us = w->now_us;
 }

@@ -60,7 +60,6 @@ check_network() {
 }
 
 network_row() {
-  local missed captured delivered rest
   # shellcheck disable=SC2046 # several words
   "$sim" $(network "$@") --counts 2>&1 | tail -n 1 | tr ' ' '\n' |
     awk -F= -v of="$*" '{ v[$1] = $2 }

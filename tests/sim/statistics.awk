@@ -4,7 +4,7 @@
 # A session is a SYN and `requests` requests of one packet each. Each of these packets is missed by the capture with
 # probability p, whatever becomes of the others. None can be had again, so a session is complete at the target if none
 # was missed: probability (1 - p)^(1 + requests). Without rejoining it delivers what comes before the first request
-# that was missed, or nothing if that was the SYN.
+# that was missed, or nothing if the SYN was; with it, significantly more than that.
 #
 # -v of, p, joins, requests: what was run, and
 # -v as=row      a row of a Markdown table, or
@@ -25,6 +25,10 @@ function z_of(have, mean, variance) { return (have - mean) / sqrt(variance) }
 
 END {
   n = v["sessions"]
+  if (!n || !amount("captured")) { # it has crashed, or as good as
+    verdict(0, "no figures")
+    exit
+  }
   complete = (1 - p) ^ (1 + requests)
   sigma = sqrt(n * complete * (1 - complete))
   z = z_of(v["complete"], n * complete, sigma ^ 2)
@@ -52,7 +56,10 @@ function row() {
 function verdicts() {
   verdict(v["packets"] == n * (1 + requests) && z ^ 2 <= 9,
     sprintf("%d of %d sessions complete, expected %.1f, sigma %.1f, z %+.2f", v["complete"], n, n * complete, sigma, z))
-  if (!joins)
+  if (joins)
+    verdict(z_delivered > 3,
+      sprintf("%d requests delivered, without rejoining %.1f would be expected", amount("delivered"), n * mean))
+  else
     verdict(z_delivered ^ 2 <= 9,
       sprintf("%d requests delivered, expected %.1f, z %+.2f", amount("delivered"), n * mean, z_delivered))
   verdict(v["wrong_bytes"] == 0 && bytes("delivered") > 0, v["wrong_bytes"] " wrong bytes at the target")

@@ -13,8 +13,13 @@ static void on_step(void *ctx, const struct session_step *step)
 	const struct world *w = ctx;
 	const struct faked *f = fakes_find_id(&w->copy.fakes, step->id);
 
-	trace_say(w, "session %u of c%u: %s -> %s by %s", step->id, f ? f->owner->id : 0,
-		  step->from, step->to, step->who);
+	/* One that has no connection yet has no id of its own either; whose it is shows at the target. */
+	if (f && f->owner->is_begun)
+		trace_say(w, "session %u of c%u: %s -> %s by %s", step->id, f->owner->id,
+			  step->from, step->to, step->who);
+	else
+		trace_say(w, "session %u: %s -> %s by %s", step->id, step->from, step->to,
+			  step->who);
 }
 
 void trace_init(struct world *w)

@@ -302,8 +302,8 @@ static void early_answer_counts_after_a_long_silence(void **state)
 	target_says(f, "P. 1:201(200) ack 11");
 	expect_segment(f, "P. 11:15(4) ack 201");
 	target_says(f, ". 201:201(0) ack 15");
-	pass_in_silence(f, 29000);
-	pass_ms(f, 1100);
+	pass_in_silence(f, 2900);
+	pass_ms(f, 200);
 	expect_segment(f, "P. 15:20(5) ack 201");
 	assert_int_equal(traffic(f)->gates_by_settle, 1);
 }
@@ -331,7 +331,7 @@ static void longer_answer_does_not_pay_for_the_next_turn(void **state)
 	target_says(f, ". 1701:1701(0) ack 11");
 	pass_ms(f, 50);
 	expect_segment(f, ". 11:11(0) ack 1701");
-	pass_in_silence(f, 5000); /* turn 2 has no answer at all yet */
+	pass_in_silence(f, 2900); /* turn 2 has no answer at all yet */
 	target_says(f, "P. 1701:2001(300) ack 11");
 	expect_segment(f, "P. 11:16(5) ack 2001");
 	expect_payload(f, "GET 3");

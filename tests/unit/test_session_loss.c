@@ -689,7 +689,7 @@ static void our_numbers_wrap(void **state)
 	target_says(f, "P. 1:11(10) ack 7301");
 	pass_ms(f, 50);
 	expect_segment(f, ". 7301:7301(0) ack 11");
-	client_says(f, "F. 7301:7301(0) ack 1");
+	client_says(f, "F. 7301:7301(0) ack 11");
 	expect_segment(f, "F. 7301:7301(0) ack 11");
 	target_says(f, "F. 11:11(0) ack 7302");
 	expect_segment(f, ". 7302:7302(0) ack 12");
