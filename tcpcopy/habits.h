@@ -28,8 +28,10 @@ struct habits {
 	uint32_t mute_ends;  /* in a row */
 	uint8_t told;        /* enum habits_told */
 	uint64_t slowest_us; /* for the first byte of an answer, so far */
-	bool keeps_whole;    /* a connection with its beginning has lived on */
-	bool keeps_joined;   /* and one without */
+	uint64_t
+		upset_us; /* when it last ended a connection that it had kept, or refused one: it may have been restarted */
+	bool keeps_whole;  /* a connection with its beginning has lived on */
+	bool keeps_joined; /* and one without */
 };
 
 /* The target has answered HABITS_TURNS - 1 turns of a session that is HABITS_AGE_US old, and has not closed. */

@@ -194,16 +194,26 @@ static bool is_told_to_continue(const struct online *o, const struct segment_not
 	return note->seen - o->turns.seen == ONLINE_INTERIM_BYTES;
 }
 
+/* It has seen more of an answer in the middle of a write: it speaks while answers are on their way. */
+static void notice_streaming(struct online *o, const struct segment_note *note)
+{
+	if (o->has_newest && !may_have_waited(o) && note->seen > o->newest.seen)
+		o->is_streaming = true;
+}
+
 /*
  * Whether a request certainly begins with the segment that follows what is known: its sender has seen more of an
  * answer than before, ended its write with the segment before, and has been silent or cannot
- * have gone on in the same write.
+ * have gone on in the same write. The writes of one that streams end anywhere: only a long silence tells.
  */
 static bool is_boundary(const struct online *o, const struct segment_note *note)
 {
+	uint64_t silence_us = note->at_us - o->newest.at_us;
+
 	return o->has_newest && o->newest.pushed && note->seen > o->turns.seen &&
 	       note->seen > o->newest.seen && !is_told_to_continue(o, note) &&
-	       (o->newest.small || note->at_us >= o->newest.at_us + ONLINE_BOUNDARY_US);
+	       (o->is_streaming ? silence_us >= ONLINE_STREAM_BOUNDARY_US
+				: o->newest.small || silence_us >= ONLINE_BOUNDARY_US);
 }
 
 /* p is that segment. Its ACK has been taken. */
@@ -294,13 +304,6 @@ static void count_writes(struct online *o, const struct turn *t, bool is_new)
 		o->writes_max = o->writes;
 	if (t->need > o->need_max)
 		o->need_max = t->need;
-}
-
-/* It has seen more of an answer in the middle of a write: it speaks while answers are on their way. */
-static void notice_streaming(struct online *o, const struct segment_note *note)
-{
-	if (o->has_newest && !may_have_waited(o) && note->seen > o->newest.seen)
-		o->is_streaming = true;
 }
 
 /* Makes turns of what has become contiguous. */
@@ -438,6 +441,7 @@ static enum packet_fate count_lost(struct online *o, struct session_env *env,
 	o->known_seq = end;
 	if (is_request)
 		o->turns.seen = note.seen;
+	notice_streaming(o, &note);
 	remember(o, &note);
 	account_lost(o, env, fresh, is_request);
 	o->turns.any = true;
@@ -522,6 +526,21 @@ static enum packet_fate on_client_lost(struct online *o, struct session_env *env
 	return count_lost(o, env, p, is_news);
 }
 
+/* What is missing will not come: the sessions finish what is complete. */
+static void give_up_hole(struct online *o, struct session_env *env)
+{
+	uint32_t known_seq = o->has_far ? o->far_seq : o->known_seq;
+	bool has_ended = o->has_end && !o->has_far;
+
+	online_cut(o, env);
+	online_lose(o, known_seq);
+	o->was_cut = true;
+	o->newest.pushed &= !o->has_far;
+	o->has_far = false;
+	if (has_ended)
+		o->state = ONLINE_ENDED;
+}
+
 static enum packet_fate on_client_open(struct online *o, struct session_env *env,
 				       const struct packet *p, bool is_news)
 {
@@ -544,6 +563,11 @@ static enum packet_fate on_client_open(struct online *o, struct session_env *env
 	}
 	if (whole || (p->seq == next_seq(o) && begins_request(o, env, p)))
 		join_sessions(o, env, whole);
+	if (distance > 0 && o->queue.range_count >= SEGMENT_QUEUE_RANGES_MAX) {
+		give_up_hole(o,
+			     env); /* so much behind it: whatever is missing was never captured */
+		return on_client_lost(o, env, p, is_news);
+	}
 	fresh = take_payload(o, env, p, o->queue.end + (uint64_t)distance);
 	if (fresh < 0) {
 		account_lost(o, env, p->payload_len_bytes, 0);
@@ -712,18 +736,8 @@ void online_arm(struct online *o, struct session_env *env)
 
 bool online_on_timer(struct online *o, struct session_env *env)
 {
-	if (gap_is_due(o, env)) {
-		uint32_t known_seq = o->has_far ? o->far_seq : o->known_seq;
-		bool has_ended = o->has_end && !o->has_far;
-
-		online_cut(o, env);
-		online_lose(o, known_seq);
-		o->was_cut = true;
-		o->newest.pushed &= !o->has_far;
-		o->has_far = false;
-		if (has_ended)
-			o->state = ONLINE_ENDED;
-	}
+	if (gap_is_due(o, env))
+		give_up_hole(o, env);
 	if (online_has_live_session(o) && env->now_us >= silent_at(o, env)) {
 		online_cut(o, env);
 		o->state = ONLINE_ENDED;

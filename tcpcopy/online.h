@@ -18,11 +18,13 @@
 #include "tcpcopy/turn.h"
 
 enum {
-	ONLINE_GAP_US = 3000000,     /* a hole older than this was never captured */
-	ONLINE_LINGER_US = 1000000,  /* an ended connection catches late packets */
-	ONLINE_IDLE_US = 600000000,  /* one that is not copied is forgotten after this silence */
-	ONLINE_OPENING_MAX_S = 75,   /* a SYN that nothing followed: a flood, or lost interest */
-	ONLINE_BOUNDARY_US = 5000,   /* a client silent for so long has begun something new */
+	ONLINE_GAP_US = 3000000,    /* a hole older than this was never captured */
+	ONLINE_LINGER_US = 1000000, /* an ended connection catches late packets */
+	ONLINE_IDLE_US = 600000000, /* one that is not copied is forgotten after this silence */
+	ONLINE_OPENING_MAX_S = 75,  /* a SYN that nothing followed: a flood, or lost interest */
+	ONLINE_BOUNDARY_US = 5000,  /* a client silent for so long has begun something new */
+	ONLINE_STREAM_BOUNDARY_US =
+		200000, /* one that speaks while answers are on their way: after so long */
 	ONLINE_BOUNDARY_SMALL = 512, /* below any MSS: the client's write ended with this segment */
 	ONLINE_BACKLOG_MAX = 16 << 20, /* stream bytes a connection may hold */
 	ONLINE_INTERIM_BYTES =

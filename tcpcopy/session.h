@@ -170,9 +170,10 @@ struct session {
 	uint64_t turn_said_us; /* when the last turn was released */
 	uint64_t timed_us;     /* start of the RTT sample; 0: none runs */
 	uint64_t last_sent_us;
-	uint64_t start_off;     /* where in the stream this connection of ours began */
-	uint64_t retry_at_us;   /* not joined before */
-	uint64_t begun_us;      /* when this connection of ours did */
+	uint64_t start_off;   /* where in the stream this connection of ours began */
+	uint64_t retry_at_us; /* not joined before */
+	uint64_t refused_us; /* when the target did not take it without its beginning; 0: it does */
+	uint64_t begun_us;   /* when this connection of ours did */
 	uint64_t progress_us;   /* since when nothing moved */
 	uint64_t challenged_us; /* when a challenge ACK or a question went out; 0: never */
 	/* Deadlines, 0: none. */
@@ -283,6 +284,9 @@ void session_leave(struct session *s, struct session_env *env, enum drop_cause c
  */
 bool session_join(struct session *s, struct session_env *env, uint64_t off, bool whole);
 bool session_may_join(const struct session *s, const struct session_env *env, bool whole);
+
+/* Something of a session whose joining was refused is lost: the log says so once. */
+void session_tell_refused(const struct session *s, struct session_env *env);
 
 static inline bool session_is_live(const struct session *s)
 {

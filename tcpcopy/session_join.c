@@ -103,29 +103,51 @@ static bool join_was_refused(struct session *s, const struct habits *h, enum dro
 	return true;
 }
 
-/*
- * Not tried again, unless it may have been an accident: others without their beginning live on, or this one had begun whole, and its target
- * was restarted. Then it is left alone for a minute; only the third in a row proves it.
- */
+/* Where others without their beginning live on, only three in a row count. */
 static enum drop_cause on_join_refused(struct session *s, struct session_env *env,
 				       enum drop_cause cause)
 {
-	struct habits *h = &env->habits[s->target_index];
-	bool is_proven = ++s->refused_joins >= SESSION_REFUSED_JOINS;
+	const struct habits *h = &env->habits[s->target_index];
 
 	env->ledger->targets[s->target_index].sessions.joins_refused++;
-	if (h->keeps_joined && !is_proven)
+	if (s->refused_joins < SESSION_REFUSED_JOINS)
+		s->refused_joins++;
+	if (h->keeps_joined && s->refused_joins < SESSION_REFUSED_JOINS)
 		return cause;
-	s->retry_at_us = env->now_us + SESSION_UNANSWERED_US;
-	if (h->keeps_joined) {
-		s->refused_joins = 0;
-		return cause;
-	}
-	if (!s->was_whole || is_proven)
-		s->futile_joins = SESSION_FUTILE_JOINS;
-	if (habits_tell(h, HABITS_TOLD_JOIN_REFUSED))
+	s->refused_us = env->now_us;
+	return h->keeps_joined ? cause : DROP_JOIN_REFUSED;
+}
+
+/* A target that dies ends its connections likewise, but others with them: then, or if it has died since, the refusal says nothing. */
+static bool refusal_counts(const struct session *s, const struct session_env *env)
+{
+	return s->refused_us &&
+	       env->habits[s->target_index].upset_us + SESSION_REFUSED_US < s->refused_us;
+}
+
+/*
+ * Not again, unless it may have been an accident: others without their beginning live on, or this one had begun whole, and its target
+ * was restarted. Then a minute later; only the third in a row proves it.
+ */
+static bool may_try_again(const struct session *s, const struct session_env *env)
+{
+	const struct habits *h = &env->habits[s->target_index];
+
+	if (!s->refused_us)
+		return true;
+	if (!refusal_counts(s, env))
+		return env->now_us >= s->refused_us + SESSION_REFUSED_US;
+	if (h->keeps_joined || (s->was_whole && s->refused_joins < SESSION_REFUSED_JOINS))
+		return env->now_us >= s->refused_us + SESSION_UNANSWERED_US;
+	return false;
+}
+
+/* Said when it is certain, and something is lost by it. */
+void session_tell_refused(const struct session *s, struct session_env *env)
+{
+	if (refusal_counts(s, env) && env->now_us >= s->refused_us + SESSION_REFUSED_US &&
+	    habits_tell(&env->habits[s->target_index], HABITS_TOLD_JOIN_REFUSED))
 		env->effects->notice(env->ctx, REPLAY_NOTICE_JOIN_REFUSED, s->target_index);
-	return DROP_JOIN_REFUSED;
 }
 
 /* Whether this connection to the target has brought anything. */
@@ -140,7 +162,8 @@ static void note_futility(struct session *s)
 static bool may_go_on(const struct session *s, const struct session_env *env, enum drop_cause cause)
 {
 	return env->joins && cause_allows_joining(cause) &&
-	       s->futile_joins < SESSION_FUTILE_JOINS && env->now_us >= s->retry_at_us;
+	       s->futile_joins < SESSION_FUTILE_JOINS && env->now_us >= s->retry_at_us &&
+	       may_try_again(s, env);
 }
 
 void session_leave(struct session *s, struct session_env *env, enum drop_cause cause, bool unheard)
@@ -151,7 +174,7 @@ void session_leave(struct session *s, struct session_env *env, enum drop_cause c
 	if (join_was_refused(s, &env->habits[s->target_index], cause))
 		cause = on_join_refused(s, env, cause);
 	else if (!s->join_strikes)
-		s->refused_joins = 0;
+		s->refused_joins = s->refused_us = 0;
 	t = may_go_on(s, env, cause) ? resumption(s, env, unheard) : NULL;
 	if (!t) {
 		session_close(s, env, cause);
@@ -167,7 +190,7 @@ bool session_may_join(const struct session *s, const struct session_env *env, bo
 {
 	return s->state == SESSION_CLOSED && (env->joins || (whole && !s->was_started)) &&
 	       cause_allows_joining(s->closed_cause) && s->futile_joins < SESSION_FUTILE_JOINS &&
-	       env->now_us >= s->retry_at_us;
+	       env->now_us >= s->retry_at_us && may_try_again(s, env);
 }
 
 bool session_join(struct session *s, struct session_env *env, uint64_t off, bool whole)

@@ -99,6 +99,7 @@ static void on_target_syn_sent(struct session *s, struct session_env *env,
 		breaker_on_answer(&env->breakers[s->target_index]);
 		account(s, env)->sessions.ended_by_target++;
 		s->retry_at_us = env->now_us + SESSION_REFUSED_US;
+		env->habits[s->target_index].upset_us = env->now_us;
 		session_close(s, env, DROP_TARGET_REFUSED);
 		return;
 	}
@@ -152,6 +153,8 @@ static bool is_outdated(const struct session *s, const struct wire_record *r)
 static void note_end(struct session *s, struct session_env *env)
 {
 	s->ended_young = env->now_us < s->begun_us + SESSION_YOUNG_US;
+	if (s->state == SESSION_ESTABLISHED && s->turns_said == HABITS_TURNS)
+		env->habits[s->target_index].upset_us = env->now_us;
 	if (s->target.rcv_nxt != s->target.irs + 1 || !s->turns_said)
 		return;
 	account(s, env)->sessions.ended_unanswered++;

@@ -11,6 +11,10 @@ cd "$(dirname "$0")/../.." || exit 1
 sim=${BUILD-build/gcc}/tests/sim/sim
 requests=20 # of a session whose capture has losses
 n=0 failed=0
+[ -x "$sim" ] || {
+  echo "Bail out! There is no $sim: make -C ${BUILD-build/gcc} tests/sim/sim"
+  exit 1
+}
 
 # verdict BAD NAME: a line of TAP; BAD is 0 or a program's status
 verdict() {
@@ -59,21 +63,27 @@ check_network() {
   expect "loss $1 reorder $2 dup $3 corrupt $4" $(network "$@")
 }
 
-network_row() {
+# network_cell LOSS REORDER DUP CORRUPT: its figures, for the table
+network_cell() {
   # shellcheck disable=SC2046 # several words
   "$sim" $(network "$@") --counts 2>&1 | tail -n 1 | tr ' ' '\n' |
-    awk -F= -v of="$*" '{ v[$1] = $2 }
-      END {
-        gsub(" ", " | ", of)
-        printf "| %s | %d | %d | %d | %d | %d |\n", of, v["captured_requests"], v["delivered_requests"], v["wrong_bytes"],
-          v["stuck"], v["failures"]
-      }'
+    awk -F= '{ v[$1] = $2 }
+      END { printf " %s / %s / %s / %s |", v["captured_requests"], v["delivered_requests"], v["stuck"], v["failures"] }'
 }
 
 network_table() {
-  echo '| loss | reorder | dup | corrupt | requests captured | delivered | wrong bytes | stuck | oracle failures |'
-  echo '|---|---|---|---|---|---|---|---|---|'
-  networks | while read -r loss reorder dup corrupt; do network_row "$loss" "$reorder" "$dup" "$corrupt"; done
+  local loss reorder dup corrupt row='' last=''
+  echo 'Requests captured / delivered / sessions stuck / oracle failures'
+  echo
+  echo '| loss | reorder | | corrupt 0.01 | dup 0.05 | dup 0.05, corrupt 0.01 |'
+  echo -n '|---|---|---|---|---|---|'
+  while read -r loss reorder dup corrupt; do
+    row="| $loss | $reorder |"
+    [ "$row" = "$last" ] || printf '\n%s' "$row"
+    last=$row
+    network_cell "$loss" "$reorder" "$dup" "$corrupt"
+  done < <(networks)
+  echo
 }
 
 # ---- losses of the capture ----
@@ -115,9 +125,9 @@ check_capture() {
 
 capture_table() {
   local sessions=$1
-  echo "| missed | p | rejoining | sessions | complete | expected | sigma | z | requests missed | captured | capture-gap \
-| before-join | delivered | of those captured | z | gaps made | in the ledger | wrong bytes |"
-  echo '|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|'
+  echo "| missed | p | rejoining | sessions | complete | expected | z | requests captured | delivered | share \
+| capture-gap, before-join | gaps made / in the ledger | wrong bytes |"
+  echo '|---|---|---|---|---|---|---|---|---|---|---|---|---|'
   captures | while read -r of p rejoin; do
     capture "$sessions" "$of" "$p" "$rejoin" | tail -n 1 | calculate row "$of" "$p" "$rejoin"
   done

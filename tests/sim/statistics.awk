@@ -46,11 +46,10 @@ END {
 
 function row() {
   printf "| %s | %g %% | %s |", of == "request-loss" ? "SYN, data" : "any", 100 * p, joins ? "yes" : "no"
-  printf " %d | %d | %.1f | %.1f | %+.2f |", n, v["complete"], n * complete, sigma, z
-  printf " %d | %d | %d | %d |", amount("missed"), amount("captured"), amount("gap"), amount("unjoined")
-  printf " %d | %.2f %% | %s |", amount("delivered"), 100 * amount("delivered") / amount("captured"),
-    joins ? "" : sprintf("%+.2f", z_delivered)
-  printf " %d | %d | %d |\n", v["gaps_made"], v["gaps_named"], v["wrong_bytes"]
+  printf " %d | %d | %.1f ± %.1f | %+.2f |", n, v["complete"], n * complete, sigma, z
+  printf " %d | %d | %.2f %% |", amount("captured"), amount("delivered"), 100 * amount("delivered") / amount("captured")
+  printf " %d, %d | %d / %d | %d |\n", amount("gap"), amount("unjoined"), v["gaps_made"], v["gaps_named"],
+    v["wrong_bytes"]
 }
 
 function verdicts() {

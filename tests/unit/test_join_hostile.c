@@ -3,6 +3,8 @@
  * test_join_hostile.c - joining when the capture, the network or a stranger does its worst: what is taken for the
  * beginning of a request, what a lost connection believes, what is held and for how long. In virtual time.
  */
+#include <inttypes.h>
+
 #include "tests/unit/replay_fixture.h"
 
 enum { HALF_OPEN_BUDGET = 1024 }; /* of 4096 sessions */
@@ -261,6 +263,23 @@ static void joined_session_is_ended_by_silence(void **state)
 	assert_int_equal(fixture_registered(f), 0);
 }
 
+/* A capture that loses packets says so, and does not blame the target for what waits behind them. */
+static void many_writes_behind_a_hole_show_a_gap(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET /1");
+	expect_segment(f, "P. 1:7(6) ack 1");
+	for (unsigned i = 0; i < 300; i++)
+		client_data(f, 13 + 6 * i, 301, "GET /3");
+	assert_int_equal(stream(f)->dropped[DROP_BACKLOG].bytes, 0);
+	assert_int_equal(stream(f)->dropped[DROP_CAPTURE_GAP].bytes, 1800);
+	target_says(f, "P. 1:301(300) ack 7");
+	expect_segment(f, "R. 7:7(0) ack 301");
+	assert_int_equal(stream(f)->delivered.bytes, 6);
+}
+
 static void bytes_behind_a_hole_go_with_the_connection_that_was_given_up(void **state)
 {
 	struct fixture *f = fixture_new(&(struct fixture_config){.whole_only = true});
@@ -270,10 +289,18 @@ static void bytes_behind_a_hole_go_with_the_connection_that_was_given_up(void **
 	session_established(f);
 	before = replay_memory(f->replay);
 	client_bytes(f, 1, 1, 1000);
-	for (unsigned i = 0; i < 300; i++) /* until the backlog is full */
-		client_bytes(f, 3001 + i * 60000, 1, 60000);
+	for (unsigned i = 0; i < 300;
+	     i++) { /* until the backlog is full: one write, so one range */
+		char line[FIXTURE_LINE_MAX];
+		uint32_t at = 3001 + i * 60000;
+
+		snprintf(line, sizeof(line), ". %" PRIu32 ":%" PRIu32 "(60000) ack 1", at,
+			 at + 60000);
+		client_says(f, line);
+	}
 	ignore_sent(f);
 	assert_int_equal(fixture_registered(f), 0);
+	assert_true(stream(f)->dropped[DROP_BACKLOG].bytes > 0);
 	assert_in_range(replay_memory(f->replay), 0, before + (1 << 20));
 	fixture_free(f);
 }
@@ -391,6 +418,7 @@ int main(void)
 		cmocka_unit_test(preconnected_connection_that_was_not_copied_is_remembered),
 		cmocka_unit_test(silent_target_does_not_keep_another_from_being_joined),
 		fixture_test(joined_session_is_ended_by_silence),
+		fixture_test(many_writes_behind_a_hole_show_a_gap),
 		cmocka_unit_test(bytes_behind_a_hole_go_with_the_connection_that_was_given_up),
 		cmocka_unit_test(target_that_never_answers_is_not_begun_again_for_ever),
 		cmocka_unit_test(flood_is_bounded_whatever_its_second_packet),
