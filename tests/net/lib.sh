@@ -15,6 +15,8 @@ TCPCOPY=${TCPCOPY-$BUILD/tcpcopy/tcpcopy}
 INTERCEPT=${INTERCEPT-$BUILD/intercept/intercept}
 LOAD=${LOAD-$BUILD/tests/net/load}
 CHECK_IDS=$top/tests/net/check_ids.py
+CHECK_DELIVERED=$top/tests/net/check_delivered.py
+export PYTHONDONTWRITEBYTECODE=1
 PATH=$PATH:/usr/sbin:/sbin
 
 net_prefix=tcpcopy-$$
@@ -391,6 +393,21 @@ no_packets() {
 
 # RSTs of faked clients at the target: none as long as sessions run normally
 capture_resets() { capture target resets 'src net 10.91.0.0/16 and tcp[tcpflags] & tcp-rst != 0'; }
+
+# The JSON statistics, written once a second, are younger than the call that asks.
+stats_are_new() { [ "$net_dir/stats.json" -nt "$net_dir/asked" ]; }
+
+account_says() { stats_are_new && "$CHECK_DELIVERED" "$net_dir/stats.json" "$@"; }
+
+# all_delivered NAME [CAUSE[?]...]: the account of the running copy says that everything was delivered, or dropped for one of the
+# causes; each must have dropped something, but for those with a question mark
+all_delivered() {
+  local name=$1 out
+  shift
+  touch "$net_dir/asked"
+  wait_for "${account_seconds-20}" account_says "$@" || true
+  if out=$("$CHECK_DELIVERED" "$net_dir/stats.json" "$@"); then ok "$name" "$out"; else not_ok "$name" "$out"; fi
+}
 
 # The JSON statistics have been written since the call before this one.
 stats_are_fresh() { [ "$net_dir/stats.json" -nt "$net_dir/target/access.log" ]; }
