@@ -74,10 +74,10 @@ enum {
 	SESSION_SETTLE_END_US =
 		1000000, /* before a FIN: many servers drop what they still have to answer */
 	SESSION_PACE_MAX_US = 30000000, /* settling waits at most this long for the online pace */
-	SESSION_EARLY_MIN_US =
-		3000000,             /* bytes that came too early count after so long a silence */
-	SESSION_EARLY_US = 30000000, /* at most, where the target has been slow */
-	SESSION_TIME_WAIT_US = 4000000, /* long enough to acknowledge a repeated FIN again */
+	SESSION_PATIENCE_MIN_US =
+		3000000, /* a turn without an answer holds the next no longer, ... */
+	SESSION_PATIENCE_MAX_US = 30000000, /* ... or, where the target has been slow, than this */
+	SESSION_TIME_WAIT_US = 4000000,     /* long enough to acknowledge a repeated FIN again */
 	SESSION_RECEIVE_WINDOW = 1 << 20,
 	SESSION_PROBE_HELD_US = 1000000,  /* how soon a SYN that the breaker held asks again */
 	SESSION_REFUSED_US = 1000000,     /* a port that refused is asked again after this */

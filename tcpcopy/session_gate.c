@@ -8,7 +8,7 @@
 #include "tcpcopy/session.h"
 
 enum {
-	EARLY_FACTOR = 8,
+	PATIENCE_FACTOR = 8,
 	BRIEF_ANSWERS = 8, /* in a row that were complete with their PSH: the next one is, too */
 };
 
@@ -131,13 +131,19 @@ static bool is_on_probation(const struct session *s, const struct session_env *e
 }
 
 /* How long it may be that a target is silent and still works on an answer. */
-static uint64_t early_us(const struct habits *h)
+static uint64_t patience_us(const struct habits *h)
 {
-	uint64_t us = h->slowest_us * EARLY_FACTOR;
+	uint64_t us = h->slowest_us * PATIENCE_FACTOR;
 
-	if (us < SESSION_EARLY_MIN_US)
-		return SESSION_EARLY_MIN_US;
-	return us < SESSION_EARLY_US ? us : SESSION_EARLY_US;
+	if (us < SESSION_PATIENCE_MIN_US)
+		return SESSION_PATIENCE_MIN_US;
+	return us < SESSION_PATIENCE_MAX_US ? us : SESSION_PATIENCE_MAX_US;
+}
+
+/* The target has said something on this connection: it works. */
+static bool answers(const struct session *s)
+{
+	return s->target.rcv_nxt != s->target.irs + 1;
 }
 
 /* When time will open the gate before t; UINT64_MAX: it will not. */
@@ -148,8 +154,8 @@ static uint64_t opens_at(const struct session *s, const struct session_env *env,
 		return quiet_at_us(s, t);
 	if (s->answered || s->may_be_answered || is_streaming(s) || t->need == 0)
 		return settled_at(s, t);
-	if (s->forgotten >= t->need)
-		return s->turn_said_us + t->waited_us + early_us(&env->habits[s->target_index]);
+	if (s->forgotten >= t->need || (answers(s) && t->kind == TURN_DATA))
+		return s->turn_said_us + t->waited_us + patience_us(&env->habits[s->target_index]);
 	return UINT64_MAX;
 }
 

@@ -14,6 +14,7 @@ enum {
 	OPTIONS_MAX = 40,
 	CLIENT_TTL = 64,
 	LATE_MIN_US = 1,
+	CHECKSUM_AT = 16, /* in the TCP header */
 };
 
 static void put_in_ring(struct world *w, struct captured one)
@@ -166,12 +167,19 @@ static size_t merge(struct world *w, size_t first, struct tcp_packet *p)
 	return n;
 }
 
-/* One bit of the TCP header or payload turns; nobody has mended the checksum. */
+/*
+ * One bit of the TCP header or payload turns; nobody has mended the checksum. Once in 65,536 packets the right one
+ * looks as if it were unfinished, and shows nothing: then it turns as well.
+ */
 static void spoil(uint8_t *frame, size_t tcp_at, size_t len, uint64_t chance)
 {
 	size_t bits = 8 * (len - tcp_at);
+	struct packet p;
 
 	frame[tcp_at + chance % bits / 8] ^= (uint8_t)(1 << chance % 8);
+	if (packet_parse(&p, PACKET_LINK_ETHERNET, frame, len, len) == PACKET_OK &&
+	    packet_checksum_ok(&p))
+		frame[tcp_at + CHECKSUM_AT] ^= 1;
 }
 
 static void give_frame(struct world *w, const struct captured *one, const struct tcp_packet *p,
@@ -209,7 +217,8 @@ static void give_frame(struct world *w, const struct captured *one, const struct
 				true; /* it looks as if the client wrote in parts */
 	}
 	c->current = owner;
-	c->at_beginning = p->seq == owner->client_isn || p->seq == owner->client_isn + 1;
+	/* The server's SYN-ACK, too: it confirms a SYN on a tuple that was in use. */
+	c->at_beginning = (p->flags & TCP_FLAG_SYN) || p->seq == owner->client_isn + 1;
 	c->frames++;
 	replay_on_frame(c->replay, PACKET_LINK_ETHERNET, c->buffer, len, wire_len, copy_now(w));
 	oracle_step(w);

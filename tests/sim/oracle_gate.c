@@ -95,7 +95,7 @@ static bool gate_may_be_open(const struct world *w, struct faked *f, const struc
 	int before = spoken_before(s, turn);
 
 	/* What had come too early to count has been waited for in vain: from now on it counts. */
-	if (f->said_us && copy_now(w) >= f->said_us + SESSION_EARLY_MIN_US)
+	if (f->said_us && copy_now(w) >= f->said_us + SESSION_PATIENCE_MIN_US)
 		*crosses = true;
 	if (f->target_closed || s->turns[turn].is_pipelined)
 		return true;

@@ -185,31 +185,39 @@ static bool identify_by_header(struct world *w, struct target_connection *c)
 	return true;
 }
 
-/*
- * A request may be too small to name itself. Otherwise the connection does not begin where a request does,
- * which is an error but for conversations whose requests and answers cross.
- */
+/* Where in what has passed of this client's stream the head lies: at the beginning of a request, or anywhere in it. */
 static bool identify_by_content(struct world *w, struct target_connection *c,
-				struct conversation *owner)
+				struct conversation *owner, bool anywhere)
 {
 	const struct script *s = &owner->script;
+	bool is_vague = owner->passed && owner->passed->is_vague;
+	uint64_t passed = is_vague ? s->length_bytes : owner->passed_end;
 
-	if (!owner->is_begun)
-		return false;
-	for (uint32_t off = 0; off < s->length_bytes; off++) {
-		uint32_t turn;
+	for (uint32_t off = 0; owner->is_begun && off + c->head_len <= passed; off++) {
+		uint32_t turn = script_turn_at(s, off);
 
-		if (!script_matches(s, off, c->head, c->head_len))
+		if ((off != s->turns[turn].start) != anywhere ||
+		    !script_matches(s, off, c->head, c->head_len))
 			continue;
-		turn = script_turn_at(s, off);
-		if (off != s->turns[turn].start)
-			w->oracle.blurred++;
-		if (off != s->turns[turn].start && !s->overlaps)
+		w->oracle.blurred += anywhere;
+		if (anywhere && !s->overlaps)
 			oracle_fail(w, "conversation %u: a connection begins within request %u",
 				    owner->id, turn);
 		identify(c, owner, turn, off);
 		return true;
 	}
+	return false;
+}
+
+static bool identify_among_all(struct world *w, struct target_connection *c, bool anywhere)
+{
+	struct conversations *all = &w->conversations;
+
+	if (c->faked && identify_by_content(w, c, c->faked->owner, anywhere))
+		return true;
+	for (uint32_t i = 0; i < all->begun; i++)
+		if (identify_by_content(w, c, &all->all[i], anywhere))
+			return true;
 	return false;
 }
 
@@ -244,15 +252,15 @@ static void identify_by_little(struct world *w, struct target_connection *c)
 			return;
 }
 
+/*
+ * A request may be too small to name itself. Otherwise the connection does not begin where a request does, which is
+ * an error but for conversations whose requests and answers cross; there the same noise may be somebody else's, too.
+ */
 static void identify_by_head(struct world *w, struct target_connection *c)
 {
-	struct conversations *all = &w->conversations;
-
-	if (identify_by_header(w, c) || (c->faked && identify_by_content(w, c, c->faked->owner)))
+	if (identify_by_header(w, c) || identify_among_all(w, c, false) ||
+	    identify_among_all(w, c, true))
 		return;
-	for (uint32_t i = 0; i < all->begun; i++)
-		if (identify_by_content(w, c, &all->all[i]))
-			return;
 	c->has_failed = true;
 	w->oracle.wrong_bytes += c->head_len;
 	oracle_fail(w, "a stream at the target that no client said");
