@@ -143,7 +143,7 @@ static uint64_t patience_us(const struct habits *h)
 /* The target has said something on this connection: it works. */
 static bool answers(const struct session *s)
 {
-	return s->target.rcv_nxt != s->target.irs + 1;
+	return seq_gt(s->target.rcv_nxt, s->target.irs + 1);
 }
 
 /* When time will open the gate before t; UINT64_MAX: it will not. */

@@ -40,15 +40,18 @@ void world_heard(struct world_session *s, const struct wire_record *r)
 		s->heard[s->heard_count++] = end;
 		s->heard[s->heard_count++] = end + 1;
 	}
-	if (r->len_bytes || (r->flags & TCP_FIN))
+	/* From ahead of what was heard: it has said something that was not captured. */
+	if (r->len_bytes || (r->flags & TCP_FIN) || (s->is_accepted && seq_gt(r->seq, s->first)))
 		s->was_answered = true;
 	if (!s->is_accepted && (r->flags & TCP_ACK) && !(r->flags & TCP_RST) && s->stale_count < 8)
 		s->stale[s->stale_count++] = r->ack;
 	if ((r->flags & TCP_SYN) && r->has_window_scale && r->window_scale > s->window_scale)
 		s->window_scale = r->window_scale;
 	if ((r->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == (TCP_SYN | TCP_ACK) && s->has_syn &&
-	    r->ack == s->iss + 1)
+	    r->ack == s->iss + 1 && !s->is_accepted) {
 		s->is_accepted = true;
+		s->first = r->seq + 1;
+	}
 	if ((r->flags & TCP_ACK) && s->has_syn && r->ack - s->iss <= s->snd_max - s->iss) {
 		uint64_t edge = r->ack - s->iss + ((uint64_t)r->window << s->window_scale);
 
