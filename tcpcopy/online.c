@@ -142,6 +142,7 @@ static void give_up(struct online *o, struct session_env *env, enum drop_cause c
 		if (session_is_live(s))
 			session_abort(s, env, cause);
 	segment_queue_drop_beyond(&o->queue, env->blocks); /* what was in flight is accounted */
+	o->has_newest = false; /* it may lie before a hole: nothing that follows is judged by it */
 	online_lose(o, o->known_seq);
 	online_release(o, env);
 }
@@ -437,6 +438,8 @@ static enum packet_fate count_lost(struct online *o, struct session_env *env,
 								: PACKET_FATE_DUPLICATE;
 	fresh = seq_lt(p->seq, o->known_seq) ? end - o->known_seq : p->payload_wire_len_bytes;
 	note = note_of(o, env, p);
+	if (seq_gt(p->seq, o->known_seq))
+		o->has_newest = false; /* what came right before is not known */
 	is_request = !o->turns.any || (note.seen > o->turns.seen && may_have_waited(o));
 	o->known_seq = end;
 	if (is_request)

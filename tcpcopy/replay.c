@@ -457,6 +457,9 @@ static void hurry_sessions(struct replay *r)
 void replay_on_links(struct replay *r, unsigned up, uint64_t now_us)
 {
 	r->env.now_us = now_us;
+	if (!r->links_up)
+		r->env.heard_us = now_us;
+	r->env.is_deaf = up == 0;
 	if (up > r->links_up)
 		hurry_sessions(r);
 	r->links_up = up;

@@ -147,8 +147,8 @@ void session_account_captured(struct session *s, struct session_env *env, uint64
 {
 	ledger_captured(env->ledger, s->target_index, bytes, requests);
 	if (!session_is_live(s)) {
+		session_note_refused(s, env);
 		ledger_dropped(env->ledger, s->target_index, s->closed_cause, bytes, requests);
-		session_tell_refused(s, env);
 		return;
 	}
 	if (!session_is_awaiting_target(s))

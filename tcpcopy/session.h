@@ -71,6 +71,8 @@ enum {
 	SESSION_ACK_DELAY_US = 40000,
 	SESSION_SETTLE_PUSHED_US = 2000,
 	SESSION_SETTLE_US = 20000,
+	SESSION_PROBATION_US =
+		20000, /* behind the first answer to a connection without its beginning */
 	SESSION_SETTLE_END_US =
 		1000000, /* before a FIN: many servers drop what they still have to answer */
 	SESSION_PACE_MAX_US = 30000000, /* settling waits at most this long for the online pace */
@@ -239,6 +241,8 @@ struct session_env {
 	uint64_t give_up_us;    /* -t */
 	uint64_t keep_alive_us; /* -k */
 	bool joins;             /* connections in their middle; not with -O */
+	bool is_deaf;           /* no intercept is connected: silence tells nothing */
+	uint64_t heard_us;      /* since when one is */
 	uint64_t now_us;
 	struct session *dirty; /* list */
 	struct session **dirty_tail;
@@ -285,8 +289,8 @@ void session_leave(struct session *s, struct session_env *env, enum drop_cause c
 bool session_join(struct session *s, struct session_env *env, uint64_t off, bool whole);
 bool session_may_join(const struct session *s, const struct session_env *env, bool whole);
 
-/* Something of a session whose joining was refused is lost: the log says so once. */
-void session_tell_refused(const struct session *s, struct session_env *env);
+/* Something of a CLOSED session is lost: because the target refuses to have it joined? */
+void session_note_refused(struct session *s, struct session_env *env);
 
 static inline bool session_is_live(const struct session *s)
 {

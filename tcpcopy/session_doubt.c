@@ -81,10 +81,12 @@ uint64_t session_ask_at(const struct session *s)
 		    (s->state == SESSION_ESTABLISHED && s->gate_turn != SLAB_NONE);
 	uint64_t pause = s->is_asking ? SESSION_ASK_US : SESSION_ASK_AGAIN_US;
 
-	if (!owes || s->settle_at_us || s->target.snd_una != s->target.snd_max)
+	if (!owes || s->target.snd_una != s->target.snd_max)
 		return UINT64_MAX;
 	if (s->target.doubt_count && !s->is_asking) /* the same once more is enough to know */
 		return s->challenged_us + SESSION_ASK_TWICE_US;
+	if (s->settle_at_us)
+		return UINT64_MAX;
 	if (s->challenged_us <= s->progress_us)
 		return s->progress_us + SESSION_ASK_US;
 	return s->challenged_us + pause;

@@ -82,10 +82,16 @@ static uint64_t settle_us(const struct session *s, const struct turn *t)
 	return srtt2 > least ? srtt2 : least;
 }
 
-/* When the target has been silent for long enough. */
-static uint64_t quiet_at_us(const struct session *s, const struct turn *t)
+static uint64_t later(uint64_t a, uint64_t b)
 {
-	uint64_t since = s->last_answer_us > s->acked_us ? s->last_answer_us : s->acked_us;
+	return a > b ? a : b;
+}
+
+/* When the target has been silent for long enough. */
+static uint64_t quiet_at_us(const struct session *s, const struct session_env *env,
+			    const struct turn *t)
+{
+	uint64_t since = later(later(s->last_answer_us, s->acked_us), env->heard_us);
 
 	return since + settle_us(s, t);
 }
@@ -95,13 +101,14 @@ static uint64_t quiet_at_us(const struct session *s, const struct turn *t)
  * the whole turn, and not before as much time has passed since then as the client had waited for what it saw of its
  * answer. The last keeps an answer that pauses (headers, then the body) from being cut short.
  */
-static uint64_t settled_at(const struct session *s, const struct turn *t)
+static uint64_t settled_at(const struct session *s, const struct session_env *env,
+			   const struct turn *t)
 {
-	uint64_t quiet_at = quiet_at_us(s, t);
+	uint64_t quiet_at = quiet_at_us(s, env, t);
 	uint64_t pace = t->waited_us < SESSION_PACE_MAX_US ? t->waited_us : SESSION_PACE_MAX_US;
 	uint64_t paced_at = s->acked_us + pace + settle_us(s, t);
 
-	return quiet_at > paced_at ? quiet_at : paced_at;
+	return later(quiet_at, paced_at);
 }
 
 /* What came in all, before the turn said last had ended too, makes up for what former turns were said without and for t. */
@@ -130,6 +137,11 @@ static bool is_on_probation(const struct session *s, const struct session_env *e
 	       !env->habits[s->target_index].keeps_joined;
 }
 
+static uint64_t probation_ends_at(const struct session *s)
+{
+	return s->last_answer_us + SESSION_PROBATION_US;
+}
+
 /* How long it may be that a target is silent and still works on an answer. */
 static uint64_t patience_us(const struct habits *h)
 {
@@ -150,12 +162,17 @@ static bool answers(const struct session *s)
 static uint64_t opens_at(const struct session *s, const struct session_env *env,
 			 const struct turn *t)
 {
+	const struct habits *h = &env->habits[s->target_index];
+
+	if (env->is_deaf)
+		return UINT64_MAX;
 	if (s->answered >= t->need && is_on_probation(s, env, t))
-		return quiet_at_us(s, t);
+		return probation_ends_at(s);
 	if (s->answered || s->may_be_answered || is_streaming(s) || t->need == 0)
-		return settled_at(s, t);
+		return settled_at(s, env, t);
 	if (s->forgotten >= t->need || (answers(s) && t->kind == TURN_DATA))
-		return s->turn_said_us + t->waited_us + patience_us(&env->habits[s->target_index]);
+		return later(later(s->turn_said_us, s->acked_us), env->heard_us) + t->waited_us +
+		       patience_us(h);
 	return UINT64_MAX;
 }
 
@@ -168,7 +185,7 @@ static bool is_answered(const struct session *s, const struct session_env *env,
 	if (is_streaming(s))
 		return is_answered_in_all(s, t);
 	return s->una_off >= t->start && s->answered >= t->need &&
-	       (!is_on_probation(s, env, t) || env->now_us >= quiet_at_us(s, t));
+	       (!is_on_probation(s, env, t) || env->now_us >= probation_ends_at(s));
 }
 
 /*

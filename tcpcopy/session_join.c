@@ -87,7 +87,7 @@ static unsigned strikes_of(const struct session *s, const struct habits *h, enum
 		return SESSION_JOIN_STRIKES;
 	if (!s->ended_young || h->keeps_joined)
 		return 0;
-	if (is_reset) /* with its first answer, or perhaps because it had closed */
+	if (is_reset) /* later perhaps only because it had closed */
 		return s->turns_said == 1 ? SESSION_JOIN_STRIKES : 1;
 	return h->keeps_whole ? 1 : 0;
 }
@@ -104,18 +104,15 @@ static bool join_was_refused(struct session *s, const struct habits *h, enum dro
 }
 
 /* Where others without their beginning live on, only three in a row count. */
-static enum drop_cause on_join_refused(struct session *s, struct session_env *env,
-				       enum drop_cause cause)
+static void on_join_refused(struct session *s, struct session_env *env)
 {
 	const struct habits *h = &env->habits[s->target_index];
 
 	env->ledger->targets[s->target_index].sessions.joins_refused++;
 	if (s->refused_joins < SESSION_REFUSED_JOINS)
 		s->refused_joins++;
-	if (h->keeps_joined && s->refused_joins < SESSION_REFUSED_JOINS)
-		return cause;
-	s->refused_us = env->now_us;
-	return h->keeps_joined ? cause : DROP_JOIN_REFUSED;
+	if (!h->keeps_joined || s->refused_joins == SESSION_REFUSED_JOINS)
+		s->refused_us = env->now_us;
 }
 
 /* A target that dies ends its connections likewise, but others with them: then, or if it has died since, the refusal says nothing. */
@@ -142,11 +139,16 @@ static bool may_try_again(const struct session *s, const struct session_env *env
 	return false;
 }
 
-/* Said when it is certain, and something is lost by it. */
-void session_tell_refused(const struct session *s, struct session_env *env)
+/* The cause is named, and told, when it is certain and something is lost by it. */
+void session_note_refused(struct session *s, struct session_env *env)
 {
-	if (refusal_counts(s, env) && env->now_us >= s->refused_us + SESSION_REFUSED_US &&
-	    habits_tell(&env->habits[s->target_index], HABITS_TOLD_JOIN_REFUSED))
+	struct habits *h = &env->habits[s->target_index];
+
+	if (!refusal_counts(s, env) || h->keeps_joined ||
+	    env->now_us < s->refused_us + SESSION_REFUSED_US)
+		return;
+	s->closed_cause = DROP_JOIN_REFUSED;
+	if (habits_tell(h, HABITS_TOLD_JOIN_REFUSED))
 		env->effects->notice(env->ctx, REPLAY_NOTICE_JOIN_REFUSED, s->target_index);
 }
 
@@ -172,7 +174,7 @@ void session_leave(struct session *s, struct session_env *env, enum drop_cause c
 
 	note_futility(s);
 	if (join_was_refused(s, &env->habits[s->target_index], cause))
-		cause = on_join_refused(s, env, cause);
+		on_join_refused(s, env);
 	else if (!s->join_strikes)
 		s->refused_joins = s->refused_us = 0;
 	t = may_go_on(s, env, cause) ? resumption(s, env, unheard) : NULL;

@@ -42,7 +42,7 @@ static void older_connection_is_joined_at_its_next_request(void **state)
 	client_data(f, 518, 1500, "GET /2");
 	expect_nothing(f); /* the gates hold */
 	target_says(f, "P. 1:301(300) ack 7");
-	pass_ms(f, 4); /* it might refuse */
+	pass_ms(f, 22); /* it might refuse */
 	expect_segment(f, "P. 7:13(6) ack 301");
 	expect_payload(f, "GET /2");
 	target_says(f, "P. 301:601(300) ack 13");

@@ -543,6 +543,28 @@ static void no_allocation_succeeds_from_some_moment_on(void **state)
 	assert_true(n > 20);
 }
 
+/*
+ * A request in four segments; the first and the third are late, and for the fourth there is no memory: the connection is given up. The third
+ * follows what is known by number, but it is no request: what came before it is not what was last known without a hole.
+ */
+static void middle_of_a_request_behind_a_hole_that_was_given_up_is_none(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET 1");
+	target_says(f, "P. 1:301(300) ack 6");
+	client_says(f, ". 1006:2006(1000) ack 301"); /* 6:1006 is lost on its way, and 2006:3006 */
+	memory_fails(0, FOR_EVER);
+	client_says(f, "P. 3006:3100(94) ack 301");
+	assert_true(memory_failed());
+	ignore_sent(f);
+	client_says(f, ". 6:1006(1000) ack 301");
+	client_says(f, ". 2006:3006(1000) ack 301");
+	client_says(f, "P. 3006:3100(94) ack 301");
+	expect_nothing(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -558,6 +580,7 @@ int main(void)
 		cmocka_unit_test(connection_that_cannot_be_found_leaves_its_place),
 		cmocka_unit_test(each_allocation_fails_once),
 		cmocka_unit_test(no_allocation_succeeds_from_some_moment_on),
+		fixture_test(middle_of_a_request_behind_a_hole_that_was_given_up_is_none),
 	};
 
 	return cmocka_run_group_tests_name("memory that runs out", tests, NULL, NULL);
