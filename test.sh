@@ -157,14 +157,50 @@ part_dist() {
   fi
 }
 
-# net_test SCRIPT: one of tests/net, for three minutes at most
+# net_test SCRIPT: one of tests/net, for three minutes at most; the log ends up in build/net-NAME.log, then the exit status
+# in build/net-NAME.status
 net_test() {
-  local name out status
+  local name
   name=$(basename "$1" .sh)
-  out=build/net-$name.log
-  timeout -k 10 180 "$1" >"$out" 2>&1
-  status=$?
-  count_tap "net $name:" "$out" $status
+  timeout -k 10 180 "$1" >"build/net-$name.log" 2>&1
+  echo $? >"build/net-$name.status"
+}
+
+# Adds the results of those that have ended since the last call; the names of the others stay in $net_running.
+count_net_tests() {
+  local name rest=()
+  for name in "${net_running[@]}"; do
+    if [ -e "build/net-$name.status" ]; then
+      count_tap "net $name:" "build/net-$name.log" "$(cat "build/net-$name.status")"
+    else
+      rest+=("$name")
+    fi
+  done
+  net_running=("${rest[@]}")
+}
+
+# Each test has hosts of its own and mostly waits, so two run at a time, but for those that measure time.
+net_tests() {
+  local script name
+  net_running=()
+  for script in "$@"; do
+    name=$(basename "$script" .sh)
+    rm -f "build/net-$name.status"
+    if grep -q '^# Runs alone' "$script"; then
+      wait
+      count_net_tests
+      net_test "$script"
+      net_running+=("$name")
+      count_net_tests
+      continue
+    fi
+    [ "${#net_running[@]}" -lt 2 ] || wait -n
+    count_net_tests
+    net_test "$script" &
+    net_running+=("$name")
+  done
+  wait
+  count_net_tests
 }
 
 part_net() {
@@ -175,11 +211,9 @@ part_net() {
     show_end build/net-tools.log
     return
   fi
-  for script in "$@"; do
-    if [ "$(id -u)" -eq 0 ]; then net_test "$script"; else
-      skip "net $(basename "$script" .sh)" "needs root"
-    fi
-  done
+  if [ "$(id -u)" -eq 0 ]; then net_tests "$@"; else
+    for script in "$@"; do skip "net $(basename "$script" .sh)" "needs root"; done
+  fi
 }
 
 # tool_test PART PROGRAM SECONDS: builds tests/PART/PROGRAM and runs tests/PART/run.sh

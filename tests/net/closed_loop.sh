@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Ten connections that ask again as soon as they are answered: the copy must keep up, though every
 # request has to wait for the target's answer to the one before.
+# Runs alone: it measures time.
 . "$(dirname "$0")/lib.sh"
 net_start
 has_programs

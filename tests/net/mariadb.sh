@@ -111,13 +111,13 @@ tried() {
   check "$name" "$n connections at the target" [ "$n" -ge 1 -a "$n" -le "$most" ]
 }
 
-# lost_requests NAME LEAST COMMAND...: at least so many of the command's requests are dropped as join_refused
+# lost_requests NAME LEAST COMMAND...: at least so many of the command's requests are dropped as refused
 lost_requests() {
   local name=$1 least=$2 lost
   shift 2
-  lost=$(dropped join_refused)
+  lost=$(refused)
   "$@"
-  lost=$(($(dropped join_refused) - lost))
+  lost=$(($(refused) - lost))
   check "$name" "$lost" [ "$lost" -ge "$least" ]
 }
 

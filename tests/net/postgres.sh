@@ -173,7 +173,7 @@ older_connections() {
   same_state "new connections are copied" "$(pg_state online newer)" "$(pg_state target newer)"
   equal "statements of older ones that the target did" 0 "$(pg_count target older)"
   older_are_named
-  lost=$(dropped join_refused)
+  lost=$(refused)
   captured=$((2 * ($(pg_count online older) - captured)))
   check "it names the statements of the older ones" "$lost, of about $captured" [ "$lost" -ge $((captured * 9 / 10)) ]
 }
@@ -181,7 +181,7 @@ older_connections() {
 # The target ends a connection that was copied from its beginning on; its client does not know.
 ended_by_target() {
   local i before lost
-  before=$(dropped join_refused)
+  before=$(refused)
   talk psql -XqAt -h 10.90.0.20 -p 5432
   say 'insert into older values (1);'
   check "a statement is copied" "" wait_for 5 pg_has target older 1
@@ -192,7 +192,7 @@ ended_by_target() {
   done
   hang_up '\q'
   # One or two may have gone to the old connection, and one is what the target was tried with.
-  lost=$(($(dropped join_refused) - before))
+  lost=$(($(refused) - before))
   check "the ledger names the later ones of a connection that the target ended" "$lost of 21" \
     [ "$lost" -ge 18 -a "$lost" -le 21 ]
 }

@@ -285,9 +285,27 @@ static void judge_missed(struct world *w, const struct conversation *c, struct l
 			    is_complete ? "not all was captured" : "all was captured");
 }
 
+/* seen: what was captured for this target. */
+static void judge_account(struct world *w, unsigned target, const struct ledger_amount *seen)
+{
+	const struct ledger_target *account = &replay_ledger(w->copy.replay)->targets[target];
+	const struct ledger_stream *s = &account->stream;
+
+	w->oracle.gaps_named +=
+		account->sessions.ended_by_us + account->sessions.not_started[DROP_BEFORE_JOIN];
+	if (s->captured.bytes != seen->bytes || s->captured.requests != seen->requests)
+		oracle_fail(w,
+			    "target %u: captured are %" PRIu64 " bytes and %" PRIu64
+			    " requests, in the ledger %" PRIu64 " and %" PRIu64,
+			    target, seen->bytes, seen->requests, s->captured.bytes,
+			    s->captured.requests);
+	if (s->delivered.requests != w->target.requests[target])
+		oracle_fail(w, "target %u took %" PRIu64 " requests, in the ledger are %" PRIu64,
+			    target, w->target.requests[target], s->delivered.requests);
+}
+
 static void judge_gaps(struct world *w)
 {
-	const struct ledger *l = replay_ledger(w->copy.replay);
 	struct ledger_amount seen[SIM_PORTS] = {{0}};
 
 	for (uint32_t i = 0; i < w->conversations.count; i++) {
@@ -298,24 +316,8 @@ static void judge_gaps(struct world *w)
 	}
 	for (const struct faked *f = w->copy.fakes.all; f; f = f->next_of_all)
 		judge_session(w, f);
-	for (unsigned t = 0; t < SIM_PORTS; t++) {
-		const struct ledger_target *account = &l->targets[t];
-		const struct ledger_stream *s = &account->stream;
-
-		w->oracle.gaps_named += account->sessions.ended_by_us +
-					account->sessions.not_started[DROP_BEFORE_JOIN];
-		if (s->captured.bytes != seen[t].bytes || s->captured.requests != seen[t].requests)
-			oracle_fail(w,
-				    "target %u: captured are %" PRIu64 " bytes and %" PRIu64
-				    " requests, in the ledger %" PRIu64 " and %" PRIu64,
-				    t, seen[t].bytes, seen[t].requests, s->captured.bytes,
-				    s->captured.requests);
-		if (s->delivered.requests != w->target.requests[t])
-			oracle_fail(w,
-				    "target %u took %" PRIu64
-				    " requests, in the ledger are %" PRIu64,
-				    t, w->target.requests[t], s->delivered.requests);
-	}
+	for (unsigned t = 0; t < SIM_PORTS; t++)
+		judge_account(w, t, &seen[t]);
 	if (w->oracle.gaps_made != w->oracle.gaps_named)
 		oracle_fail(w, "%" PRIu64 " gaps were made, %" PRIu64 " are in the ledger",
 			    w->oracle.gaps_made, w->oracle.gaps_named);

@@ -94,9 +94,8 @@ struct script {
 };
 
 struct script_profile {
-	uint32_t traits; /* enum script_trait */
-	uint32_t
-		requests; /* 0: any; otherwise exactly so many, each of one packet, and no traits */
+	uint32_t traits;   /* enum script_trait */
+	uint32_t requests; /* 0: any; otherwise so many, a packet each, and no traits */
 	uint32_t turns_max;
 	uint32_t request_max_bytes;
 	uint32_t answer_max_bytes;

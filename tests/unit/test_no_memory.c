@@ -565,6 +565,60 @@ static void middle_of_a_request_behind_a_hole_that_was_given_up_is_none(void **s
 	expect_nothing(f);
 }
 
+/* Two requests are missed; of what comes behind the second gap nothing but its ACK says that it is a request. */
+static void request_behind_two_gaps_counts(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET 1");
+	target_says(f, "P. 1:301(300) ack 6");
+	client_data(f, 11, 601, "GET 3"); /* the second is missed, the fourth too: */
+	pass_ms(f, 2000);
+	client_says(f, ". 21:21(0) ack 1201");
+	pass_ms(f, 1100); /* the gap */
+	client_data(f, 21, 1201, "GET 5");
+	assert_int_equal(stream(f)->captured.bytes, 15);
+	assert_int_equal(stream(f)->captured.requests, 3);
+	ignore_sent(f);
+}
+
+/* The SYN-ACK, the ACK that ends the handshake and the first request are missed. */
+static void first_request_that_is_captured_counts_behind_a_gap(void **state)
+{
+	struct fixture *f = *state;
+
+	client_says(f, "S 0:0(0)");
+	target_says(f, "S. 0:0(0) ack 1");
+	client_says(f, ". 6:6(0) ack 301");
+	client_data(f, 6, 301, "GET 2");
+	client_data(f, 11, 601, "GET 3");
+	pass_ms(f, 3100);
+	assert_int_equal(stream(f)->captured.bytes, 10);
+	assert_int_equal(stream(f)->captured.requests, 2);
+	ignore_sent(f);
+}
+
+/* A connection that was not copied begins late, there is no memory for its bytes, and it is said again. */
+static void beginning_without_memory_leaves_the_account_alone(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){.no_link = true});
+	const struct ledger_sessions *count = &account_of(f, 0)->sessions;
+
+	(void)state;
+	client_says(f, "S 0:0(0)");
+	assert_int_equal(count->not_started[DROP_NO_INTERCEPT], 1);
+	replay_on_links(f->replay, 1, f->now_us);
+	memory_fails(0, 1);
+	client_data(f, 1, 1, "GET 1");
+	assert_true(memory_failed());
+	client_data(f, 1, 1, "GET 1");
+	for (int cause = 0; cause < DROP_CAUSES; cause++)
+		assert_in_range(count->not_started[cause], 0, 1);
+	ignore_sent(f);
+	fixture_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -581,6 +635,9 @@ int main(void)
 		cmocka_unit_test(each_allocation_fails_once),
 		cmocka_unit_test(no_allocation_succeeds_from_some_moment_on),
 		fixture_test(middle_of_a_request_behind_a_hole_that_was_given_up_is_none),
+		fixture_test(request_behind_two_gaps_counts),
+		fixture_test(first_request_that_is_captured_counts_behind_a_gap),
+		cmocka_unit_test(beginning_without_memory_leaves_the_account_alone),
 	};
 
 	return cmocka_run_group_tests_name("memory that runs out", tests, NULL, NULL);
