@@ -361,11 +361,12 @@ const char *diagnosis_encrypted_text(char *buf, size_t size, const struct transf
 {
 	char text[ENDPOINT_TEXT_MAX];
 
-	snprintf(buf, size,
-		 "clients of port %u speak TLS: such connections are not copied to %s, for its "
-		 "keys would "
-		 "be others. Copy the plain port of what ends TLS (a proxy): -x PORT-%s",
-		 (unsigned)t->source.port, endpoint_format(text, sizeof(text), &t->target), text);
+	snprintf(
+		buf, size,
+		"clients of port %u speak TLS: such connections are not copied to %s, for its keys "
+		"would be others. Copy what is plain behind the proxy that ends TLS: "
+		"-x PLAIN-PORT-ADDRESS:PLAIN-PORT",
+		(unsigned)t->source.port, endpoint_format(text, sizeof(text), &t->target));
 	return buf;
 }
 

@@ -15,8 +15,10 @@ void habits_on_first_byte(struct habits *h, uint64_t us)
 		h->slowest_us = us;
 }
 
-void habits_on_answer(struct habits *h)
+void habits_on_answer(struct habits *h, uint64_t now_us)
 {
+	if (h->mute_ends)
+		h->upset_us = now_us;
 	h->mute_ends = 0;
 }
 

@@ -25,7 +25,7 @@ enum habits_told {
 };
 
 struct habits {
-	uint32_t mute_ends;  /* in a row */
+	uint32_t mute_ends;  /* in a row, of whole connections */
 	uint8_t told;        /* enum habits_told */
 	uint64_t slowest_us; /* for the first byte of an answer, so far */
 	uint64_t
@@ -38,9 +38,9 @@ struct habits {
 void habits_on_kept(struct habits *h, bool is_joined);
 /* It took so long for the first byte of an answer. */
 void habits_on_first_byte(struct habits *h, uint64_t us);
-/* The target has answered something. */
-void habits_on_answer(struct habits *h);
-/* It ended a connection to which it had not said a byte. True if that must be told now. */
+/* The target has answered something. If it had been mute, what it has refused says nothing. */
+void habits_on_answer(struct habits *h, uint64_t now_us);
+/* It ended a connection that it had from its beginning, and to which it had not said a byte. True if that must be told now. */
 bool habits_on_mute_end(struct habits *h);
 /* True the first time. */
 bool habits_tell(struct habits *h, enum habits_told what);

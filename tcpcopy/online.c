@@ -27,6 +27,7 @@ void online_init(struct online *o, const struct tuple *tuple, uint32_t isn, bool
 	o->isn = isn;
 	o->known_seq = isn + 1;
 	o->began = began;
+	o->hello = TLS_HELLO_NONE;
 	o->state = ONLINE_OPENING;
 	segment_queue_init(&o->queue, 0);
 	turn_list_init(&o->turns);
@@ -147,25 +148,75 @@ static void give_up(struct online *o, struct session_env *env, enum drop_cause c
 	online_release(o, env);
 }
 
-/* The client begins to speak TLS, in a plain protocol (STARTTLS) perhaps: nothing that follows can be copied. */
-static bool begins_tls(const struct online *o, const struct packet *p)
-{
-	return p->seq == o->known_seq && o->queue.end < ONLINE_PLAIN_MAX &&
-	       tls_is_client_hello(p->payload, p->payload_len_bytes);
-}
-
+/* The client speaks TLS from here on: nothing that follows can be copied. */
 static void refuse_encrypted(struct online *o, struct session_env *env)
 {
 	bool was_followed = o->state != ONLINE_LOST;
 
 	for (struct session *s = o->sessions; s; s = s->next_of_online) {
-		if (habits_tell(&env->habits[s->target_index], HABITS_TOLD_ENCRYPTED))
-			env->effects->notice(env->ctx, REPLAY_NOTICE_ENCRYPTED, s->target_index);
+		session_tell_encrypted(s, env);
 		if (!session_is_live(s))
 			s->closed_cause = DROP_ENCRYPTED;
 	}
 	if (was_followed)
 		give_up(o, env, DROP_ENCRYPTED);
+}
+
+/* Copies at most len bytes of the stream. */
+static size_t read_stream(const struct online *o, const struct session_env *env, uint64_t off,
+			  uint8_t *bytes, size_t len)
+{
+	struct iovec iov[2];
+	uint16_t count;
+	size_t at = 0;
+
+	segment_queue_peek(&o->queue, env->blocks, off, len, iov, 2, &count);
+	for (unsigned i = 0; i < count; i++) {
+		memcpy(bytes + at, iov[i].iov_base, iov[i].iov_len);
+		at += iov[i].iov_len;
+	}
+	return at;
+}
+
+bool online_is_encrypted(const struct online *o, const struct session_env *env, uint64_t off)
+{
+	uint8_t header[TLS_HEADER_LEN];
+	uint64_t at = off;
+
+	while (at < o->queue.end &&
+	       read_stream(o, env, at, header, sizeof(header)) == sizeof(header)) {
+		size_t record = tls_record_len(header);
+
+		if (!record)
+			return false;
+		at += record;
+	}
+	return at > off;
+}
+
+/*
+ * The client begins to speak TLS with the segment at start, or goes on with what may be a
+ * ClientHello: at its beginning, after an answer (STARTTLS), or behind a short write that no answer
+ * is waited for (MySQL's request for it, the line of a proxy). What comes in the middle of a
+ * request, an upload say, only looks like it.
+ */
+static bool begins_tls(struct online *o, const struct session_env *env, uint64_t start,
+		       bool is_request)
+{
+	uint64_t said = o->queue.end - start;
+	uint8_t bytes[TLS_HELLO_LEN];
+
+	if (is_request)
+		o->said = 0;
+	if (is_request ||
+	    (o->newest.pushed && o->said <= ONLINE_PREFACE_MAX && o->hello == TLS_HELLO_NONE))
+		o->hello = 0;
+	o->said = (uint8_t)(said < (uint64_t)(UINT8_MAX - o->said) ? o->said + said : UINT8_MAX);
+	if (o->hello == TLS_HELLO_NONE)
+		return false;
+	o->hello =
+		tls_match_hello(o->hello, bytes, read_stream(o, env, start, bytes, sizeof(bytes)));
+	return o->hello == TLS_HELLO_LEN;
 }
 
 static struct segment_note note_of(const struct online *o, const struct session_env *env,
@@ -226,12 +277,11 @@ static bool begins_request(const struct online *o, const struct session_env *env
 	return p->payload_len_bytes && p->seq == o->known_seq && is_boundary(o, &note);
 }
 
-/* Likewise of a connection without a beginning: where a request would begin, a record does. */
+/* Where a request would begin, a record does. */
 static bool goes_on_with_tls(const struct online *o, const struct session_env *env,
 			     const struct packet *p)
 {
-	return !o->began && tls_is_record(p->payload, p->payload_len_bytes) &&
-	       begins_request(o, env, p);
+	return tls_is_records(p->payload, p->payload_len_bytes) && begins_request(o, env, p);
 }
 
 static void remember(struct online *o, const struct segment_note *note)
@@ -248,11 +298,20 @@ static bool is_beginning(const struct online *o, const struct packet *p)
 	       !(p->flags & TCP_RST);
 }
 
-/* Sessions that have none begin at the end of the stream. */
-static void join_sessions(struct online *o, struct session_env *env, bool whole)
+/* Sessions that have none begin at the end of the stream, with p. In the middle of TLS nobody can. */
+static void join_sessions(struct online *o, struct session_env *env, bool whole,
+			  const struct packet *p)
 {
-	for (struct session *s = o->sessions; s; s = s->next_of_online)
-		session_join(s, env, o->queue.end, whole);
+	bool is_encrypted = !whole && tls_is_records(p->payload, p->payload_len_bytes);
+
+	for (struct session *s = o->sessions; s; s = s->next_of_online) {
+		if (!is_encrypted) {
+			session_join(s, env, o->queue.end, whole);
+		} else if (session_may_join(s, env, whole)) {
+			session_tell_encrypted(s, env);
+			s->closed_cause = DROP_ENCRYPTED;
+		}
+	}
 }
 
 /* A target that does not even take what came before the gap keeps no other waiting. */
@@ -289,7 +348,7 @@ static bool follow_again(struct online *o, struct session_env *env, const struct
 	o->isn = p->seq - 1;
 	o->was_cut = false;
 	o->state = ONLINE_OPEN;
-	join_sessions(o, env, whole);
+	join_sessions(o, env, whole, p);
 	online_arm(o, env);
 	return true;
 }
@@ -315,6 +374,8 @@ static void advance(struct online *o, struct session_env *env)
 	uint64_t end;
 
 	while (segment_queue_advance(&o->queue, &end, &note)) {
+		bool continues = is_told_to_continue(o, &note);
+		bool is_tls;
 		bool begins = is_boundary(o, &note) || (o->began && !o->has_newest);
 		bool is_new;
 		struct turn *t = turn_list_data(&o->turns, env->turns, start, end, &note,
@@ -328,10 +389,15 @@ static void advance(struct online *o, struct session_env *env)
 			t->is_boundary = begins;
 		count_writes(o, t, is_new);
 		notice_streaming(o, &note);
+		is_tls = begins_tls(o, env, start, is_new && t->is_request && !continues);
 		remember(o, &note);
 		if (is_new && t->is_request)
 			account_captured(o, env, 0, 1);
 		announce(o, env, t, is_new);
+		if (is_tls) {
+			refuse_encrypted(o, env);
+			return;
+		}
 		start = end;
 	}
 }
@@ -565,7 +631,7 @@ static enum packet_fate on_client_open(struct online *o, struct session_env *env
 		online_arm(o, env); /* its silence may now end it sooner */
 	}
 	if (whole || (p->seq == next_seq(o) && begins_request(o, env, p)))
-		join_sessions(o, env, whole);
+		join_sessions(o, env, whole, p);
 	if (distance > 0 && o->queue.range_count >= SEGMENT_QUEUE_RANGES_MAX) {
 		give_up_hole(o,
 			     env); /* so much behind it: whatever is missing was never captured */
@@ -595,8 +661,6 @@ enum packet_fate online_on_client(struct online *o, struct session_env *env, con
 	if (!is_confirmed_by(o, p))
 		return PACKET_FATE_DUPLICATE;
 	o->last_seen_us = env->now_us;
-	if (begins_tls(o, p))
-		refuse_encrypted(o, env);
 	if (o->state == ONLINE_LOST) {
 		is_news = take_ack(o, env, p);
 		if (goes_on_with_tls(o, env, p))

@@ -29,8 +29,9 @@ enum {
 	ONLINE_BACKLOG_MAX = 16 << 20, /* stream bytes a connection may hold */
 	ONLINE_INTERIM_BYTES =
 		25, /* "HTTP/1.1 100 Continue" and two line ends: RFC 9110, section 15.2.1 */
-	ONLINE_PLAIN_MAX = 4096,       /* stream bytes before which a client may begin to encrypt */
-	ONLINE_GREETING_MAX = 1 << 20, /* response bytes before the client's first word */
+	ONLINE_PREFACE_MAX =
+		64, /* bytes of a request behind which TLS may begin without an answer: MySQL's, a proxy's */
+	ONLINE_GREETING_MAX = 1 << 20,      /* response bytes before the client's first word */
 	ONLINE_RESPONSE_JUMP_MAX = 1 << 30, /* an ACK may advance by one window at most */
 };
 
@@ -79,6 +80,8 @@ struct online {
 	struct online_syn reuse; /* if has_reuse */
 	uint8_t state;           /* enum online_state */
 	uint8_t end_kind;        /* enum turn_kind */
+	uint8_t said;            /* bytes of its last request so far; UINT8_MAX: or more */
+	uint8_t hello;           /* of these, the beginning of a ClientHello: tls_match_hello */
 	bool is_confirmed;       /* the client has said more than its SYN */
 	bool has_far;            /* something beyond any window came, and nothing near since */
 	bool began;              /* its SYN was captured */
@@ -117,6 +120,8 @@ bool online_on_timer(struct online *o, struct session_env *env);
 void online_cut(struct online *o, struct session_env *env);
 /* Lets go of bytes and turns that no live session needs. */
 void online_release(struct online *o, struct session_env *env);
+/* The stream's bytes from off on are records of TLS. */
+bool online_is_encrypted(const struct online *o, const struct session_env *env, uint64_t off);
 /* Sets the timer by what is pending. */
 void online_arm(struct online *o, struct session_env *env);
 bool online_has_live_session(const struct online *o);

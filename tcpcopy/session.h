@@ -291,6 +291,8 @@ bool session_may_join(const struct session *s, const struct session_env *env, bo
 
 /* Something of a CLOSED session is lost: because the target refuses to have it joined? */
 void session_note_refused(struct session *s, struct session_env *env);
+/* Says, once a target, that its clients speak TLS. */
+void session_tell_encrypted(const struct session *s, struct session_env *env);
 
 static inline bool session_is_live(const struct session *s)
 {

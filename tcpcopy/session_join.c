@@ -115,11 +115,15 @@ static void on_join_refused(struct session *s, struct session_env *env)
 		s->refused_us = env->now_us;
 }
 
-/* A target that dies ends its connections likewise, but others with them: then, or if it has died since, the refusal says nothing. */
+/*
+ * A target that dies ends its connections likewise, but others with them: then, or if it has died since, the refusal says nothing. Nor
+ * does it if connections with their beginning fare no better: a proxy whose servers are down.
+ */
 static bool refusal_counts(const struct session *s, const struct session_env *env)
 {
-	return s->refused_us &&
-	       env->habits[s->target_index].upset_us + SESSION_REFUSED_US < s->refused_us;
+	const struct habits *h = &env->habits[s->target_index];
+
+	return s->refused_us && !h->mute_ends && h->upset_us + SESSION_REFUSED_US < s->refused_us;
 }
 
 /*
@@ -150,6 +154,12 @@ void session_note_refused(struct session *s, struct session_env *env)
 	s->closed_cause = DROP_JOIN_REFUSED;
 	if (habits_tell(h, HABITS_TOLD_JOIN_REFUSED))
 		env->effects->notice(env->ctx, REPLAY_NOTICE_JOIN_REFUSED, s->target_index);
+}
+
+void session_tell_encrypted(const struct session *s, struct session_env *env)
+{
+	if (habits_tell(&env->habits[s->target_index], HABITS_TOLD_ENCRYPTED))
+		env->effects->notice(env->ctx, REPLAY_NOTICE_ENCRYPTED, s->target_index);
 }
 
 /* Whether this connection to the target has brought anything. */
@@ -183,6 +193,11 @@ void session_leave(struct session *s, struct session_env *env, enum drop_cause c
 		return;
 	}
 	skip_to(s, env, t, cause);
+	if (online_is_encrypted(s->online, env, t->start)) { /* its beginning was not recognized */
+		session_tell_encrypted(s, env);
+		session_close(s, env, DROP_ENCRYPTED);
+		return;
+	}
 	s->gate_is_free = true;
 	session_set_state(s, SESSION_JOINING);
 	session_stop(s, env);

@@ -155,10 +155,12 @@ static void note_end(struct session *s, struct session_env *env)
 	s->ended_young = env->now_us < s->begun_us + SESSION_YOUNG_US;
 	if (s->state == SESSION_ESTABLISHED && s->turns_said == HABITS_TURNS)
 		env->habits[s->target_index].upset_us = env->now_us;
-	if (s->target.rcv_nxt != s->target.irs + 1 || !s->turns_said)
+	if (s->target.rcv_nxt != s->target.irs + 1 ||
+	    (!s->turns_said &&
+	     s->gate_turn == SLAB_NONE)) /* a client that has nothing to say may be ended */
 		return;
 	account(s, env)->sessions.ended_unanswered++;
-	if (habits_on_mute_end(&env->habits[s->target_index]))
+	if (!s->is_joined && habits_on_mute_end(&env->habits[s->target_index]))
 		env->effects->notice(env->ctx, REPLAY_NOTICE_MUTE, s->target_index);
 }
 
@@ -297,7 +299,7 @@ static void on_payload(struct session *s, struct session_env *env, const struct 
 	uint32_t before = t->rcv_nxt;
 
 	t->rcv_nxt = r->seq + r->len_bytes;
-	habits_on_answer(&env->habits[s->target_index]);
+	habits_on_answer(&env->habits[s->target_index], env->now_us);
 	s->progress_us = env->now_us;
 	s->may_have_closed = false;
 	session_doubt_end(s);

@@ -10,8 +10,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* These bytes are the beginning of a ClientHello. Eleven tell; fewer are none. */
-bool tls_is_client_hello(const uint8_t *bytes, size_t len_bytes);
-/* They look like the header of a record: five bytes, so only where one would begin. */
-bool tls_is_record(const uint8_t *bytes, size_t len_bytes);
+enum {
+	TLS_HEADER_LEN = 5, /* of a record */
+	TLS_HELLO_LEN = 11, /* by so many bytes a ClientHello is recognized ... */
+	TLS_HELLO_NONE,     /* ... and these were none */
+};
+
+/*
+ * The bytes follow those of which `matched` were the beginning of a ClientHello (0 at first),
+ * however they are cut. Returns how many are by now: TLS_HELLO_LEN is one, TLS_HELLO_NONE none.
+ */
+uint8_t tls_match_hello(uint8_t matched, const uint8_t *bytes, size_t len_bytes);
+/* The length of a record with its header, 0 if this is no header. */
+size_t tls_record_len(const uint8_t header[TLS_HEADER_LEN]);
+/* One record behind the other, the last one perhaps cut off. */
+bool tls_is_records(const uint8_t *bytes, size_t len_bytes);
 #endif

@@ -156,8 +156,8 @@ def run_clients(options):
     for thread in threads:
         thread.join()
     wanted = options.connections * options.requests
-    print(json.dumps({"sent": wanted, "ok": len(answered), "errors": wanted - len(answered)},
-                     separators=(",", ":")))
+    print(json.dumps({"sent": wanted, "ok": len(answered), "errors": wanted - len(answered),
+                      "connections": options.connections}, separators=(",", ":")))
     return 0 if len(answered) == wanted else 1
 
 
