@@ -50,7 +50,7 @@ times_said() { grep -Ec -- "$1" "$net_dir/tcpcopy.log"; }
 # tls_is_said PORT TARGET_PORT: once, with the remedy
 tls_is_said() {
   equal "it is said once that port $1 speaks TLS, with the remedy for target port $2" 1 "$(times_said \
-    "clients of port $1 speak TLS: .* not copied to 10.90.0.30:$2,.* Copy the plain port of what ends TLS")"
+    "clients of port $1 speak TLS: .* not copied to 10.90.0.30:$2,.* Copy what is plain behind the proxy")"
 }
 
 # mute_is_said TIMES TARGET_PORT
