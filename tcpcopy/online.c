@@ -677,11 +677,20 @@ void online_on_syn_payload(struct online *o, struct session_env *env, const stru
 	o->is_confirmed = false;
 }
 
+/* Where the server may stand: not behind what its client has acknowledged (a firewall, a stranger), not a window beyond. */
+static bool is_servers_place(const struct online *o, const struct packet *p)
+{
+	int32_t distance = seq_diff(p->seq, o->ack_last);
+
+	return !o->has_ack || (distance >= 0 && distance <= ONLINE_RESPONSE_JUMP_MAX);
+}
+
 enum packet_fate online_on_server(struct online *o, struct session_env *env, const struct packet *p)
 {
 	o->last_seen_us = env->now_us;
 	if (p->flags & TCP_RST) {
-		if (o->state == ONLINE_ENDED && o->end_kind == TURN_RST)
+		if ((o->state == ONLINE_ENDED && o->end_kind == TURN_RST) ||
+		    !is_servers_place(o, p))
 			return PACKET_FATE_DUPLICATE;
 		if (o->state != ONLINE_LOST)
 			online_cut(o, env);
@@ -689,7 +698,8 @@ enum packet_fate online_on_server(struct online *o, struct session_env *env, con
 		return PACKET_FATE_USED;
 	}
 	if (p->flags & TCP_SYN) {
-		if (o->has_ack || p->ack != o->isn + 1)
+		/* Until the client has chosen, the latest counts: a server under load may answer anew. */
+		if ((o->has_ack && o->is_confirmed) || p->ack != o->isn + 1)
 			return PACKET_FATE_DUPLICATE;
 		o->has_ack = true;
 		o->ack_last = p->seq + 1;

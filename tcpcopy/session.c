@@ -90,6 +90,8 @@ static void begin_handshake(struct session *s, struct session_env *env, const st
 	s->is_joined = s->gate_is_free;
 	s->was_whole |= !s->is_joined;
 	s->ended_young = false;
+	s->said_again = false;
+	s->end_held_us = 0;
 	s->begun_us = env->now_us;
 	s->syn_due = true;
 	s->rst_due = false;
@@ -324,9 +326,9 @@ static bool is_due(uint64_t at_us, const struct session_env *env)
 }
 
 /* There is something to say and no window: probe it with the first byte (RFC 9293, section 3.8.6.1). */
-static bool is_probing(const struct session *s)
+static bool is_probing(const struct session *s, const struct session_env *env)
 {
-	return s->target.snd_wnd == 0;
+	return s->target.snd_wnd == 0 && s->una_off < session_send_limit(s, env);
 }
 
 void session_on_timer(struct session *s, struct session_env *env)
@@ -356,7 +358,7 @@ void session_on_timer(struct session *s, struct session_env *env)
 			s->syn_due = true; /* again: RFC 9293, section 3.8.1 */
 			s->target.doubt_count = 0;
 		} else {
-			if (is_probing(s)) {
+			if (is_probing(s, env)) {
 				s->target.snd_nxt = s->target.snd_una;
 				s->probe_due = true;
 			} else

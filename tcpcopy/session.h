@@ -73,6 +73,7 @@ enum {
 	SESSION_SETTLE_US = 20000,
 	SESSION_PROBATION_US =
 		20000, /* behind the first answer to a connection without its beginning */
+	SESSION_END_MAX_US = 5000000, /* a target that is never silent holds the end no longer */
 	SESSION_SETTLE_END_US =
 		1000000, /* before a FIN: many servers drop what they still have to answer */
 	SESSION_PACE_MAX_US = 30000000, /* settling waits at most this long for the online pace */
@@ -174,6 +175,7 @@ struct session {
 	uint64_t last_sent_us;
 	uint64_t start_off;   /* where in the stream this connection of ours began */
 	uint64_t retry_at_us; /* not joined before */
+	uint64_t end_held_us; /* since when the FIN waits for silence; 0: it does not */
 	uint64_t refused_us; /* when the target did not take it without its beginning; 0: it does */
 	uint64_t begun_us;   /* when this connection of ours did */
 	uint64_t progress_us;   /* since when nothing moved */
@@ -214,6 +216,7 @@ struct session {
 	bool retransmit_una; /* fast retransmit: one segment at snd_una is due */
 	bool in_recovery;
 	bool probe_due;       /* one byte into a zero window */
+	bool said_again;      /* some of what is unacknowledged went out twice */
 	bool may_be_answered; /* what came cannot be told from a repetition */
 	bool answer_pushed;   /* the last answer carried PSH */
 	bool went_on;         /* something came behind that */

@@ -123,6 +123,8 @@ static bool is_answered_in_all(const struct session *s, const struct turn *t)
  */
 static bool may_end(const struct session *s, const struct turn *t)
 {
+	if (t->next != SLAB_NONE) /* a RST follows: nobody reads any more */
+		return true;
 	return t->kind != TURN_FIN || s->answered + s->forgotten == t->need + s->deficit;
 }
 
@@ -139,7 +141,10 @@ static bool is_on_probation(const struct session *s, const struct session_env *e
 
 static uint64_t probation_ends_at(const struct session *s)
 {
-	return s->last_answer_us + SESSION_PROBATION_US;
+	uint64_t at = s->last_answer_us + SESSION_PROBATION_US;
+	uint64_t grown_at = s->begun_us + SESSION_YOUNG_US; /* a feed is never silent */
+
+	return at < grown_at ? at : grown_at;
 }
 
 /* How long it may be that a target is silent and still works on an answer. */
@@ -188,6 +193,19 @@ static bool is_answered(const struct session *s, const struct session_env *env,
 	       (!is_on_probation(s, env, t) || env->now_us >= probation_ends_at(s));
 }
 
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* A target that goes on and on (a feed, events) holds the client's end for some time only. */
+static uint64_t end_at(struct session *s, const struct session_env *env, const struct turn *t)
+{
+	if (!s->end_held_us)
+		s->end_held_us = env->now_us;
+	return s->end_held_us + t->waited_us + SESSION_END_MAX_US;
+}
+
 /*
  * An answer has ended by silence. Where one after the other was complete with its PSH, so will be the next: it need not be waited for
  * what never comes.
@@ -225,6 +243,8 @@ static bool gate_is_open(struct session *s, struct session_env *env, const struc
 	at = opens_at(s, env, t);
 	if (at == UINT64_MAX)
 		return false;
+	if (t->kind == TURN_FIN)
+		at = sooner(at, end_at(s, env, t));
 	if (env->now_us < at) {
 		*settle_at = at;
 		return false;

@@ -60,9 +60,10 @@ void session_recovery_on_sent(struct session *s, struct session_env *env, uint32
 	struct session_target *t = &s->target;
 	uint32_t end = seq + len;
 
-	if (seq_lt(seq, t->snd_max))
+	if (seq_lt(seq, t->snd_max)) {
 		s->timed_us = 0; /* Karn: what was sent twice times nothing */
-	else if (!s->timed_us) {
+		s->said_again = true;
+	} else if (!s->timed_us) {
 		s->timed_us = env->now_us;
 		t->timed_seq = end;
 	}
@@ -115,6 +116,8 @@ void session_recovery_on_ack(struct session *s, struct session_env *env, uint32_
 		t->cwnd -= min_u32(t->cwnd, acked_bytes);
 		t->cwnd += t->mss;
 	}
+	if (t->snd_una == t->snd_max)
+		s->said_again = false;
 	s->retransmit_at_us = t->snd_una == t->snd_max ? 0 : env->now_us + backed_off_rto(t);
 }
 

@@ -167,11 +167,12 @@ static void note_end(struct session *s, struct session_env *env)
 /*
  * RFC 5961, section 3: only the exact number resets, one in the window is challenged. Without an ACK it says that there
  * is no such connection (RFC 9293, section 3.10.7.1), and behind the target's FIN that nobody reads it: then nobody
- * has had what is not acknowledged.
+ * has had what is not acknowledged, if that was said only once and nothing of the target's can have been missed since.
  */
 static void on_reset(struct session *s, struct session_env *env, const struct wire_record *r)
 {
-	bool unheard = s->target_closed || !(r->flags & TCP_ACK);
+	bool once = !s->said_again && env->heard_us <= s->turn_said_us;
+	bool unheard = s->target_closed || (!(r->flags & TCP_ACK) && once);
 
 	if (r->seq != s->target.rcv_nxt) {
 		session_challenge(s, env);
@@ -259,7 +260,7 @@ static void update_window(struct session *s, const struct session_env *env,
 		s->retransmit_at_us = 0;
 		t->snd_nxt = t->snd_una;
 	}
-	if (t->snd_wnd == 0)
+	if (t->snd_wnd == 0 && s->online->state != ONLINE_ENDED)
 		s->progress_us = env->now_us; /* it says so: RFC 9293, section 3.8.6.1 (MUST-37) */
 	t->snd_wnd = window;
 	/* Not beyond what is known to be sent: a forged number must not outbid all that follow. */
@@ -292,6 +293,13 @@ static void on_ack(struct session *s, struct session_env *env, const struct wire
 		update_window(s, env, r);
 }
 
+/* Both ends of the online connection have closed: what the target goes on to say is for nobody. */
+static bool is_over(const struct session *s)
+{
+	return s->state == SESSION_FIN_WAIT_2 && s->online->state == ONLINE_ENDED &&
+	       s->online->has_server_fin;
+}
+
 /* Response bytes, perhaps after a gap in what was captured of them: all were sent. */
 static void on_payload(struct session *s, struct session_env *env, const struct wire_record *r)
 {
@@ -300,7 +308,8 @@ static void on_payload(struct session *s, struct session_env *env, const struct 
 
 	t->rcv_nxt = r->seq + r->len_bytes;
 	habits_on_answer(&env->habits[s->target_index], env->now_us);
-	s->progress_us = env->now_us;
+	if (!is_over(s))
+		s->progress_us = env->now_us;
 	s->may_have_closed = false;
 	session_doubt_end(s);
 	session_gate_on_answer(s, env, r, before);

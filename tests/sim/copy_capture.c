@@ -179,7 +179,7 @@ static void spoil(uint8_t *frame, size_t tcp_at, size_t len, uint64_t chance)
 	frame[tcp_at + chance % bits / 8] ^= (uint8_t)(1 << chance % 8);
 	if (packet_parse(&p, PACKET_LINK_ETHERNET, frame, len, len) == PACKET_OK &&
 	    packet_checksum_ok(&p))
-		frame[tcp_at + CHECKSUM_AT] ^= 1;
+		frame[tcp_at + CHECKSUM_AT] ^= (uint8_t)(1 << (chance + 1) % 8);
 }
 
 static void give_frame(struct world *w, const struct captured *one, const struct tcp_packet *p,
