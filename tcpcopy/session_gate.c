@@ -175,7 +175,7 @@ static uint64_t opens_at(const struct session *s, const struct session_env *env,
 		return probation_ends_at(s);
 	if (s->answered || s->may_be_answered || is_streaming(s) || t->need == 0)
 		return settled_at(s, env, t);
-	if (s->forgotten >= t->need || (answers(s) && t->kind == TURN_DATA))
+	if (s->forgotten >= t->need || (answers(s) && (t->kind == TURN_DATA || s->may_have_closed)))
 		return later(later(s->turn_said_us, s->acked_us), env->heard_us) + t->waited_us +
 		       patience_us(h);
 	return UINT64_MAX;
