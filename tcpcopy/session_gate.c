@@ -9,6 +9,7 @@
 
 enum {
 	PATIENCE_FACTOR = 8,
+	STREAM_AHEAD = 4,  /* of its largest answers */
 	BRIEF_ANSWERS = 8, /* in a row that were complete with their PSH: the next one is, too */
 };
 
@@ -256,7 +257,7 @@ static bool gate_is_open(struct session *s, struct session_env *env, const struc
 
 /*
  * What a turn did not need counts for the next one only if it can be the answer to a request that was open beside it; the rest
- * is kept in mind.
+ * is kept in mind. For a client that streams no more than it can be ahead of its answers: longer ones must not pay for all to come.
  */
 static void account_surplus(struct session *s, const struct turn *t)
 {
@@ -268,6 +269,8 @@ static void account_surplus(struct session *s, const struct turn *t)
 	if (all < t->need && !s->gate_is_free)
 		s->deficit += t->need - all;
 	all = all > t->need ? all - t->need : 0;
+	if (is_streaming(s) && all > STREAM_AHEAD * s->online->need_max)
+		all = STREAM_AHEAD * s->online->need_max;
 	s->forgotten = all > s->answered ? all - s->answered : 0;
 	s->may_be_answered = false;
 }
