@@ -135,6 +135,10 @@ part_lint() {
       sed 's/^/  | /' <<<"$out"
     fi
   done
+  if out=$(tests/mutants/run.sh --check 2>&1); then pass "lint: the seeded mutants fit the sources"; else
+    fail "lint: the seeded mutants fit the sources"
+    grep '^not ok' <<<"$out" | sed 's/^/  | /'
+  fi
   command -v cppcheck >/dev/null || return 0
   # Not seen by cppcheck: a struct that is filled through a pointer; an enum constant of unsigned type.
   if out=$(cppcheck --std=c11 -q --error-exitcode=1 -I. --enable=warning,portability \
