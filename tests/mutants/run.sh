@@ -185,6 +185,14 @@ order_for() {
 
 build_base() {
   mkdir -p "$BUILD/base" || exit 1
+  cd "$top" || exit 1
+  if [ ! -x configure ] || [ configure.ac -nt configure ] || [ Makefile.am -nt Makefile.in ]; then
+    ./autogen.sh >"$BUILD/autogen.log" 2>&1 || {
+      tail -n 20 "$BUILD/autogen.log"
+      echo 'Bail out! autogen.sh fails'
+      exit 1
+    }
+  fi
   cd "$BUILD/base" || exit 1
   if [ ! -e Makefile ] || [ "$top/configure" -nt Makefile ]; then
     "$top/configure" -q --enable-sanitizers CC="${CC-gcc}" CFLAGS='-O1 -g' >configure.log 2>&1 || {
