@@ -6,6 +6,7 @@
 
 #include "common/seq.h"
 #include "common/tcp_option.h"
+#include "tcpcopy/online_private.h"
 #include "tcpcopy/tls.h"
 
 const char *online_state_name(enum online_state state)
@@ -71,12 +72,7 @@ bool online_has_live_session(const struct online *o)
 	return false;
 }
 
-static uint32_t next_seq(const struct online *o)
-{
-	return o->isn + 1 + (uint32_t)o->queue.end;
-}
-
-static void account_captured(struct online *o, struct session_env *env, uint64_t bytes,
+void online_account_captured(struct online *o, struct session_env *env, uint64_t bytes,
 			     uint64_t requests)
 {
 	for (struct session *s = o->sessions; s; s = s->next_of_online)
@@ -84,7 +80,7 @@ static void account_captured(struct online *o, struct session_env *env, uint64_t
 }
 
 /* Captured, but for nobody: of a connection that is not followed any more. */
-static void account_lost(struct online *o, struct session_env *env, uint64_t bytes,
+void online_account_lost(struct online *o, struct session_env *env, uint64_t bytes,
 			 uint64_t requests)
 {
 	for (struct session *s = o->sessions; s; s = s->next_of_online) {
@@ -94,7 +90,7 @@ static void account_lost(struct online *o, struct session_env *env, uint64_t byt
 }
 
 /* Response bytes that the client had seen when it sent this ACK; the server's FIN is not one. */
-static uint64_t seen_by(const struct online *o, uint32_t ack)
+uint64_t online_seen_by(const struct online *o, uint32_t ack)
 {
 	int64_t distance = seq_diff(ack, o->ack_last);
 	uint64_t seen;
@@ -223,7 +219,7 @@ static struct segment_note note_of(const struct online *o, const struct session_
 				   const struct packet *p)
 {
 	return (struct segment_note){
-		.seen = seen_by(o, p->flags & TCP_ACK ? p->ack : o->ack_last),
+		.seen = online_seen_by(o, p->flags & TCP_ACK ? p->ack : o->ack_last),
 		.seen_us = o->seen_us,
 		.at_us = env->now_us,
 		.pushed = p->flags & TCP_PSH,
@@ -284,7 +280,7 @@ static bool goes_on_with_tls(const struct online *o, const struct session_env *e
 	return tls_is_records(p->payload, p->payload_len_bytes) && begins_request(o, env, p);
 }
 
-static void remember(struct online *o, const struct segment_note *note)
+void online_remember(struct online *o, const struct segment_note *note)
 {
 	o->newest = *note;
 	o->has_newest = true;
@@ -390,9 +386,9 @@ static void advance(struct online *o, struct session_env *env)
 		count_writes(o, t, is_new);
 		notice_streaming(o, &note);
 		is_tls = begins_tls(o, env, start, is_new && t->is_request && !continues);
-		remember(o, &note);
+		online_remember(o, &note);
 		if (is_new && t->is_request)
-			account_captured(o, env, 0, 1);
+			online_account_captured(o, env, 0, 1);
 		announce(o, env, t, is_new);
 		if (is_tls) {
 			refuse_encrypted(o, env);
@@ -403,7 +399,7 @@ static void advance(struct online *o, struct session_env *env)
 }
 
 /* seen: response bytes that the client had seen by then. */
-static void say_end(struct online *o, struct session_env *env, enum turn_kind kind, uint64_t seen)
+void online_say_end(struct online *o, struct session_env *env, enum turn_kind kind, uint64_t seen)
 {
 	struct segment_note note = {.seen = seen, .seen_us = o->seen_us};
 	struct turn *t = turn_list_end(&o->turns, env->turns, kind, o->queue.end, &note);
@@ -418,10 +414,10 @@ static void say_end(struct online *o, struct session_env *env, enum turn_kind ki
 static void try_end(struct online *o, struct session_env *env)
 {
 	/* Bytes behind its end were never sent by an honest client: the end holds no less for them. */
-	if (!o->has_end || o->state == ONLINE_LOST || seq_lt(next_seq(o), o->end_seq))
+	if (!o->has_end || o->state == ONLINE_LOST || seq_lt(online_next_seq(o), o->end_seq))
 		return;
 	o->has_end = false;
-	say_end(o, env, o->end_kind, seen_by(o, o->ack_last));
+	online_say_end(o, env, o->end_kind, online_seen_by(o, o->ack_last));
 	if (o->state != ONLINE_LOST)
 		o->state = ONLINE_ENDED;
 }
@@ -431,7 +427,7 @@ static void watch_hole(struct online *o, struct session_env *env, bool moved)
 {
 	if (moved)
 		o->has_far = false;
-	if (o->state == ONLINE_LOST || (seq_leq(o->known_seq, next_seq(o)) && !o->has_far)) {
+	if (o->state == ONLINE_LOST || (seq_leq(o->known_seq, online_next_seq(o)) && !o->has_far)) {
 		o->hole_since_us = 0;
 		return;
 	}
@@ -469,21 +465,8 @@ static long take_payload(struct online *o, struct session_env *env, const struct
 		return -1;
 	}
 	if (fresh)
-		account_captured(o, env, (uint64_t)fresh, 0);
+		online_account_captured(o, env, (uint64_t)fresh, 0);
 	return fresh;
-}
-
-/* Bytes of a hole that was given up come after all: captured, and too late. */
-static bool fill_gap(struct online *o, struct session_env *env, uint32_t seq, uint32_t end)
-{
-	seq = seq_max(seq, o->gap_seq);
-	end = seq_min(end, o->gap_end_seq);
-	if (seq_geq(seq, end))
-		return false;
-	account_lost(o, env, end - seq, 0);
-	o->gap_seq =
-		end; /* the usual order: what comes before it later is not counted twice, but not at all */
-	return true;
 }
 
 /* A connection that is not followed: unique bytes by the highest number seen, requests by ACKs. */
@@ -500,8 +483,8 @@ static enum packet_fate count_lost(struct online *o, struct session_env *env,
 		is_news = true;
 	}
 	if (!p->payload_wire_len_bytes || seq_leq(end, o->known_seq))
-		return fill_gap(o, env, p->seq, end) || is_news ? PACKET_FATE_USED
-								: PACKET_FATE_DUPLICATE;
+		return online_fill_gap(o, env, p->seq, end) || is_news ? PACKET_FATE_USED
+								       : PACKET_FATE_DUPLICATE;
 	fresh = seq_lt(p->seq, o->known_seq) ? end - o->known_seq : p->payload_wire_len_bytes;
 	note = note_of(o, env, p);
 	if (seq_gt(p->seq, o->known_seq))
@@ -511,8 +494,8 @@ static enum packet_fate count_lost(struct online *o, struct session_env *env,
 	if (is_request)
 		o->turns.seen = note.seen;
 	notice_streaming(o, &note);
-	remember(o, &note);
-	account_lost(o, env, fresh, is_request);
+	online_remember(o, &note);
+	online_account_lost(o, env, fresh, is_request);
 	o->turns.any = true;
 	return PACKET_FATE_USED;
 }
@@ -538,7 +521,7 @@ static enum packet_fate on_far(struct online *o, struct session_env *env, const 
 		o->hole_since_us = env->now_us;
 		online_arm(o, env);
 	}
-	account_lost(o, env, p->payload_wire_len_bytes, 0);
+	online_account_lost(o, env, p->payload_wire_len_bytes, 0);
 	return PACKET_FATE_USED;
 }
 
@@ -558,7 +541,7 @@ static bool note_end(struct online *o, const struct packet *p)
 
 	if (o->has_end || !(p->flags & (TCP_FIN | TCP_RST)))
 		return false;
-	if (seq_lt(at, next_seq(o)))
+	if (seq_lt(at, online_next_seq(o)))
 		return false;
 	if (p->flags & TCP_RST)
 		at = seq_max(p->seq, o->known_seq);
@@ -577,7 +560,7 @@ static enum packet_fate on_client_ended(struct online *o, struct session_env *en
 
 	if ((p->flags & TCP_RST) && o->end_kind != TURN_RST) {
 		o->end_kind = TURN_RST;
-		say_end(o, env, TURN_RST, seen_by(o, o->ack_last));
+		online_say_end(o, env, TURN_RST, online_seen_by(o, o->ack_last));
 		is_news = true;
 	}
 	return is_news ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;
@@ -595,26 +578,11 @@ static enum packet_fate on_client_lost(struct online *o, struct session_env *env
 	return count_lost(o, env, p, is_news);
 }
 
-/* What is missing will not come: the sessions finish what is complete. */
-static void give_up_hole(struct online *o, struct session_env *env)
-{
-	uint32_t known_seq = o->has_far ? o->far_seq : o->known_seq;
-	bool has_ended = o->has_end && !o->has_far;
-
-	online_cut(o, env);
-	online_lose(o, known_seq);
-	o->was_cut = true;
-	o->newest.pushed &= !o->has_far;
-	o->has_far = false;
-	if (has_ended)
-		o->state = ONLINE_ENDED;
-}
-
 static enum packet_fate on_client_open(struct online *o, struct session_env *env,
 				       const struct packet *p, bool is_news)
 {
 	uint64_t end_before = o->queue.end;
-	int64_t distance = seq_diff(p->seq, next_seq(o));
+	int64_t distance = seq_diff(p->seq, online_next_seq(o));
 	bool whole = is_beginning(o, p);
 	long fresh;
 
@@ -630,16 +598,16 @@ static enum packet_fate on_client_open(struct online *o, struct session_env *env
 		o->is_confirmed = true;
 		online_arm(o, env); /* its silence may now end it sooner */
 	}
-	if (whole || (p->seq == next_seq(o) && begins_request(o, env, p)))
+	if (whole || (p->seq == online_next_seq(o) && begins_request(o, env, p)))
 		join_sessions(o, env, whole, p);
 	if (distance > 0 && o->queue.range_count >= SEGMENT_QUEUE_RANGES_MAX) {
-		give_up_hole(o,
-			     env); /* so much behind it: whatever is missing was never captured */
+		online_give_up_hole(
+			o, env); /* so much behind it: whatever is missing was never captured */
 		return on_client_lost(o, env, p, is_news);
 	}
 	fresh = take_payload(o, env, p, o->queue.end + (uint64_t)distance);
 	if (fresh < 0) {
-		account_lost(o, env, p->payload_len_bytes, 0);
+		online_account_lost(o, env, p->payload_len_bytes, 0);
 		return PACKET_FATE_USED;
 	}
 	o->known_seq = seq_max(o->known_seq, p->seq + p->payload_wire_len_bytes);
@@ -712,67 +680,6 @@ enum packet_fate online_on_server(struct online *o, struct session_env *env, con
 	return PACKET_FATE_USED;
 }
 
-/*
- * What lies behind the hole is given up. A range begins a request if the client had seen more answers by then. Returns how many,
- * and leaves what is known of the newest bytes.
- */
-static uint64_t give_up_beyond(struct online *o)
-{
-	uint64_t requests = 0;
-	uint64_t end = o->queue.end;
-
-	for (const struct segment_range *r = o->queue.ranges; r; r = r->next) {
-		if (!o->turns.any || r->note.seen > o->turns.seen) {
-			o->turns.seen = r->note.seen;
-			requests++;
-		}
-		o->turns.any = true;
-		remember(o, &r->note);
-		end = r->end;
-	}
-	if (o->known_seq != o->isn + 1 + (uint32_t)end)
-		o->has_newest = false; /* nothing is known of what came last */
-	return requests;
-}
-
-/* Where the hole lies, should its bytes come after all. */
-static void note_gap(struct online *o)
-{
-	const struct segment_range *r = o->queue.ranges;
-
-	o->gap_seq = next_seq(o);
-	o->gap_end_seq = r ? o->isn + 1 + (uint32_t)r->start : o->known_seq;
-}
-
-/*
- * What the client had seen when it ended counts for the end's gate, but behind a gap: that was the answer to what
- * will never be said.
- */
-void online_cut(struct online *o, struct session_env *env)
-{
-	bool is_gap = o->has_far || seq_gt(o->known_seq, next_seq(o));
-	uint64_t seen_before = o->turns.seen;
-	uint64_t seen_beyond = seen_before;
-	uint64_t requests = 0;
-	uint64_t beyond;
-
-	if (is_gap) {
-		note_gap(o);
-		requests = give_up_beyond(o);
-		seen_beyond = o->turns.seen;
-	}
-	beyond = segment_queue_drop_beyond(&o->queue, env->blocks);
-	account_captured(o, env, 0, requests);
-	for (struct session *s = o->sessions; s; s = s->next_of_online)
-		session_account_dropped(s, env, DROP_CAPTURE_GAP, beyond, requests);
-	o->has_end = false;
-	o->hole_since_us = 0;
-	o->end_kind = TURN_RST;
-	o->turns.seen = seen_before; /* the end follows what came before the hole */
-	say_end(o, env, TURN_RST, is_gap ? seen_before : seen_by(o, o->ack_last));
-	o->turns.seen = o->turns.seen > seen_beyond ? o->turns.seen : seen_beyond;
-}
-
 static bool gap_is_due(const struct online *o, const struct session_env *env)
 {
 	return o->hole_since_us && env->now_us >= o->hole_since_us + ONLINE_GAP_US;
@@ -814,7 +721,7 @@ void online_arm(struct online *o, struct session_env *env)
 bool online_on_timer(struct online *o, struct session_env *env)
 {
 	if (gap_is_due(o, env))
-		give_up_hole(o, env);
+		online_give_up_hole(o, env);
 	if (online_has_live_session(o) && env->now_us >= silent_at(o, env)) {
 		online_cut(o, env);
 		o->state = ONLINE_ENDED;

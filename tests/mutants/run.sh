@@ -40,7 +40,7 @@ first_units() {
     tcpcopy/half_open.c) echo 'join replay' ;;
     tcpcopy/session_gate.c) echo 'gate join session*' ;;
     tcpcopy/session*.c) echo 'session* gate join replay online*' ;;
-    tcpcopy/online.c) echo 'online* gate join session*' ;;
+    tcpcopy/online.c | tcpcopy/online_gap.c) echo 'online* gate join session*' ;;
     tcpcopy/replay*.c) echo 'replay join online* session*' ;;
     *) echo "$base*" ;;
   esac

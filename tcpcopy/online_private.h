@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* online_private.h - what the files online*.c of the core share. */
+#ifndef TCPCOPY_ONLINE_PRIVATE_H
+#define TCPCOPY_ONLINE_PRIVATE_H
+
+#include "tcpcopy/online.h"
+
+/* The number of the first byte that is not known without a hole. */
+static inline uint32_t online_next_seq(const struct online *o)
+{
+	return o->isn + 1 + (uint32_t)o->queue.end;
+}
+
+/* The ledger's account of all sessions: captured; captured, but for nobody (a connection that is not followed). */
+void online_account_captured(struct online *o, struct session_env *env, uint64_t bytes,
+			     uint64_t requests);
+void online_account_lost(struct online *o, struct session_env *env, uint64_t bytes,
+			 uint64_t requests);
+/* Response bytes that the client had seen when it sent this ACK; the server's FIN is not one. */
+uint64_t online_seen_by(const struct online *o, uint32_t ack);
+/* The newest bytes that are known without a hole came with this note. */
+void online_remember(struct online *o, const struct segment_note *note);
+/* The stream ends where it is known to; the client had seen so many response bytes by then. */
+void online_say_end(struct online *o, struct session_env *env, enum turn_kind kind, uint64_t seen);
+
+/* Bytes of a hole that was given up come after all: captured, and too late. True if there were any. */
+bool online_fill_gap(struct online *o, struct session_env *env, uint32_t seq, uint32_t end);
+/* What is missing will not come: the sessions finish what is complete. */
+void online_give_up_hole(struct online *o, struct session_env *env);
+#endif
