@@ -44,6 +44,7 @@ void online_fini(struct online *o, struct session_env *env)
 void online_lose(struct online *o, uint32_t seq)
 {
 	o->state = ONLINE_LOST;
+	o->end_kind = TURN_DATA;
 	o->known_seq = seq;
 	o->hole_since_us = 0;
 	o->has_end = false;
@@ -105,10 +106,22 @@ uint64_t online_seen_by(const struct online *o, uint32_t ack)
 	return seen;
 }
 
+/*
+ * An ACK may advance by a window at most, unless many packets were not captured: then the next one goes on from there.
+ */
+static bool goes_on_far(struct online *o, uint32_t ack)
+{
+	bool goes_on = o->has_far_ack && ack - o->far_ack <= ONLINE_RESPONSE_JUMP_MAX;
+
+	o->has_far_ack = !goes_on;
+	o->far_ack = ack;
+	return goes_on;
+}
+
 /* The client's acknowledgement. True if it said something new. */
 static bool take_ack(struct online *o, const struct session_env *env, const struct packet *p)
 {
-	int32_t distance;
+	uint32_t distance = p->ack - o->ack_last;
 
 	if (!(p->flags & TCP_ACK))
 		return false;
@@ -117,10 +130,12 @@ static bool take_ack(struct online *o, const struct session_env *env, const stru
 		o->has_ack = true;
 		return true;
 	}
-	distance = seq_diff(p->ack, o->ack_last);
-	if (distance <= 0 || distance > ONLINE_RESPONSE_JUMP_MAX)
+	if (distance == 0 || -distance <= ONLINE_RESPONSE_JUMP_MAX)
 		return false;
-	o->seen += (uint64_t)distance;
+	if (distance > ONLINE_RESPONSE_JUMP_MAX && !goes_on_far(o, p->ack))
+		return false;
+	o->has_far_ack = false;
+	o->seen += distance;
 	o->seen_us = env->now_us;
 	o->ack_last = p->ack;
 	return true;
@@ -237,9 +252,9 @@ static bool may_have_waited(const struct online *o)
  * All that it has seen since its turn is as long as "HTTP/1.1 100 Continue": then the rest of that request follows, which
  * must not be taken for one.
  */
-static bool is_told_to_continue(const struct online *o, const struct segment_note *note)
+static bool is_told_to_continue(uint64_t turn_seen, const struct segment_note *note)
 {
-	return note->seen - o->turns.seen == ONLINE_INTERIM_BYTES;
+	return note->seen - turn_seen == ONLINE_INTERIM_BYTES;
 }
 
 /* It has seen more of an answer in the middle of a write: it speaks while answers are on their way. */
@@ -249,19 +264,21 @@ static void notice_streaming(struct online *o, const struct segment_note *note)
 		o->is_streaming = true;
 }
 
-/*
- * Whether a request certainly begins with the segment that follows what is known: its sender has seen more of an
- * answer than before, ended its write with the segment before, and has been silent or cannot
- * have gone on in the same write. The writes of one that streams end anywhere: only a long silence tells.
- */
+/* The writes of a client that streams end anywhere: only a long silence tells. */
+bool online_is_boundary(const struct online *o, const struct segment_note *before,
+			uint64_t turn_seen, const struct segment_note *note)
+{
+	uint64_t silence_us = note->at_us - before->at_us;
+
+	return before->pushed && note->seen > turn_seen && note->seen > before->seen &&
+	       !is_told_to_continue(turn_seen, note) &&
+	       (o->is_streaming ? silence_us >= ONLINE_STREAM_BOUNDARY_US
+				: before->small || silence_us >= ONLINE_BOUNDARY_US);
+}
+
 static bool is_boundary(const struct online *o, const struct segment_note *note)
 {
-	uint64_t silence_us = note->at_us - o->newest.at_us;
-
-	return o->has_newest && o->newest.pushed && note->seen > o->turns.seen &&
-	       note->seen > o->newest.seen && !is_told_to_continue(o, note) &&
-	       (o->is_streaming ? silence_us >= ONLINE_STREAM_BOUNDARY_US
-				: o->newest.small || silence_us >= ONLINE_BOUNDARY_US);
+	return o->has_newest && online_is_boundary(o, &o->newest, o->turns.seen, note);
 }
 
 /* p is that segment. Its ACK has been taken. */
@@ -362,15 +379,14 @@ static void count_writes(struct online *o, const struct turn *t, bool is_new)
 		o->need_max = t->need;
 }
 
-/* Makes turns of what has become contiguous. */
-static void advance(struct online *o, struct session_env *env)
+void online_advance(struct online *o, struct session_env *env)
 {
 	uint64_t start = o->queue.end;
 	struct segment_note note;
 	uint64_t end;
 
 	while (segment_queue_advance(&o->queue, &end, &note)) {
-		bool continues = is_told_to_continue(o, &note);
+		bool continues = is_told_to_continue(o->turns.seen, &note);
 		bool is_tls;
 		bool begins = is_boundary(o, &note) || (o->began && !o->has_newest);
 		bool is_new;
@@ -410,8 +426,7 @@ void online_say_end(struct online *o, struct session_env *env, enum turn_kind ki
 		give_up(o, env, DROP_LIMIT);
 }
 
-/* The client's FIN or RST takes its place once all before it is there. */
-static void try_end(struct online *o, struct session_env *env)
+void online_try_end(struct online *o, struct session_env *env)
 {
 	/* Bytes behind its end were never sent by an honest client: the end holds no less for them. */
 	if (!o->has_end || o->state == ONLINE_LOST || seq_lt(online_next_seq(o), o->end_seq))
@@ -422,8 +437,7 @@ static void try_end(struct online *o, struct session_env *env)
 		o->state = ONLINE_ENDED;
 }
 
-/* Bytes are missing when the client is known to have sent more than is contiguous. */
-static void watch_hole(struct online *o, struct session_env *env, bool moved)
+void online_watch_hole(struct online *o, struct session_env *env, bool moved)
 {
 	if (moved)
 		o->has_far = false;
@@ -480,6 +494,7 @@ static enum packet_fate count_lost(struct online *o, struct session_env *env,
 
 	if ((p->flags & (TCP_FIN | TCP_RST)) && seq_geq(end, o->known_seq)) {
 		o->state = ONLINE_ENDED;
+		o->end_kind = p->flags & TCP_RST ? TURN_RST : TURN_FIN;
 		is_news = true;
 	}
 	if (!p->payload_wire_len_bytes || seq_leq(end, o->known_seq))
@@ -566,6 +581,28 @@ static enum packet_fate on_client_ended(struct online *o, struct session_env *en
 	return is_news ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;
 }
 
+/*
+ * A client that goes on right behind a RST was not reset by it: it was forged, or its number was not exact, and the server has
+ * only challenged it (RFC 5961, section 3.2).
+ */
+static bool outlives_reset(const struct online *o, const struct packet *p)
+{
+	uint32_t ahead = p->seq - o->known_seq;
+
+	return o->end_kind == TURN_RST && !o->has_server_rst && !(p->flags & TCP_RST) &&
+	       (p->flags & TCP_ACK) && p->payload_wire_len_bytes && ahead <= ONLINE_BACKLOG_MAX;
+}
+
+/* The copy was reset, but not by the client: it may go on with another connection. */
+static void reopen(struct online *o)
+{
+	online_lose(o, o->known_seq);
+	o->was_cut = true;
+	for (struct session *s = o->sessions; s; s = s->next_of_online)
+		if (s->closed_cause == DROP_CLIENT_RESET)
+			s->closed_cause = DROP_CAPTURE_GAP;
+}
+
 static enum packet_fate on_client_lost(struct online *o, struct session_env *env,
 				       const struct packet *p, bool is_news)
 {
@@ -579,6 +616,19 @@ static enum packet_fate on_client_lost(struct online *o, struct session_env *env
 }
 
 static enum packet_fate on_client_open(struct online *o, struct session_env *env,
+				       const struct packet *p, bool is_news);
+
+/* So much lies behind it: whatever is missing was never captured. */
+static enum packet_fate on_crowded_hole(struct online *o, struct session_env *env,
+					const struct packet *p)
+{
+	online_give_up_hole(o, env);
+	if (o->state == ONLINE_OPEN)
+		return on_client_open(o, env, p, true);
+	return on_client_lost(o, env, p, true);
+}
+
+static enum packet_fate on_client_open(struct online *o, struct session_env *env,
 				       const struct packet *p, bool is_news)
 {
 	uint64_t end_before = o->queue.end;
@@ -586,6 +636,8 @@ static enum packet_fate on_client_open(struct online *o, struct session_env *env
 	bool whole = is_beginning(o, p);
 	long fresh;
 
+	if (distance < 0 && online_fill_gap(o, env, p->seq, p->seq + p->payload_wire_len_bytes))
+		return PACKET_FATE_USED;
 	if (distance < 0 && (uint64_t)-distance > o->queue.end + 1)
 		return PACKET_FATE_DUPLICATE;
 	if (distance > ONLINE_BACKLOG_MAX)
@@ -600,21 +652,18 @@ static enum packet_fate on_client_open(struct online *o, struct session_env *env
 	}
 	if (whole || (p->seq == online_next_seq(o) && begins_request(o, env, p)))
 		join_sessions(o, env, whole, p);
-	if (distance > 0 && o->queue.range_count >= SEGMENT_QUEUE_RANGES_MAX) {
-		online_give_up_hole(
-			o, env); /* so much behind it: whatever is missing was never captured */
-		return on_client_lost(o, env, p, is_news);
-	}
+	if (distance > 0 && o->queue.range_count >= SEGMENT_QUEUE_RANGES_MAX)
+		return on_crowded_hole(o, env, p);
 	fresh = take_payload(o, env, p, o->queue.end + (uint64_t)distance);
 	if (fresh < 0) {
 		online_account_lost(o, env, p->payload_len_bytes, 0);
 		return PACKET_FATE_USED;
 	}
 	o->known_seq = seq_max(o->known_seq, p->seq + p->payload_wire_len_bytes);
-	advance(o, env);
+	online_advance(o, env);
 	is_news |= note_end(o, p);
-	try_end(o, env);
-	watch_hole(o, env, o->queue.end != end_before);
+	online_try_end(o, env);
+	online_watch_hole(o, env, o->queue.end != end_before);
 	if (!online_has_live_session(o))
 		online_release(o, env); /* nobody will: its sessions have ended */
 	return is_news || fresh ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;
@@ -624,6 +673,8 @@ enum packet_fate online_on_client(struct online *o, struct session_env *env, con
 {
 	bool is_news = false;
 
+	if (o->state == ONLINE_ENDED && outlives_reset(o, p))
+		reopen(o);
 	if (o->state == ONLINE_ENDED)
 		return on_client_ended(o, env, p);
 	if (!is_confirmed_by(o, p))
@@ -663,6 +714,7 @@ enum packet_fate online_on_server(struct online *o, struct session_env *env, con
 		if (o->state != ONLINE_LOST)
 			online_cut(o, env);
 		o->state = ONLINE_ENDED;
+		o->has_server_rst = true;
 		return PACKET_FATE_USED;
 	}
 	if (p->flags & TCP_SYN) {

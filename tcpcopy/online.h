@@ -71,6 +71,7 @@ struct online {
 	uint32_t end_seq; /* of the client's FIN or RST; if has_end */
 	uint32_t server_fin_seq;
 	uint32_t far_seq; /* where it ended; if has_far */
+	uint32_t far_ack; /* an ACK beyond any window, not believed yet; if has_far_ack */
 	uint32_t
 		gap_seq; /* [gap_seq, gap_end_seq) was never captured, and nothing waits for it any more */
 	uint32_t gap_end_seq;
@@ -84,13 +85,15 @@ struct online {
 	uint8_t hello;           /* of these, the beginning of a ClientHello: tls_match_hello */
 	bool is_confirmed;       /* the client has said more than its SYN */
 	bool has_far;            /* something beyond any window came, and nothing near since */
-	bool began;              /* its SYN was captured */
+	bool has_far_ack;
+	bool began; /* its SYN was captured */
 	bool has_newest;
 	bool is_streaming; /* it does not wait for its answers */
 	bool ever_pushed;  /* otherwise PSH says nothing of this client's writes */
 	bool has_ack;
 	bool has_end; /* a FIN or RST that waits for the bytes before it */
 	bool has_server_fin;
+	bool has_server_rst;
 	bool has_reuse;
 	bool was_cut;   /* the stream ended at a gap, not by the client */
 	bool is_mapped; /* found by its tuple; false once a newer connection has that */

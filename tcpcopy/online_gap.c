@@ -19,42 +19,57 @@ bool online_fill_gap(struct online *o, struct session_env *env, uint32_t seq, ui
 	return true;
 }
 
-/* What is missing will not come: the sessions finish what is complete. */
-void online_give_up_hole(struct online *o, struct session_env *env)
-{
-	uint32_t known_seq = o->has_far ? o->far_seq : o->known_seq;
-	bool has_ended = o->has_end && !o->has_far;
+/* What is known of the newest bytes, and of the turns, while one looks along the ranges behind a hole. */
+struct beyond {
+	struct segment_note newest;
+	uint64_t seen; /* response bytes at the last turn */
+	uint64_t requests;
+	bool any; /* a turn */
+	bool ever_pushed;
+};
 
-	online_cut(o, env);
-	online_lose(o, known_seq);
-	o->was_cut = true;
-	o->newest.pushed &= !o->has_far;
-	o->has_far = false;
-	if (has_ended)
-		o->state = ONLINE_ENDED;
+static struct beyond begin_beyond(const struct online *o)
+{
+	return (struct beyond){
+		.seen = o->turns.seen, .any = o->turns.any, .ever_pushed = o->ever_pushed};
 }
 
-/*
- * What lies behind the hole is given up. A range begins a request if the client had seen more answers by then. Returns how many,
- * and leaves what is known of the newest bytes.
- */
-static uint64_t give_up_beyond(struct online *o)
+/* A range begins a request if the client had seen more answers by then. */
+static void pass(struct beyond *b, const struct segment_range *r)
 {
-	uint64_t requests = 0;
-	uint64_t end = o->queue.end;
+	if (!b->any || r->note.seen > b->seen) {
+		b->seen = r->note.seen;
+		b->requests++;
+	}
+	b->any = true;
+	b->newest = r->note;
+	b->ever_pushed |= r->note.pushed;
+}
+
+/* Passes the ranges up to the first with which a request certainly begins; NULL: there is none. */
+static const struct segment_range *pass_to_boundary(const struct online *o, struct beyond *b)
+{
+	uint64_t end = UINT64_MAX; /* of the range before */
 
 	for (const struct segment_range *r = o->queue.ranges; r; r = r->next) {
-		if (!o->turns.any || r->note.seen > o->turns.seen) {
-			o->turns.seen = r->note.seen;
-			requests++;
-		}
-		o->turns.any = true;
-		online_remember(o, &r->note);
+		if (r->start == end && online_is_boundary(o, &b->newest, b->seen, &r->note))
+			return r;
+		pass(b, r);
 		end = r->end;
 	}
-	if (o->known_seq != o->isn + 1 + (uint32_t)end)
-		o->has_newest = false; /* nothing is known of what came last */
-	return requests;
+	return NULL;
+}
+
+/* What was passed is known, and given up with its bytes. */
+static void drop_passed(struct online *o, struct session_env *env, const struct beyond *b,
+			uint64_t bytes)
+{
+	o->turns.seen = b->seen;
+	o->turns.any = b->any;
+	o->ever_pushed = b->ever_pushed;
+	online_account_captured(o, env, 0, b->requests);
+	for (struct session *s = o->sessions; s; s = s->next_of_online)
+		session_account_dropped(s, env, DROP_CAPTURE_GAP, bytes, b->requests);
 }
 
 /* Where the hole lies, should its bytes come after all. */
@@ -67,26 +82,95 @@ static void note_gap(struct online *o)
 }
 
 /*
+ * Goes on behind the hole with the first request that certainly begins there; what lies before it is given up. The stream has no
+ * offsets for what is not in it, so those of that request follow the last byte before the hole. False: there is none, or nobody to say it.
+ */
+static bool resume(struct online *o, struct session_env *env)
+{
+	struct beyond b = begin_beyond(o);
+	uint64_t seen_before = o->turns.seen;
+	const struct segment_range *r;
+	uint64_t skipped;
+	long bytes;
+
+	if (!env->joins || o->has_far || !online_has_live_session(o))
+		return false;
+	r = pass_to_boundary(o, &b);
+	if (!r)
+		return false;
+	skipped = r->start - o->queue.end;
+	note_gap(o);
+	bytes = segment_queue_skip(&o->queue, env->blocks, r->start);
+	if (bytes < 0)
+		return false;
+	o->isn += (uint32_t)skipped;
+	online_say_end(o, env, TURN_GAP, seen_before);
+	drop_passed(o, env, &b, (uint64_t)bytes);
+	online_remember(o, &b.newest);
+	o->turns.spoke_us = b.newest.at_us;
+	online_advance(o, env);
+	return true;
+}
+
+void online_give_up_hole(struct online *o, struct session_env *env)
+{
+	uint32_t known_seq = o->has_far ? o->far_seq : o->known_seq;
+	bool has_ended = o->has_end && !o->has_far;
+
+	if (resume(o, env)) {
+		online_try_end(o, env);
+		online_watch_hole(o, env, true);
+		return;
+	}
+	online_cut(o, env);
+	online_lose(o, known_seq);
+	o->was_cut = true;
+	o->newest.pushed &= !o->has_far;
+	o->has_far = false;
+	if (has_ended)
+		o->state = ONLINE_ENDED;
+}
+
+/* All that lies behind the hole is given up. What came last may not be known. */
+static void drop_beyond(struct online *o, struct session_env *env)
+{
+	struct beyond b = begin_beyond(o);
+	uint64_t end = o->queue.end;
+
+	note_gap(o);
+	for (const struct segment_range *r = o->queue.ranges; r; r = r->next) {
+		pass(&b, r);
+		end = r->end;
+	}
+	if (o->queue.ranges)
+		online_remember(o, &b.newest);
+	if (o->known_seq != o->isn + 1 + (uint32_t)end)
+		o->has_newest = false;
+	drop_passed(o, env, &b, segment_queue_drop_beyond(&o->queue, env->blocks));
+}
+
+static bool has_gap(const struct online *o)
+{
+	return o->has_far || seq_gt(o->known_seq, online_next_seq(o));
+}
+
+/*
  * What the client had seen when it ended counts for the end's gate, but behind a gap: that was the answer to what
  * will never be said.
  */
 void online_cut(struct online *o, struct session_env *env)
 {
-	bool is_gap = o->has_far || seq_gt(o->known_seq, online_next_seq(o));
-	uint64_t seen_before = o->turns.seen;
-	uint64_t seen_beyond = seen_before;
-	uint64_t requests = 0;
-	uint64_t beyond;
+	uint64_t seen_before;
+	uint64_t seen_beyond;
+	bool is_gap;
 
-	if (is_gap) {
-		note_gap(o);
-		requests = give_up_beyond(o);
-		seen_beyond = o->turns.seen;
-	}
-	beyond = segment_queue_drop_beyond(&o->queue, env->blocks);
-	online_account_captured(o, env, 0, requests);
-	for (struct session *s = o->sessions; s; s = s->next_of_online)
-		session_account_dropped(s, env, DROP_CAPTURE_GAP, beyond, requests);
+	while (resume(o, env))
+		;
+	is_gap = has_gap(o);
+	seen_before = o->turns.seen;
+	if (is_gap)
+		drop_beyond(o, env);
+	seen_beyond = o->turns.seen;
 	o->has_end = false;
 	o->hole_since_us = 0;
 	o->end_kind = TURN_RST;

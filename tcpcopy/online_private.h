@@ -20,11 +20,30 @@ void online_account_lost(struct online *o, struct session_env *env, uint64_t byt
 uint64_t online_seen_by(const struct online *o, uint32_t ack);
 /* The newest bytes that are known without a hole came with this note. */
 void online_remember(struct online *o, const struct segment_note *note);
+/*
+ * Whether a request certainly begins with the segment of note, which follows that of before: its sender has seen more of an
+ * answer than at its last turn (turn_seen), ended its write with the segment before, and has been silent or cannot have gone on in the
+ * same write.
+ */
+bool online_is_boundary(const struct online *o, const struct segment_note *before,
+			uint64_t turn_seen, const struct segment_note *note);
+/* Makes turns of what has become contiguous. */
+void online_advance(struct online *o, struct session_env *env);
+/* The client's FIN or RST takes its place once all before it is there. */
+void online_try_end(struct online *o, struct session_env *env);
+/*
+ * Bytes are missing when the client is known to have sent more than is contiguous: a hole. moved: the contiguous end has, so
+ * the hole is another.
+ */
+void online_watch_hole(struct online *o, struct session_env *env, bool moved);
 /* The stream ends where it is known to; the client had seen so many response bytes by then. */
 void online_say_end(struct online *o, struct session_env *env, enum turn_kind kind, uint64_t seen);
 
 /* Bytes of a hole that was given up come after all: captured, and too late. True if there were any. */
 bool online_fill_gap(struct online *o, struct session_env *env, uint32_t seq, uint32_t end);
-/* What is missing will not come: the sessions finish what is complete. */
+/*
+ * What is missing will not come: the sessions finish what is complete. They go on with the first request that certainly begins behind it, on
+ * another connection; if there is none yet, the connection is ONLINE_LOST until one comes.
+ */
 void online_give_up_hole(struct online *o, struct session_env *env);
 #endif

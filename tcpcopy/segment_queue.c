@@ -229,7 +229,7 @@ static void copy_in(struct segment_queue *q, struct slab *blocks, uint64_t off, 
 		size_t at = off % SEGMENT_BLOCK_BYTES;
 		size_t n = SEGMENT_BLOCK_BYTES - at < len ? SEGMENT_BLOCK_BYTES - at : len;
 
-		memcpy(block_make(q, blocks, block_of(off)) + at, data, n);
+		memmove(block_make(q, blocks, block_of(off)) + at, data, n); /* when it moves up */
 		off += n;
 		data += n;
 		len -= n;
@@ -369,6 +369,59 @@ uint64_t segment_queue_drop_beyond(struct segment_queue *q, struct slab *blocks)
 		give_blocks(q, blocks, keep, last);
 	}
 	free_ranges(q);
+	return bytes;
+}
+
+static void move_up(struct segment_queue *q, struct slab *blocks, struct segment_range *r,
+		    uint64_t by)
+{
+	for (uint64_t off = r->start; off < r->end;) {
+		size_t at = off % SEGMENT_BLOCK_BYTES;
+		size_t n = SEGMENT_BLOCK_BYTES - at;
+
+		if (n > r->end - off)
+			n = (size_t)(r->end - off);
+		copy_in(q, blocks, off - by, block_find(q, blocks, block_of(off)) + at, n);
+		off += n;
+	}
+	r->start -= by;
+	r->end -= by;
+}
+
+/* Forgets the ranges before offset to; returns how many bytes they held. */
+static long drop_ranges(struct segment_queue *q, uint64_t to)
+{
+	uint64_t bytes = 0;
+
+	while (q->ranges && q->ranges->start < to) {
+		struct segment_range *r = q->ranges;
+
+		bytes += r->end - r->start;
+		q->ranges = r->next;
+		q->range_count--;
+		free(r);
+	}
+	return (long)bytes;
+}
+
+long segment_queue_skip(struct segment_queue *q, struct slab *blocks, uint64_t to)
+{
+	uint64_t by = to - q->end;
+	uint64_t last = 0;
+	long bytes;
+
+	assert(to > q->end && q->ready_end <= q->end);
+	for (const struct segment_range *r = q->ranges; r; r = r->next)
+		if (r->start >= to &&
+		    reserve(q, blocks, r->start - by, (size_t)(r->end - r->start)))
+			return -1;
+	bytes = drop_ranges(q, to);
+	for (struct segment_range *r = q->ranges; r; r = r->next) {
+		last = block_of(r->end - 1);
+		move_up(q, blocks, r, by);
+		if (!r->next && last > block_of(r->end - 1))
+			give_blocks(q, blocks, block_of(r->end - 1) + 1, last);
+	}
 	return bytes;
 }
 

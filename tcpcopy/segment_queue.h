@@ -80,6 +80,13 @@ uint64_t segment_queue_beyond(const struct segment_queue *q);
 uint64_t segment_queue_drop_beyond(struct segment_queue *q, struct slab *blocks);
 
 /*
+ * Takes out of the stream all between the contiguous end and offset to, the start of a range beyond it: what follows moves
+ * up, and segment_queue_advance will find it. Returns how many bytes were held in between, or -1 with errno ENOBUFS or
+ * ENOMEM: then nothing has changed.
+ */
+long segment_queue_skip(struct segment_queue *q, struct slab *blocks, uint64_t to);
+
+/*
  * Describes at most len bytes from off (start <= off <= end) in at most max pieces, borrowed until
  * the next release. Returns the bytes described.
  */

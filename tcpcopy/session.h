@@ -327,6 +327,7 @@ void session_gate_on_answer(struct session *s, struct session_env *env, const st
 			    uint32_t rcv_nxt);
 /* A turn waits for the rest of an answer: the target may wait for our ACK to send it. */
 bool session_gate_is_partly_answered(const struct session *s, const struct session_env *env);
+bool session_is_at_gap(const struct session *s, const struct session_env *env);
 bool session_is_outlived(const struct session *s, const struct session_env *env);
 uint64_t session_send_limit(const struct session *s, const struct session_env *env);
 

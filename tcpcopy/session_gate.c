@@ -326,13 +326,24 @@ bool session_is_outlived(const struct session *s, const struct session_env *env)
 	return t->is_boundary && s->una_off == t->start;
 }
 
+/* All that was captured before a gap is acknowledged. */
+bool session_is_at_gap(const struct session *s, const struct session_env *env)
+{
+	const struct turn *t;
+
+	if (s->gate_turn == SLAB_NONE)
+		return false;
+	t = slab_at(env->turns, s->gate_turn);
+	return t->kind == TURN_GAP && s->una_off == t->start;
+}
+
 void session_gate_update(struct session *s, struct session_env *env)
 {
 	s->settle_at_us = 0;
 	while (s->gate_turn != SLAB_NONE) {
 		const struct turn *t = slab_at(env->turns, s->gate_turn);
 
-		if (!gate_is_open(s, env, t, &s->settle_at_us))
+		if (t->kind == TURN_GAP || !gate_is_open(s, env, t, &s->settle_at_us))
 			break;
 		say(s, env, t);
 	}

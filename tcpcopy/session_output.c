@@ -387,6 +387,14 @@ static void update_waiting(struct session *s, struct session_env *env, uint64_t 
 	session_set_waiting(s, env, waiting);
 }
 
+/* Ends this connection at the target; what is left in the stream goes on with another one. */
+static bool leave(struct session *s, struct session_env *env, enum drop_cause cause)
+{
+	session_leave(s, env, cause, false);
+	s->rst_due = true;
+	return output_rst(s, env);
+}
+
 static bool output_synchronized(struct session *s, struct session_env *env)
 {
 	uint64_t limit;
@@ -399,9 +407,11 @@ static bool output_synchronized(struct session *s, struct session_env *env)
 	}
 	if (session_is_outlived(s, env)) {
 		account(s, env)->sessions.ended_by_target++;
-		session_leave(s, env, DROP_TARGET_CLOSED, false);
-		s->rst_due = true;
-		return output_rst(s, env);
+		return leave(s, env, DROP_TARGET_CLOSED);
+	}
+	if (session_is_at_gap(s, env)) {
+		account(s, env)->sessions.ended_by_us++;
+		return leave(s, env, DROP_CAPTURE_GAP);
 	}
 	limit = session_send_limit(s, env);
 	done = output_data(s, env, limit) && output_ack(s, env) && output_question(s, env);

@@ -20,6 +20,7 @@ enum turn_kind {
 	TURN_DATA,
 	TURN_FIN,
 	TURN_RST, /* also: nothing more of this stream will ever be known */
+	TURN_GAP, /* bytes are missing here: what follows is said on another connection */
 };
 
 struct turn {

@@ -63,6 +63,14 @@ static long push_pattern(struct queue *t, uint64_t off, size_t len, size_t limit
 	return n;
 }
 
+static void push_text(struct queue *t, uint64_t off, const char *text)
+{
+	long n = segment_queue_push(&t->q, t->blocks, off, (const uint8_t *)text, strlen(text),
+				    &no_note, LIMIT);
+
+	assert_int_equal(n, strlen(text));
+}
+
 static uint64_t advance_all(struct queue *t)
 {
 	struct segment_note note;
@@ -513,6 +521,62 @@ static void drop_beyond_of_a_queue_that_holds_nothing_else(void **state)
 	close_queue(&t);
 }
 
+static void what_is_skipped_makes_room(void **state)
+{
+	struct queue t;
+	uint32_t before;
+
+	(void)state;
+	open_queue(&t, 0, LIMIT);
+	push_pattern(&t, 0, 1500, LIMIT);
+	advance_all(&t);
+	before = slab_count(t.blocks);
+	push_text(&t, 40000, "old");
+	push_text(&t, 200000, "new");
+	push_text(&t, 200005, "newer");
+	assert_int_equal(segment_queue_skip(&t.q, t.blocks, 200000), 3);
+	assert_int_equal(segment_queue_beyond(&t.q), 8);
+	expect_advance(&t, 1503, 0);
+	expect_no_advance(&t);
+	push_text(&t, 1503, "..");
+	assert_int_equal(advance_all(&t), 1510);
+	expect_text(&t, 1500, "new..newer");
+	expect_pattern(&t, 0, 1500);
+	assert_int_equal(slab_count(t.blocks), before);
+	segment_queue_release(&t.q, t.blocks, 1510);
+	assert_int_equal(slab_count(t.blocks), 0);
+	close_queue(&t);
+}
+
+/* Nothing has changed if there is no block for what moves up. */
+static void skip_without_memory_changes_nothing(void **state)
+{
+	struct queue t;
+
+	(void)state;
+	open_queue(&t, 0, 3 * SEGMENT_BLOCK_BYTES); /* a node and two blocks */
+	push_text(&t, 0, "begin");
+	advance_all(&t);
+	push_text(&t, 2000, "end");
+	assert_int_equal(segment_queue_beyond(&t.q), 3);
+	assert_int_equal(segment_queue_skip(&t.q, t.blocks, 2000), 0); /* its block is there */
+	assert_int_equal(advance_all(&t), 8);
+	expect_text(&t, 0, "beginend");
+	close_queue(&t);
+
+	open_queue(&t, 0, 4 * SEGMENT_BLOCK_BYTES);
+	push_pattern(&t, 0, SEGMENT_BLOCK_BYTES, LIMIT);
+	advance_all(&t);
+	push_pattern(&t, 5000, SEGMENT_BLOCK_BYTES, LIMIT); /* over two blocks */
+	errno = 0;
+	assert_int_equal(segment_queue_skip(&t.q, t.blocks, 5000), -1);
+	assert_int_equal(errno, ENOBUFS);
+	assert_int_equal(segment_queue_beyond(&t.q), SEGMENT_BLOCK_BYTES);
+	expect_no_advance(&t);
+	expect_pattern(&t, 0, SEGMENT_BLOCK_BYTES);
+	close_queue(&t);
+}
+
 /* ---- against a naive map of bytes ---- */
 
 struct model {
@@ -600,6 +664,30 @@ static void model_drop(struct queue *t, struct model *m, uint64_t base)
 	(void)base;
 }
 
+/* Takes out what lies before one of the ranges. */
+static void model_skip(struct queue *t, struct model *m, unsigned *seed, uint64_t base)
+{
+	const struct segment_range *r = t->q.ranges;
+	uint64_t to, by;
+	long expected = 0;
+
+	if (!r)
+		return;
+	for (uint32_t i = dice(seed, t->q.range_count); i; i--)
+		r = r->next;
+	to = r->start - base;
+	by = to - m->end;
+	for (uint64_t i = m->end; i < to; i++)
+		expected += m->is_there[i];
+	assert_int_equal(segment_queue_skip(&t->q, t->blocks, r->start), expected);
+	memmove(m->bytes + m->end, m->bytes + to, MODEL_BYTES - to);
+	memmove(m->is_there + m->end, m->is_there + to, (MODEL_BYTES - to) * sizeof(bool));
+	memset(m->is_there + MODEL_BYTES - by, 0, by * sizeof(bool));
+	while (m->end < MODEL_BYTES && m->is_there[m->end])
+		m->end++;
+	assert_int_equal(advance_all(t), base + m->end);
+}
+
 /* reach: how far beyond the end bytes are put; keep: how much is held. */
 static void run_model(unsigned seed, uint64_t base, uint32_t reach, uint32_t keep)
 {
@@ -616,6 +704,8 @@ static void run_model(unsigned seed, uint64_t base, uint32_t reach, uint32_t kee
 			model_release(&t, &m, &seed, base, keep);
 		if (dice(&seed, 150) == 0)
 			model_drop(&t, &m, base);
+		if (dice(&seed, 100) == 0)
+			model_skip(&t, &m, &seed, base);
 	}
 	assert_true(m.end > 20000);
 	if (m.end > m.start)
@@ -686,6 +776,8 @@ int main(void)
 		cmocka_unit_test(release_up_to_a_hole_keeps_what_is_beyond),
 		cmocka_unit_test(drop_beyond_keeps_what_is_contiguous),
 		cmocka_unit_test(drop_beyond_of_a_queue_that_holds_nothing_else),
+		cmocka_unit_test(what_is_skipped_makes_room),
+		cmocka_unit_test(skip_without_memory_changes_nothing),
 		cmocka_unit_test(random_pushes_and_releases),
 	};
 
