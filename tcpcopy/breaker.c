@@ -16,14 +16,20 @@ void breaker_on_syn(struct breaker *b, uint64_t now_us)
 
 bool breaker_on_answer(struct breaker *b)
 {
-	bool was_open = b->is_open;
+	bool was_told = b->was_told;
 
+	breaker_begin_anew(b);
+	b->was_answered = true;
+	b->was_told = false;
+	return was_told;
+}
+
+void breaker_begin_anew(struct breaker *b)
+{
 	b->first_unanswered_us = 0;
 	b->unanswered = 0;
 	b->is_open = false;
-	b->was_answered = true;
 	b->told_unanswered = false;
-	return was_open;
 }
 
 enum breaker_event breaker_check(struct breaker *b, uint64_t now_us)
@@ -42,6 +48,7 @@ enum breaker_event breaker_check(struct breaker *b, uint64_t now_us)
 		return BREAKER_NOTHING;
 	if (b->unanswered >= BREAKER_SYNS) {
 		b->is_open = true;
+		b->was_told = true;
 		b->next_probe_us = now_us + BREAKER_PROBE_US;
 		return BREAKER_OPENED;
 	}

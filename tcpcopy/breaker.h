@@ -29,6 +29,7 @@ struct breaker {
 	uint64_t next_probe_us;
 	uint32_t unanswered; /* SYNs since the last answer, retransmissions included */
 	bool is_open;
+	bool was_told;     /* of a pause, and no answer has come since */
 	bool was_answered; /* ever: then the sender is not to blame */
 	bool tried_ip;
 	bool told_unanswered;
@@ -37,8 +38,10 @@ struct breaker {
 /* Whether a SYN may be sent now. */
 bool breaker_may_send(const struct breaker *b, uint64_t now_us);
 void breaker_on_syn(struct breaker *b, uint64_t now_us);
-/* The target answered a SYN. True if that closed the breaker. */
+/* The target answered a SYN. True if that ends a pause. */
 bool breaker_on_answer(struct breaker *b);
+/* No answer could have come until now: that none did says nothing. */
+void breaker_begin_anew(struct breaker *b);
 /* What has become due; call until BREAKER_NOTHING. */
 enum breaker_event breaker_check(struct breaker *b, uint64_t now_us);
 /* When to check next; UINT64_MAX for never. */

@@ -400,7 +400,7 @@ void replay_on_record(struct replay *r, const struct wire_record *record, uint64
 {
 	struct session *s = session_table_find(&r->table, record->session_id);
 	const struct breaker *breaker;
-	bool was_open;
+	bool was_paused;
 
 	r->env.now_us = now_us;
 	if (!s) {
@@ -408,9 +408,9 @@ void replay_on_record(struct replay *r, const struct wire_record *record, uint64
 		return;
 	}
 	breaker = &r->env.breakers[s->target_index];
-	was_open = breaker->is_open;
+	was_paused = breaker->was_told;
 	session_on_target(s, &r->env, record);
-	if (was_open && !breaker->is_open) {
+	if (was_paused && !breaker->was_told) {
 		replay_notice(r, REPLAY_NOTICE_RESUMED, s->target_index);
 		hurry_handshakes(r, s->target_index, 0);
 	}
@@ -457,8 +457,11 @@ static void hurry_sessions(struct replay *r)
 void replay_on_links(struct replay *r, unsigned up, uint64_t now_us)
 {
 	r->env.now_us = now_us;
-	if (!r->links_up)
+	if (!r->links_up) {
 		r->env.heard_us = now_us;
+		for (size_t i = 0; i < r->transfer_count; i++)
+			breaker_begin_anew(&r->env.breakers[i]);
+	}
 	r->env.is_deaf = up == 0;
 	if (up > r->links_up)
 		hurry_sessions(r);
@@ -520,8 +523,11 @@ static void check_breaker(struct replay *r, size_t target)
 	}
 }
 
+/* Without a link no answer can come. */
 static void check_breakers(struct replay *r)
 {
+	if (r->env.is_deaf)
+		return;
 	for (size_t i = 0; i < r->transfer_count; i++)
 		check_breaker(r, i);
 }
@@ -592,7 +598,7 @@ uint64_t replay_next_us(const struct replay *r)
 
 	if (r->env.dirty && !r->is_blocked)
 		return r->env.now_us; /* what a breaker hurried after the batch */
-	for (size_t i = 0; i < r->transfer_count; i++)
+	for (size_t i = 0; i < r->transfer_count && !r->env.is_deaf; i++)
 		at = sooner(at, breaker_next_us(&r->env.breakers[i]));
 	if (r->calm_at_us)
 		at = sooner(at, r->calm_at_us);

@@ -94,6 +94,7 @@ static void begin_handshake(struct session *s, struct session_env *env, const st
 	s->end_held_us = 0;
 	s->begun_us = env->now_us;
 	s->syn_due = true;
+	s->syn_was_refused = false;
 	s->rst_due = false;
 	s->may_have_closed = false;
 	s->target_closed = s->in_recovery = s->uses_timestamps = false;

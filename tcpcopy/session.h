@@ -82,11 +82,12 @@ enum {
 	SESSION_PATIENCE_MAX_US = 30000000, /* ... or, where the target has been slow, than this */
 	SESSION_TIME_WAIT_US = 4000000,     /* long enough to acknowledge a repeated FIN again */
 	SESSION_RECEIVE_WINDOW = 1 << 20,
-	SESSION_PROBE_HELD_US = 1000000,  /* how soon a SYN that the breaker held asks again */
-	SESSION_REFUSED_US = 1000000,     /* a port that refused is asked again after this */
-	SESSION_UNANSWERED_TURNS = 2,     /* given up in a row: all that is queued goes, ... */
-	SESSION_UNANSWERED_US = 60000000, /* ... and nothing is tried for so long */
-	SESSION_FUTILE_JOINS = 3,         /* in a row that delivered nothing: not tried again */
+	SESSION_PROBE_HELD_US = 1000000,   /* how soon a SYN that the breaker held asks again */
+	SESSION_REFUSED_US = 1000000,      /* a port that refused is asked again after this */
+	SESSION_REFUSED_AGAIN_US = 100000, /* what may be an accident, after this, once */
+	SESSION_UNANSWERED_TURNS = 2,      /* given up in a row: all that is queued goes, ... */
+	SESSION_UNANSWERED_US = 60000000,  /* ... and nothing is tried for so long */
+	SESSION_FUTILE_JOINS = 3,          /* in a row that delivered nothing: not tried again */
 	SESSION_REFUSED_JOINS = 3, /* in a row, where it may be an accident: left alone, likewise */
 	SESSION_JOIN_STRIKES = 2,  /* a refusal; one without a byte of an answer counts for all */
 	SESSION_YOUNG_US = 500000, /* what the target ends sooner may have been refused */
@@ -208,6 +209,7 @@ struct session {
 	bool overlaps; /* learned: the client does not wait for all answers before it speaks again */
 	bool gate_is_free; /* joined: what the client had seen before its first turn was another's answer */
 	bool syn_due;
+	bool syn_was_refused; /* once, which may be an accident */
 	bool rst_due;
 	bool ack_now;
 	bool ask_due;        /* a question where the target stands: session_doubt.c */

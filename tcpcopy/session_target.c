@@ -84,6 +84,17 @@ static void establish(struct session *s, struct session_env *env, const struct w
 	account(s, env)->sessions.established++;
 }
 
+/*
+ * A target that takes connections refuses this one: it may have held a handshake of another tcpcopy on this tuple, which was
+ * killed; the refusal has ended that (Linux does so when the SYN lies in its window).
+ */
+static bool may_be_accident(const struct session *s, const struct session_env *env)
+{
+	const struct habits *h = &env->habits[s->target_index];
+
+	return !s->syn_was_refused && (h->keeps_whole || h->keeps_joined);
+}
+
 /* RFC 9293, section 3.10.7.3. */
 static void on_target_syn_sent(struct session *s, struct session_env *env,
 			       const struct wire_record *r)
@@ -97,6 +108,11 @@ static void on_target_syn_sent(struct session *s, struct session_env *env,
 			return;
 		}
 		breaker_on_answer(&env->breakers[s->target_index]);
+		if (may_be_accident(s, env)) {
+			s->syn_was_refused = true;
+			session_retry_syn(s, env, SESSION_REFUSED_AGAIN_US);
+			return;
+		}
 		account(s, env)->sessions.ended_by_target++;
 		s->retry_at_us = env->now_us + SESSION_REFUSED_US;
 		env->habits[s->target_index].upset_us = env->now_us;
