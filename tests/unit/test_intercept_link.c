@@ -56,11 +56,11 @@ static void connect_that_fails_at_once_backs_off_as_well(void **state)
 	assert_string_equal(w->why, "Network is unreachable");
 }
 
-static void unanswered_connect_is_given_up_after_five_seconds(void **state)
+static void unanswered_connect_is_given_up_after_two_seconds(void **state)
 {
 	struct world *w = *state;
 
-	run(w, 5 * SECOND_US - 1);
+	run(w, 2 * SECOND_US - 1);
 	assert_int_equal(w->state, INTERCEPT_LINK_CONNECTING);
 	run(w, 1);
 	assert_int_equal(w->state, INTERCEPT_LINK_IDLE);
@@ -281,7 +281,7 @@ int main(void)
 		with_link(first_attempt_is_made_at_once_and_says_hello),
 		with_link(refused_connections_back_off_to_two_seconds),
 		with_link(connect_that_fails_at_once_backs_off_as_well),
-		with_link(unanswered_connect_is_given_up_after_five_seconds),
+		with_link(unanswered_connect_is_given_up_after_two_seconds),
 		cmocka_unit_test(all_addresses_of_a_name_are_tried_before_the_pause),
 		cmocka_unit_test(lost_connection_is_tried_at_the_same_address),
 		with_link(peer_that_hangs_up_after_its_hello_does_not_get_a_storm),
