@@ -42,6 +42,7 @@ struct peer {
 	size_t in_len;
 	struct peer_output out;
 	struct peer_flushed flushed; /* by peer_add_record, not yet told */
+	unsigned batch_max;
 	unsigned record_count;
 	struct wire_record records[PEER_BATCH_MAX];
 };
@@ -59,7 +60,14 @@ struct peer *peer_new(uint64_t instance_id, uint64_t now_us)
 	p->state = PEER_STRANGER;
 	p->instance_id = instance_id;
 	p->deadline_us = now_us + PEER_HELLO_US;
+	p->batch_max = PEER_BATCH_MAX;
 	return p;
+}
+
+void peer_limit_batch(struct peer *p, unsigned records)
+{
+	assert(records >= 1 && records <= PEER_BATCH_MAX && p->record_count == 0);
+	p->batch_max = records;
 }
 
 void peer_free(struct peer *p)
@@ -544,7 +552,7 @@ struct wire_record *peer_record(struct peer *p, unsigned index, uint32_t session
 
 unsigned peer_add_record(struct peer *p, const struct wire_record *record)
 {
-	if (p->record_count == PEER_BATCH_MAX)
+	if (p->record_count == p->batch_max)
 		flush_batch(p);
 	p->records[p->record_count] = *record;
 	return p->record_count++;

@@ -92,6 +92,8 @@ struct peer;
 /* NULL with errno ENOMEM. */
 struct peer *peer_new(uint64_t instance_id, uint64_t now_us);
 void peer_free(struct peer *p);
+/* At most so many records a message, 1 to PEER_BATCH_MAX; before the first record. */
+void peer_limit_batch(struct peer *p, unsigned records);
 enum peer_state peer_state(const struct peer *p);
 enum peer_fault peer_fault_of(const struct peer *p);
 /* One sentence for the log; "" while all is well. */

@@ -243,6 +243,7 @@ void response_on_frame(struct response *r, int link_type, const uint8_t *frame,
 	switch (packet_parse(&p, link_type, frame, captured_len_bytes, wire_len_bytes)) {
 	case PACKET_OK:
 		r->counters.captured++;
+		translation_undo(&p.tuple.src, r->config.translations, r->config.translation_count);
 		on_packet(r, &p, now_us);
 		break;
 	case PACKET_NOT_TCP:
@@ -276,6 +277,8 @@ int response_on_peer_connected(struct response *r, uint64_t now_us)
 		return -1;
 	}
 	r->connections[number] = (struct connection){.peer = peer};
+	if (r->config.batch_records)
+		peer_limit_batch(peer, r->config.batch_records);
 	if (++r->connected > RESPONSE_PEERS_MAX) {
 		char text[WIRE_REFUSAL_TEXT_MAX + 1];
 

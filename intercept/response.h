@@ -15,6 +15,9 @@
  * The target answers faked clients that do not exist. Its route for them ends at this host, which
  * swallows the answers: only their headers matter, and go to the tcpcopy that plays the client.
  *
+ * Where addresses are translated between the target and here, the source is put back first
+ * (translation.h), so that all that follows knows the target by the address that tcpcopy sends to.
+ *
  * What may be merged (the session engine counts on it):
  * - Data segments that follow each other without a gap, with the same acknowledgement and window
  *   and without SYN, FIN or RST on the earlier one, become one record; a FIN may be its end.
@@ -49,6 +52,7 @@
 #include "common/endpoint.h"
 #include "intercept/peer.h"
 #include "intercept/router.h"
+#include "intercept/translation.h"
 
 enum {
 	RESPONSE_PEERS_MAX = 64,
@@ -89,6 +93,9 @@ struct response_config {
 	struct hash_key key; /* random, one a process */
 	uint64_t instance_id;
 	struct router_limits limits;
+	unsigned batch_records; /* in a message, at most; 0: the most there can be */
+	const struct translation *translations; /* borrowed */
+	size_t translation_count;
 };
 
 struct response_counters {
