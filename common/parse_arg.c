@@ -10,6 +10,7 @@
 #include <ctype.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,8 +19,19 @@ enum {
 	SHOWN_MAX = 100, /* bytes of a value that a refusal shows */
 	RULE_MAX = 180,  /* bytes of a rule, and of an example, that are made here */
 	EXAMPLE_MAX = 90,
+	PERCENT_DIGITS = 4,      /* after the point: a percent is 10,000 millionths */
 	HOST_NAME_MAX_LEN = 253, /* RFC 1035, section 2.3.4, less the root's dot */
 };
+
+int parse_refuse(char error[PARSE_ERROR_MAX], const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(error, PARSE_ERROR_MAX, format, args);
+	va_end(args);
+	return -1;
+}
 
 static int refuse(char error[PARSE_ERROR_MAX], const char *what, const char *text, const char *rule,
 		  const char *example)
@@ -67,6 +79,37 @@ int parse_unsigned(uint64_t *value, const char *text, uint64_t min, uint64_t max
 	snprintf(example, sizeof(example), "%.64s %ju", what,
 		 (uintmax_t)(min == 0 && max > 0 ? 1 : min));
 	return refuse(error, what, text, rule, example);
+}
+
+/* The digits on both sides of the point, filled up to four behind it, are the millionths. */
+static bool read_percent(uint64_t *ppm, const char *text)
+{
+	const char *point = strchr(text, '.');
+	size_t whole = point ? (size_t)(point - text) : strlen(text);
+	size_t fraction = point ? strlen(point + 1) : 0;
+	char digits[16];
+
+	if (whole < 1 || whole > 3 || fraction > PERCENT_DIGITS || (point && fraction < 1))
+		return false;
+	snprintf(digits, sizeof(digits), "%.*s%s%.*s", (int)whole, text, point ? point + 1 : "",
+		 PERCENT_DIGITS - (int)fraction, "0000");
+	return read_digits(ppm, digits, 1000000) && *ppm > 0;
+}
+
+int parse_percent(uint32_t *ppm, const char *text, const char *what, char error[PARSE_ERROR_MAX])
+{
+	char example[EXAMPLE_MAX];
+	uint64_t n;
+
+	if (read_percent(&n, text)) {
+		*ppm = (uint32_t)n;
+		return 0;
+	}
+	snprintf(example, sizeof(example), "%.64s 12.5", what);
+	return refuse(error, what, text,
+		      "a number above 0 and up to 100 is needed, with at most four digits after "
+		      "the point",
+		      example);
 }
 
 int parse_port(uint16_t *port, const char *text, const char *what, char error[PARSE_ERROR_MAX])

@@ -17,9 +17,15 @@ enum {
 	PARSE_ERROR_MAX = 512,
 };
 
+/* Writes the sentence, cut to the buffer, and returns -1. */
+int parse_refuse(char error[PARSE_ERROR_MAX], const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
 /* All return 0, or -1 with the sentence in error. what names the value: "port", "-f". */
 int parse_unsigned(uint64_t *value, const char *text, uint64_t min, uint64_t max, const char *what,
 		   char error[PARSE_ERROR_MAX]);
+/* "20", "0.5", "12.0001": above 0, up to 100, at most four digits after the point. In millionths. */
+int parse_percent(uint32_t *ppm, const char *text, const char *what, char error[PARSE_ERROR_MAX]);
 int parse_port(uint16_t *port, const char *text, const char *what, char error[PARSE_ERROR_MAX]);
 int parse_mac(uint8_t mac[MAC_LEN], const char *text, char error[PARSE_ERROR_MAX]);
 /* "10.0.0.1:80", "[fe80::1]:80"; numeric, both parts needed. */

@@ -94,7 +94,7 @@ int main(int argc, char *argv[])
 	if (intercept_options_parse(&options, argc, argv, error))
 		return fail(EXIT_USAGE, error);
 	if (options.help) {
-		fputs(intercept_options_help(), stdout);
+		intercept_options_print_help(stdout);
 		return EXIT_SUCCESS;
 	}
 	if (options.version) {
@@ -103,5 +103,9 @@ int main(int argc, char *argv[])
 	}
 	if (intercept_options_check(&options, error))
 		return fail(EXIT_USAGE, error);
+	if (options.check) {
+		puts("intercept: the options are right");
+		return EXIT_SUCCESS;
+	}
 	return start(&options);
 }

@@ -462,6 +462,9 @@ static struct response *new_response(struct worker *w)
 	struct response_config config = {
 		.limits = {.routes_max = ROUTER_ROUTES_MAX,
 			   .peer_routes_max = ROUTER_PEER_ROUTES_MAX},
+		.batch_records = w->options->batch_records,
+		.translations = w->options->translations,
+		.translation_count = w->options->translation_count,
 	};
 
 	if (getrandom(&config.key, sizeof(config.key), 0) != (ssize_t)sizeof(config.key) ||

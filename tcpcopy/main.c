@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "common/capture.h"
 #include "common/daemon.h"
@@ -76,12 +77,18 @@ static int fill_secrets(struct worker_config *config)
 	return 0;
 }
 
+static bool file_exists(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
 static int check_host(const struct tcpcopy_options *o, char error[ERROR_MAX])
 {
 	static struct ip_addr addresses[LOCAL_ADDRESSES_MAX];
 	struct host_facts host = {
 		.addresses = addresses,
 		.device_exists = capture_device_exists,
+		.file_exists = file_exists,
 		.device_list = capture_device_list,
 		.check_filter = capture_check_filter,
 	};
@@ -101,6 +108,10 @@ static void log_start(const struct tcpcopy_options *o)
 			  "without -c the faked clients have the real clients' addresses: the "
 			  "target must route these to the assistant, and then cannot talk to the "
 			  "real clients itself; -c 10.20.30.x avoids that");
+	if (o->session_pool_kb)
+		log_plain(LOG_LEVEL_WARN,
+			  "-U %u does nothing: sessions take memory as they need it, within -m",
+			  o->session_pool_kb);
 }
 
 static unsigned capabilities_to_keep(const struct tcpcopy_options *o)
@@ -168,7 +179,7 @@ int main(int argc, char *argv[])
 	if (tcpcopy_options_parse(&options, argc, argv, error))
 		return fail(EXIT_USAGE, error);
 	if (options.help) {
-		fputs(tcpcopy_options_help(), stdout);
+		tcpcopy_options_print_help(stdout);
 		return EXIT_SUCCESS;
 	}
 	if (options.version) {

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "common/capture.h"
 #include "common/endpoint.h"
@@ -24,7 +25,8 @@ enum {
 	OPTIONS_INTERCEPTS_MAX = 8,
 	OPTIONS_INTERCEPT_ADDRESSES_MAX = 8, /* of one name */
 	OPTIONS_CLIENT_RANGES_MAX = 256,
-	OPTIONS_HOST_TEXT_MAX = 264, /* a DNS name, a port, a zero */
+	OPTIONS_HOST_TEXT_MAX = 264,      /* a DNS name, a port, a zero */
+	OPTIONS_INTERCEPT_PEERS_MAX = 64, /* link connections that an intercept takes */
 };
 
 /* An assistant as the user named it; a name may have several addresses, tried in turn. */
@@ -50,14 +52,33 @@ struct tcpcopy_options {
 	const char *stats_file;
 	const char *client_ip_text; /* the first -c, for messages */
 	enum sender_mode send;
+	char output_device[NETDEV_NAME_MAX]; /* -o; "": the route's */
 	uint16_t intercept_port;
+	unsigned link_connections; /* an intercept */
+	unsigned workers;
+	unsigned copies;       /* of every session */
+	uint32_t sample_ppm;   /* sessions copied, in millionths */
+	bool sample_by_client; /* rather than by session */
+	unsigned rate_per_s;   /* new sessions; 0: no limit */
+	unsigned gradual_s;    /* from 1 % to sample_ppm; 0: at once */
+	unsigned port_shift;
+	bool has_localhost_ip4; /* -H */
+	bool has_localhost_ip6;
+	struct ip_addr localhost_ip4;
+	struct ip_addr localhost_ip6;
 	unsigned give_up_s;
 	unsigned keep_alive_s;
 	unsigned max_memory_mb;
 	unsigned buffer_mb;
-	int snaplen_bytes;
-	int mtu_bytes; /* 0: of the route */
-	bool whole;    /* -O */
+	unsigned snaplen_bytes;
+	unsigned mtu_bytes;       /* 0: of the route */
+	unsigned mss_bytes;       /* that our SYN offers at most; 0: the client's */
+	unsigned rtt_ms;          /* simulated; 0: none */
+	bool rtt_auto;            /* that of each client */
+	unsigned session_pool_kb; /* -U, which does nothing; 0: not given */
+	bool whole;               /* -O */
+	bool no_wait;             /* -W */
+	bool without_intercept;   /* -L */
 	bool daemon;
 	bool check;
 	bool version;
@@ -69,6 +90,7 @@ struct host_facts {
 	const struct ip_addr *addresses; /* its own */
 	size_t address_count;
 	bool (*device_exists)(const char *device);
+	bool (*file_exists)(const char *path);
 	const char *(*device_list)(char *buf, size_t size);
 	int (*check_filter)(const char *filter, char error[CAPTURE_ERROR_MAX]);
 };
@@ -87,5 +109,5 @@ int tcpcopy_options_parse(struct tcpcopy_options *o, int argc, char *const argv[
 int tcpcopy_options_check(const struct tcpcopy_options *o, const struct host_facts *host,
 			  char error[PARSE_ERROR_MAX]);
 /* The text of --help. */
-const char *tcpcopy_options_help(void);
+void tcpcopy_options_print_help(FILE *out);
 #endif

@@ -5,24 +5,15 @@
  */
 #include "tcpcopy/options.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "common/options_table.h"
+
 enum {
-	SHOWN_MAX = 80, /* of a user's value in a message */
+	SAMPLE_ALL_PPM = 1000000,
+	GRADUAL_START_PPM = 10000,
+	WORKER_MEMORY_MIN_MB = 16,
 };
-
-__attribute__((format(printf, 2, 3))) static int refuse(char error[PARSE_ERROR_MAX],
-							const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error, PARSE_ERROR_MAX, format, args);
-	va_end(args);
-	return -1;
-}
 
 static bool same_address_family(const struct ip_addr *a, const struct ip_addr *b)
 {
@@ -65,11 +56,12 @@ static int check_self_targets(const struct tcpcopy_options *o, const struct host
 			if (!is_source(&o->transfers[k], host, target))
 				continue;
 			endpoint_format(text, sizeof(text), target);
-			return refuse(error,
-				      "-x: the target %s is itself captured (by pair %zu of -x), "
-				      "so copies would be copied again without end; choose another "
-				      "host or port, for example -x %u-10.0.0.2:8080",
-				      text, k + 1, (unsigned)o->transfers[k].source.port);
+			return parse_refuse(
+				error,
+				"-x: the target %s is itself captured (by pair %zu of -x), "
+				"so copies would be copied again without end; choose another "
+				"host or port, for example -x %u-10.0.0.2:8080",
+				text, k + 1, (unsigned)o->transfers[k].source.port);
 		}
 	}
 	return 0;
@@ -90,11 +82,12 @@ static int check_overlaps(const struct tcpcopy_options *o, const struct host_fac
 			    !is_source(a, host, &b->source))
 				continue;
 			endpoint_format(text, sizeof(text), &b->source);
-			return refuse(error,
-				      "-x: pair %zu captures port %u of every address of this "
-				      "host, pair %zu once more %s for the same target; keep one "
-				      "of them, for example -x 80-10.0.0.2:8080",
-				      i + 1, (unsigned)a->source.port, k + 1, text);
+			return parse_refuse(
+				error,
+				"-x: pair %zu captures port %u of every address of this "
+				"host, pair %zu once more %s for the same target; keep one "
+				"of them, for example -x 80-10.0.0.2:8080",
+				i + 1, (unsigned)a->source.port, k + 1, text);
 		}
 	}
 	return 0;
@@ -120,20 +113,20 @@ static int check_families(const struct tcpcopy_options *o, char error[PARSE_ERRO
 
 		endpoint_format(text, sizeof(text), &t->target);
 		if (o->client_range_count && !pool_has_family_of(o, &t->target.addr))
-			return refuse(error,
-				      "-c %.*s: the target %s needs faked clients with %s "
-				      "addresses; for example -c %s",
-				      SHOWN_MAX, o->client_ip_text, text, family,
-				      ip_addr_is_v4(&t->target.addr) ? "10.20.30.x"
-								     : "2001:db8:1::/64");
+			return parse_refuse(error,
+					    "-c %.*s: the target %s needs faked clients with %s "
+					    "addresses; for example -c %s",
+					    OPTION_SHOWN_MAX, o->client_ip_text, text, family,
+					    ip_addr_is_v4(&t->target.addr) ? "10.20.30.x"
+									   : "2001:db8:1::/64");
 		if (!o->client_range_count && !ip_addr_is_unspecified(&t->source.addr) &&
 		    !same_address_family(&t->source.addr, &t->target.addr))
-			return refuse(error,
-				      "-x: source and target %s are of different families; give "
-				      "%s addresses for the faked clients, for example -c %s",
-				      text, family,
-				      ip_addr_is_v4(&t->target.addr) ? "10.20.30.x"
-								     : "2001:db8:1::/64");
+			return parse_refuse(
+				error,
+				"-x: source and target %s are of different families; give "
+				"%s addresses for the faked clients, for example -c %s",
+				text, family,
+				ip_addr_is_v4(&t->target.addr) ? "10.20.30.x" : "2001:db8:1::/64");
 	}
 	return 0;
 }
@@ -153,10 +146,11 @@ static int refuse_pool(const char *what, const struct ip_addr *a, const char *wh
 {
 	char text[IP_ADDR_TEXT_MAX];
 
-	return refuse(error,
-		      "-c contains %s, %s: %s; choose a range that no host uses, for example -c "
-		      "10.20.30.x",
-		      ip_addr_format(text, sizeof(text), a), what, why);
+	return parse_refuse(
+		error,
+		"-c contains %s, %s: %s; choose a range that no host uses, for example -c "
+		"10.20.30.x",
+		ip_addr_format(text, sizeof(text), a), what, why);
 }
 
 /* Addresses that a faked client must not have, as far as the command line tells. */
@@ -188,6 +182,109 @@ static int check_pool(const struct tcpcopy_options *o, char error[PARSE_ERROR_MA
 	return 0;
 }
 
+/* Of -H, whatever the family. */
+static int check_localhost(const struct tcpcopy_options *o, const struct ip_addr *a,
+			   char error[PARSE_ERROR_MAX])
+{
+	char text[IP_ADDR_TEXT_MAX];
+	bool needed = false, reached = false;
+
+	ip_addr_format(text, sizeof(text), a);
+	for (size_t i = 0; i < o->transfer_count; i++) {
+		const struct transfer *t = &o->transfers[i];
+
+		needed = needed || ip_addr_is_unspecified(&t->source.addr) ||
+			 ip_addr_is_loopback(&t->source.addr);
+		reached = reached || same_address_family(&t->target.addr, a);
+		if (ip_addr_equal(&t->target.addr, a))
+			return parse_refuse(
+				error,
+				"-H %s: a target of -x has this address; choose one that "
+				"no host uses, for example -H 10.20.30.1",
+				text);
+	}
+	if (!needed)
+		return parse_refuse(
+			error,
+			"-H %s: no source of -x takes clients of this host itself; leave "
+			"-H out, or copy a loopback address, for example -x "
+			"127.0.0.1:80-10.0.0.2:8080",
+			text);
+	if (!reached)
+		return parse_refuse(error,
+				    "-H %s: no target of -x has an %s address; give one of its "
+				    "family, for example -H %s",
+				    text, ip_addr_is_v4(a) ? "IPv4" : "IPv6",
+				    ip_addr_is_v4(a) ? "2001:db8:1::1" : "10.20.30.1");
+	if (pool_contains(o, a))
+		return parse_refuse(
+			error,
+			"-H %s: this address is in -c too, so two clients might get the "
+			"same; choose one outside, or leave -H out, as -c replaces "
+			"loopback addresses as well",
+			text);
+	return 0;
+}
+
+static int check_localhosts(const struct tcpcopy_options *o, char error[PARSE_ERROR_MAX])
+{
+	if (o->has_localhost_ip4 && check_localhost(o, &o->localhost_ip4, error))
+		return -1;
+	return o->has_localhost_ip6 ? check_localhost(o, &o->localhost_ip6, error) : 0;
+}
+
+static int check_output(const struct tcpcopy_options *o, char error[PARSE_ERROR_MAX])
+{
+	char text[ENDPOINT_TEXT_MAX];
+
+	if (!o->output_device[0])
+		return 0;
+	if (o->send == SENDER_IP)
+		return parse_refuse(error,
+				    "-o %s with --send ip: -o sends at the link layer, ip by this "
+				    "host's routes; leave one of them out",
+				    o->output_device);
+	for (size_t i = 0; i < o->transfer_count; i++) {
+		if (!ip_addr_is_loopback(&o->transfers[i].target.addr))
+			continue;
+		endpoint_format(text, sizeof(text), &o->transfers[i].target);
+		return parse_refuse(error,
+				    "-o %s: the target %s is this host itself, which no device "
+				    "reaches; leave -o out",
+				    o->output_device, text);
+	}
+	return 0;
+}
+
+/* How much is copied, by whom. */
+static int check_amounts(const struct tcpcopy_options *o, char error[PARSE_ERROR_MAX])
+{
+	if (o->sample_by_client && o->sample_ppm == SAMPLE_ALL_PPM && !o->gradual_s)
+		return parse_refuse(error,
+				    "--sample-by client: without -r or -g nothing is left out; "
+				    "for example --sample-by client -r 20");
+	if (o->gradual_s && o->sample_ppm <= GRADUAL_START_PPM)
+		return parse_refuse(error,
+				    "-g %u with -r %g: the copy begins with 1 %%, so -r must be "
+				    "above; leave -g out, or for example -r 20 -g%u",
+				    o->gradual_s, o->sample_ppm / 10000.0, o->gradual_s);
+	if (o->workers * o->link_connections > OPTIONS_INTERCEPT_PEERS_MAX)
+		return parse_refuse(error,
+				    "-j %u with -C %u: these are %u connections to each intercept, "
+				    "which takes %d; for example -j %u -C 1",
+				    o->workers, o->link_connections,
+				    o->workers * o->link_connections, OPTIONS_INTERCEPT_PEERS_MAX,
+				    o->workers);
+	if (o->max_memory_mb / o->workers < WORKER_MEMORY_MIN_MB)
+		return parse_refuse(
+			error,
+			"-m %u with -j %u: each worker needs %d MB; for example -m %u -j "
+			"%u",
+			o->max_memory_mb, o->workers, WORKER_MEMORY_MIN_MB,
+			o->workers * WORKER_MEMORY_MIN_MB, o->workers);
+	return 0;
+}
+
 static int check_devices(const struct tcpcopy_options *o, const struct host_facts *host,
 			 char error[PARSE_ERROR_MAX])
 {
@@ -196,9 +293,19 @@ static int check_devices(const struct tcpcopy_options *o, const struct host_fact
 	for (size_t i = 0; i < o->device_count; i++) {
 		if (host->device_exists(o->devices[i]))
 			continue;
-		return refuse(error, "-i %s: there is no such device; there are %s, or -i any",
-			      o->devices[i], host->device_list(list, sizeof(list)));
+		if (host->file_exists(o->devices[i]))
+			return parse_refuse(
+				error,
+				"-i %s: this is a file; recordings cannot be replayed yet, only "
+				"live traffic is copied, for example -i eth0",
+				o->devices[i]);
+		return parse_refuse(error,
+				    "-i %s: there is no such device; there are %s, or -i any",
+				    o->devices[i], host->device_list(list, sizeof(list)));
 	}
+	if (o->output_device[0] && !host->device_exists(o->output_device))
+		return parse_refuse(error, "-o %s: there is no such device; there are %s",
+				    o->output_device, host->device_list(list, sizeof(list)));
 	return 0;
 }
 
@@ -209,7 +316,7 @@ static int check_filter(const struct tcpcopy_options *o, const struct host_facts
 
 	if (!o->filter || host->check_filter(o->filter, why) == 0)
 		return 0;
-	return refuse(error, "-F: %.480s", why);
+	return parse_refuse(error, "-F: %.480s", why);
 }
 
 static int check_local_pool(const struct tcpcopy_options *o, const struct host_facts *host,
@@ -229,7 +336,8 @@ int tcpcopy_options_check(const struct tcpcopy_options *o, const struct host_fac
 			  char error[PARSE_ERROR_MAX])
 {
 	if (check_self_targets(o, host, error) || check_overlaps(o, host, error) ||
-	    check_families(o, error) || check_pool(o, error))
+	    check_families(o, error) || check_pool(o, error) || check_localhosts(o, error) ||
+	    check_output(o, error) || check_amounts(o, error))
 		return -1;
 	if (!host)
 		return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * test_intercept_options.c - the command line: every bad value is refused with what was given, the
- * rule and an example; help and manual page name the same options.
+ * rule and an example.
  */
 #include "intercept/options.h"
 
@@ -17,9 +17,8 @@
 #include <cmocka.h>
 
 enum {
-	WORDS_MAX = 24,
+	WORDS_MAX = 40,
 	LINE_MAX_LEN = 2048,
-	PAGE_MAX = 64 * 1024,
 };
 
 /* A command line as it is typed, words between single blanks, '_' for a blank within a word. */
@@ -68,7 +67,11 @@ static void without_options_the_defaults_stand(void **state)
 	assert_null(o.log_file);
 	assert_null(o.pid_file);
 	assert_null(o.stats_file);
+	assert_int_equal(o.batch_records, 1024);
+	assert_int_equal(o.sessions_hint, 0);
+	assert_int_equal(o.translation_count, 0);
 	assert_false(o.daemon);
+	assert_false(o.check);
 }
 
 static void expect_all(const struct intercept_options *o)
@@ -85,6 +88,9 @@ static void expect_all(const struct intercept_options *o)
 	assert_string_equal(o->log_file, "l");
 	assert_string_equal(o->pid_file, "p");
 	assert_string_equal(o->stats_file, "s");
+	assert_int_equal(o->batch_records, 20);
+	assert_int_equal(o->sessions_hint, 4096);
+	assert_int_equal(o->translation_count, 1);
 	assert_true(o->daemon);
 }
 
@@ -97,14 +103,16 @@ static void every_option_has_a_short_and_a_long_form(void **state)
 	(void)state;
 	assert_int_equal(parse(&c, &o,
 			       "intercept -i eth0,_eth1 -i br0 -F tcp_and_src_port_8080 -p 4000 -b "
-			       "2001:db8::3 -l l -P p --stats-file s -d",
+			       "2001:db8::3 -l l -P p --stats-file s -d -n 20 -s 4096 -D "
+			       "172.17.0.2-10.0.0.2",
 			       error),
 			 0);
 	expect_all(&o);
 	assert_int_equal(parse(&c, &o,
 			       "intercept --input eth0,eth1,br0 --filter tcp_and_src_port_8080 "
 			       "--port=4000 --bind 2001:db8::3 --log l --pid-file p "
-			       "--stats-file=s --daemon",
+			       "--stats-file=s --daemon --batch=20 --sessions 4096 --translate "
+			       "172.17.0.2-10.0.0.2",
 			       error),
 			 0);
 	expect_all(&o);
@@ -149,6 +157,26 @@ static void bad_command_lines_are_refused_with_value_rule_and_example(void **sta
 		{"intercept -i eth0,any", "any", "-i eth0,eth1"},
 		{"intercept -i abcdefghijklmnop", "abcdefghijklmnop", "15 characters"},
 		{"intercept -i a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q", "-i q", "-i any"},
+		{"intercept -p 1 -p 2", "-p 2", "keep one"},
+		{"intercept -n 0", "-n 0", "1 to 1024"},
+		{"intercept -n 1025", "1025", "1 to 1024"},
+		{"intercept -s 0", "-s 0", "-s 1"},
+		{"intercept -s many", "many", "-s 1"},
+		{"intercept -D ", "-D", "172.17.0.2:80-10.0.0.2:8080"},
+		{"intercept -D 172.17.0.2", "172.17.0.2", "dash"},
+		{"intercept -D web-10.0.0.2", "web-10.0.0.2", "numeric"},
+		{"intercept -D 172.17.0.2-", "172.17.0.2-", "numeric"},
+		{"intercept -D 172.17.0.2:80-10.0.0.2", "172.17.0.2:80-10.0.0.2", "both sides"},
+		{"intercept -D 172.17.0.2-[2001:db8::2]", "2001:db8::2", "-D 172.17.0.2:80"},
+		{"intercept -D 172.17.0.2-2001:db8::2", "2001:db8::2", "both addresses"},
+		{"intercept -D 10.0.0.2-10.0.0.2", "10.0.0.2-10.0.0.2", "same"},
+		{"intercept -D 10.1.0.2-10.0.0.2,10.1.0.2-10.0.0.3", "10.1.0.2-10.0.0.3", "twice"},
+		{"intercept -D 10.1.0.2-10.0.0.2,10.0.0.2-10.0.0.3", "10.0.0.2-10.0.0.3",
+		 "another"},
+		{"intercept -D 0.0.0.0-10.0.0.2", "0.0.0.0", "numeric"},
+		{"intercept -l x -P x", "-P x", "same file"},
+		{"intercept -l x --stats-file x", "-l x", "same file"},
+		{"intercept --s 5", "--s", "--stats-file"},
 		{"intercept -F ", "-F", "tcp and src port 8080"},
 		{"intercept -l ", "-l", "/var/log/intercept.log"},
 		{"intercept -P ", "-P", "/run/intercept.pid"},
@@ -220,80 +248,66 @@ static void check_refuses_what_this_host_does_not_have(void **state)
 	assert_int_equal(intercept_options_check(&o, error), 0);
 }
 
-/* --- help and manual page --- */
+/* --- translations --- */
 
-static const char *const option_names[] = {
-	"-i",     "--input",   "-F",    "--filter", "-p",           "--port", "-b",
-	"--bind", "-l",        "--log", "-P",       "--pid-file",   "-d",     "--daemon",
-	"-v",     "--version", "-h",    "--help",   "--stats-file",
-};
-
-static void help_names_every_option_and_fits_a_terminal(void **state)
+static void a_translation_is_a_pair_of_addresses_with_or_without_ports(void **state)
 {
-	const char *help = intercept_options_help();
-	size_t width = 0;
+	struct intercept_options o;
+	struct command c;
+	char error[PARSE_ERROR_MAX], text[ENDPOINT_TEXT_MAX];
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(option_names) / sizeof(option_names[0]); i++)
-		if (!strstr(help, option_names[i]))
-			fail_msg("--help does not name %s", option_names[i]);
+	assert_int_equal(parse(&c, &o,
+			       "intercept -D 172.17.0.2:80-10.0.0.2:8080,172.17.0.3-10.0.0.2 -D "
+			       "[fd00::2]:80-[2001:db8::2]:8080 --translate fd00::3-2001:db8::2",
+			       error),
+			 0);
+	assert_int_equal(o.translation_count, 4);
+	assert_string_equal(endpoint_format(text, sizeof(text), &o.translations[0].seen),
+			    "172.17.0.2:80");
+	assert_string_equal(endpoint_format(text, sizeof(text), &o.translations[0].original),
+			    "10.0.0.2:8080");
+	assert_int_equal(o.translations[1].seen.port, 0);
+	assert_int_equal(o.translations[1].original.port, 0);
+	assert_string_equal(endpoint_format(text, sizeof(text), &o.translations[2].original),
+			    "[2001:db8::2]:8080");
+	assert_int_equal(o.translations[3].seen.port, 0);
+}
+
+static void thirty_two_translations_are_taken_and_one_more_refused(void **state)
+{
+	char line[LINE_MAX_LEN] = "intercept -D ", error[PARSE_ERROR_MAX];
+	struct intercept_options o;
+	struct command c;
+	size_t len = strlen(line);
+
+	(void)state;
+	for (int i = 1; i <= TRANSLATIONS_MAX; i++)
+		len += (size_t)snprintf(line + len, sizeof(line) - len, "%s172.17.0.%d-10.0.0.%d",
+					i > 1 ? "," : "", i, i);
+	assert_int_equal(parse(&c, &o, line, error), 0);
+	assert_int_equal(o.translation_count, TRANSLATIONS_MAX);
+	strcat(line, ",172.17.1.1-10.0.1.1");
+	assert_int_equal(parse(&c, &o, line, error), -1);
+	assert_non_null(strstr(error, "more than 32"));
+}
+
+static void help_fits_a_terminal(void **state)
+{
+	char *help = NULL;
+	size_t len = 0, width = 0;
+	FILE *out = open_memstream(&help, &len);
+
+	(void)state;
+	assert_non_null(out);
+	intercept_options_print_help(out);
+	fclose(out);
+	assert_true(len > 500);
 	for (const char *at = help; *at; at++) {
 		width = *at == '\n' ? 0 : width + 1;
 		assert_true(width <= 90);
 	}
-}
-
-/* The page, its backslashes taken out: "\-" is how a manual page writes a minus. */
-static char *read_manual_page(void)
-{
-	const char *srcdir = getenv("srcdir");
-	char path[1024];
-	char *page = calloc(1, PAGE_MAX);
-	size_t len, kept = 0;
-	FILE *f;
-
-	assert_non_null(page);
-	snprintf(path, sizeof(path), "%s/docs/intercept.8", srcdir ? srcdir : ".");
-	f = fopen(path, "re");
-	if (!f)
-		fail_msg("%s cannot be opened; run in the source tree or set srcdir", path);
-	len = fread(page, 1, PAGE_MAX - 1, f);
-	fclose(f);
-	for (size_t i = 0; i < len; i++)
-		if (page[i] != '\\')
-			page[kept++] = page[i];
-	page[kept] = '\0';
-	return page;
-}
-
-static void manual_page_has_every_option_of_the_help(void **state)
-{
-	char *page = read_manual_page();
-	char *help = strdup(intercept_options_help());
-	char *rest = help, *line;
-	unsigned options = 0;
-
-	(void)state;
-	assert_non_null(help);
-	/* Each option of the help, "  -i, --input LIST   text", is a tagged paragraph there. */
-	while ((line = strsep(&rest, "\n"))) {
-		char tag[64], *text, *end;
-
-		if (strncmp(line, "  -", 3) != 0 && strncmp(line, "      --", 8) != 0)
-			continue;
-		line += strspn(line, " ");
-		text = strstr(line, "  ");
-		assert_non_null(text);
-		end = text;
-		text += strspn(text, " ");
-		snprintf(tag, sizeof(tag), "\n.B %.*s\n", (int)(end - line), line);
-		if (!strstr(page, tag))
-			fail_msg("the manual page has no \"%.*s\"", (int)(end - line), line);
-		options++;
-	}
-	assert_int_equal(options, 10);
 	free(help);
-	free(page);
 }
 
 int main(void)
@@ -305,8 +319,9 @@ int main(void)
 		cmocka_unit_test(bad_command_lines_are_refused_with_value_rule_and_example),
 		cmocka_unit_test(long_hostile_values_are_cut_in_the_message),
 		cmocka_unit_test(check_refuses_what_this_host_does_not_have),
-		cmocka_unit_test(help_names_every_option_and_fits_a_terminal),
-		cmocka_unit_test(manual_page_has_every_option_of_the_help),
+		cmocka_unit_test(a_translation_is_a_pair_of_addresses_with_or_without_ports),
+		cmocka_unit_test(thirty_two_translations_are_taken_and_one_more_refused),
+		cmocka_unit_test(help_fits_a_terminal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

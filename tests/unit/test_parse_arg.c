@@ -64,6 +64,74 @@ static void unsigned_refuses_everything_else(void **state)
 		error, "-f (empty): a whole number from 0 to 1023 is needed, for example -f 1");
 }
 
+static void percent_is_read_to_the_millionth(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t ppm;
+	} good[] = {
+		{"100", 1000000}, {"100.0000", 1000000}, {"20", 200000},      {"020", 200000},
+		{"12.5", 125000}, {"0.5", 5000},         {"33.3333", 333333}, {"0.0001", 1},
+	};
+	char error[PARSE_ERROR_MAX];
+	uint32_t ppm;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(good); i++) {
+		assert_int_equal(parse_percent(&ppm, good[i].text, "-r", error), 0);
+		assert_int_equal(ppm, good[i].ppm);
+	}
+}
+
+static void percent_refuses_everything_else(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		".",
+		"0",
+		"0.0",
+		"0.0000",
+		"100.0001",
+		"101",
+		"200",
+		"1000",
+		"0020",
+		"5.",
+		".5",
+		"1..2",
+		"1.2.3",
+		"1.23456",
+		"-1",
+		"+1",
+		" 1",
+		"1 ",
+		"1e1",
+		"0x10",
+		"nan",
+		"inf",
+		"20%",
+		"1,5",
+		"abc",
+		"1.-5",
+		"1. 5",
+		"\xff",
+		"1.\xff",
+		"18446744073709551616",
+		"1.18446744073709551616",
+	};
+	char error[PARSE_ERROR_MAX];
+	uint32_t ppm = 7;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++)
+		if (parse_percent(&ppm, bad[i], "-r", error) != -1)
+			fail_msg("taken: %s", bad[i]);
+	assert_int_equal(ppm, 7);
+	parse_percent(&ppm, "200", "-r", error);
+	assert_string_equal(error, "-r 200: a number above 0 and up to 100 is needed, with at most "
+				   "four digits after the point, for example -r 12.5");
+}
+
 static void port_is_1_to_65535(void **state)
 {
 	static const char *const bad[] = {"",    "0",    "65536", "-1",
@@ -412,6 +480,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(unsigned_takes_its_whole_range),
 		cmocka_unit_test(unsigned_refuses_everything_else),
+		cmocka_unit_test(percent_is_read_to_the_millionth),
+		cmocka_unit_test(percent_refuses_everything_else),
 		cmocka_unit_test(port_is_1_to_65535),
 		cmocka_unit_test(mac_is_six_pairs_of_one_device),
 		cmocka_unit_test(endpoint_reads_both_families),

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tcpcopy/options.h"
@@ -68,6 +69,11 @@ static bool fake_device_exists(const char *device)
 	       strcmp(device, "any") == 0;
 }
 
+static bool fake_file_exists(const char *path)
+{
+	return strcmp(path, "recording") == 0;
+}
+
 static const char *fake_device_list(char *buf, size_t size)
 {
 	snprintf(buf, size, "eth0, lo");
@@ -90,6 +96,7 @@ static int check(const struct tcpcopy_options *o, char error[PARSE_ERROR_MAX])
 		.addresses = addresses,
 		.address_count = 3,
 		.device_exists = fake_device_exists,
+		.file_exists = fake_file_exists,
 		.device_list = fake_device_list,
 		.check_filter = fake_check_filter,
 	};
@@ -200,7 +207,66 @@ static const struct bad_line bad_lines[] = {
 	{PAIR REST " -P ''", {"-P", "empty"}},
 	{PAIR REST " -F ''", {"-F", "empty"}},
 	{PAIR REST " --stats-file ''", {"--stats-file", "empty"}},
+	/* how much is copied */
+	{PAIR REST " -n 0", {"-n 0", "1 to 1023"}},
+	{PAIR REST " -n 1024", {"1024", "1 to 1023"}},
+	{PAIR REST " -n abc", {"abc"}},
+	{PAIR REST " -r 0", {"-r 0", "up to 100", "12.5"}},
+	{PAIR REST " -r 200", {"-r 200", "up to 100"}},
+	{PAIR REST " -r 100.0001", {"100.0001"}},
+	{PAIR REST " -r 1.23456", {"1.23456", "four digits"}},
+	{PAIR REST " -r .5", {"-r .5"}},
+	{PAIR REST " -r 5.", {"-r 5."}},
+	{PAIR REST " -r 1e1", {"1e1"}},
+	{PAIR REST " -r nan", {"nan"}},
+	{PAIR REST " -r 20%", {"20%"}},
+	{PAIR REST " --sample-by address", {"address", "session or client"}},
+	{PAIR REST " --sample-by client", {"--sample-by client", "-r 20"}},
+	{PAIR REST " --rate 0", {"--rate 0"}},
+	{PAIR REST " -g0", {"-g 0"}},
+	{PAIR REST " -g 30", {"-g 30", "without a blank", "--gradual=100"}},
+	{PAIR REST " --gradual 30", {"--gradual 30", "without a blank"}},
+	{PAIR REST " -g -r 1", {"-g 100", "-r 1", "begins with 1 %"}},
+	{PAIR REST " -f 1024", {"1024", "0 to 1023"}},
+	/* -H */
+	{PAIR "-s 10.0.0.3 -H localhost", {"localhost", "-H 10.20.30.1"}},
+	{PAIR "-s 10.0.0.3 -H 127.0.0.2", {"127.0.0.2", "can be routed"}},
+	{PAIR "-s 10.0.0.3 -H 10.1.1.1,10.1.1.2", {"10.1.1.2", "second IPv4"}},
+	{PAIR "-s 10.0.0.3 -H 10.0.0.2", {"10.0.0.2", "target"}},
+	{PAIR "-s 10.0.0.3 -H 2001:db8:1::1", {"2001:db8:1::1", "IPv6", "-H 10.20.30.1"}},
+	{PAIR REST " -H 10.20.30.1", {"10.20.30.1", "-c too"}},
+	{"-x 10.0.0.1:80-10.0.0.2:80 -s 10.0.0.3 -H 10.1.1.1", {"10.1.1.1", "127.0.0.1:80"}},
+	/* sending, the link */
+	{PAIR REST " -o ''", {"-o ''", "-o eth1"}},
+	{PAIR REST " -o any", {"-o any", "one device"}},
+	{PAIR REST " -o eth0,eth1", {"eth0,eth1", "one device"}},
+	{PAIR REST " -o eth0 --send ip", {"-o eth0", "--send ip", "leave one"}},
+	{"-x 80-127.0.0.1:8080" REST " -o eth0", {"-o eth0", "127.0.0.1:8080"}},
+	{PAIR REST " -D 87", {"-D 87", "88 to 65495"}},
+	{PAIR REST " -R 0", {"-R 0", "auto"}},
+	{PAIR REST " -R fast", {"fast", "auto"}},
+	{PAIR REST " -C 12", {"-C 12", "1 to 11"}},
+	{PAIR REST " -j 65", {"-j 65", "1 to 64"}},
+	{PAIR REST " -j 6 -C 11", {"-j 6", "-C 11", "66 connections"}},
+	{PAIR REST " -j 2 -m 31", {"-m 31", "-j 2", "16 MB"}},
+	{PAIR REST " -U much", {"-U", "much"}},
+	{PAIR REST " -t 5 -t 6", {"-t 6", "second time", "after 5"}},
+	{PAIR REST " -l /tmp/x --stats-file /tmp/x", {"/tmp/x", "same file"}},
+	/* recordings: not yet */
+	{PAIR REST " -i -", {"-i -", "cannot be replayed yet", "-i eth0"}},
+	{PAIR REST " -i ./eth0", {"./eth0", "cannot be replayed yet"}},
+	{PAIR REST " -i day.pcapng", {"day.pcapng", "cannot be replayed yet"}},
+	{PAIR REST " -i eth0,TCP@10.0.0.9:57012", {"TCP@10.0.0.9:57012", "cannot be replayed"}},
+	{PAIR REST " -i TCP@10.0.0.9", {"TCP@10.0.0.9", "TCP@HOST:PORT"}},
+	{PAIR REST " -a 2", {"-a 2", "cannot be replayed yet", "leave it out"}},
+	{PAIR REST " -a max", {"-a max", "cannot be replayed yet"}},
+	{PAIR REST " -a 0", {"-a 0", "-a max"}},
+	{PAIR REST " -I 100", {"-I 100", "cannot be replayed yet"}},
+	{PAIR REST " -T 3", {"-T 3", "cannot be replayed yet"}},
+	{PAIR REST " -T 0", {"-T 0", "1 to 1000000"}},
 	/* unknown and stray */
+	{PAIR REST " --snape 5", {"--snape", "unknown option"}},
+	{PAIR REST " --s", {"--s", "--snap-length", "write out"}},
 	{PAIR REST " -Z", {"-Z", "unknown option", "--help"}},
 	{PAIR REST " --unknown", {"--unknown", "unknown option", "--help"}},
 	{PAIR REST " --daemon=yes", {"--daemon=yes", "takes no value"}},
@@ -237,6 +303,8 @@ static const struct bad_line bad_on_this_host[] = {
 	{PAIR "-s 10.0.0.3 -c 192.0.2.x", {"192.0.2.1", "this host", "reset"}},
 	{PAIR REST " -i eth1", {"eth1", "no such device", "eth0, lo"}},
 	{PAIR REST " -i eth0,eth9", {"eth9", "no such device"}},
+	{PAIR REST " -i recording", {"-i recording", "file", "cannot be replayed yet"}},
+	{PAIR REST " -o eth9", {"-o eth9", "no such device", "eth0, lo"}},
 	{PAIR REST " -F nonsense", {"-F", "nonsense", "syntax error"}},
 };
 
@@ -417,6 +485,81 @@ static void a_value_of_many_bytes_is_refused_within_the_buffer(void **state)
 	}
 }
 
+static void how_much_is_copied(void **state)
+{
+	struct tcpcopy_options o;
+	char error[PARSE_ERROR_MAX];
+
+	(void)state;
+	assert_int_equal(parse(&o, PAIR REST, error), 0);
+	assert_int_equal(o.copies, 1);
+	assert_int_equal(o.sample_ppm, 1000000);
+	assert_false(o.sample_by_client);
+	assert_int_equal(o.rate_per_s, 0);
+	assert_int_equal(o.gradual_s, 0);
+	assert_int_equal(o.port_shift, 0);
+	assert_int_equal(
+		parse(&o, PAIR REST " -n 3 -r 12.5 --sample-by client --rate 50 -g -f 7", error),
+		0);
+	assert_int_equal(o.copies, 3);
+	assert_int_equal(o.sample_ppm, 125000);
+	assert_true(o.sample_by_client);
+	assert_int_equal(o.rate_per_s, 50);
+	assert_int_equal(o.gradual_s, 100);
+	assert_int_equal(o.port_shift, 7);
+	assert_int_equal(parse(&o, PAIR REST " --gradual=30 --percent=100.0000", error), 0);
+	assert_int_equal(o.gradual_s, 30);
+	assert_int_equal(o.sample_ppm, 1000000);
+	assert_int_equal(parse(&o, PAIR REST " -g5 -n1023 -f1023", error), 0);
+	assert_int_equal(o.gradual_s, 5);
+}
+
+static void how_packets_and_the_link_are(void **state)
+{
+	struct tcpcopy_options o;
+	char error[PARSE_ERROR_MAX];
+
+	(void)state;
+	assert_int_equal(parse(&o, PAIR REST, error), 0);
+	assert_int_equal(o.mss_bytes, 0);
+	assert_int_equal(o.rtt_ms, 0);
+	assert_int_equal(o.link_connections, 1);
+	assert_int_equal(o.workers, 1);
+	assert_string_equal(o.output_device, "");
+	assert_false(o.rtt_auto || o.no_wait || o.without_intercept);
+	assert_int_equal(
+		parse(&o, PAIR REST " -D 536 -R 80 -C 11 -j 5 -o eth0 -W -L -k 9 -U 20", error), 0);
+	assert_int_equal(o.mss_bytes, 536);
+	assert_int_equal(o.rtt_ms, 80);
+	assert_int_equal(o.link_connections, 11);
+	assert_int_equal(o.workers, 5);
+	assert_int_equal(o.keep_alive_s, 9);
+	assert_int_equal(o.session_pool_kb, 20);
+	assert_string_equal(o.output_device, "eth0");
+	assert_true(o.no_wait && o.without_intercept && !o.rtt_auto);
+	assert_int_equal(parse(&o, PAIR REST " --rtt auto", error), 0);
+	assert_int_equal(o.rtt_ms, 0);
+	assert_true(o.rtt_auto);
+}
+
+static void localhost_has_an_address_a_family(void **state)
+{
+	struct tcpcopy_options o;
+	char error[PARSE_ERROR_MAX], text[IP_ADDR_TEXT_MAX];
+
+	(void)state;
+	assert_int_equal(parse(&o, PAIR "-s 10.0.0.3 -H 10.30.0.1", error), 0);
+	assert_true(o.has_localhost_ip4 && !o.has_localhost_ip6);
+	assert_string_equal(ip_addr_format(text, sizeof(text), &o.localhost_ip4), "10.30.0.1");
+	assert_int_equal(parse(&o,
+			       "-x 80-10.0.0.2:8080,[::1]:80-[2001:db8::2]:80 -s 10.0.0.3 -H "
+			       "2001:db8:1::1 --localhost-ip=10.30.0.1",
+			       error),
+			 0);
+	assert_true(o.has_localhost_ip4 && o.has_localhost_ip6);
+	assert_string_equal(ip_addr_format(text, sizeof(text), &o.localhost_ip6), "2001:db8:1::1");
+}
+
 static void help_and_version_demand_nothing(void **state)
 {
 	struct tcpcopy_options o;
@@ -431,20 +574,22 @@ static void help_and_version_demand_nothing(void **state)
 	assert_true(o.check);
 }
 
-static void help_names_every_option(void **state)
+static void help_fits_a_terminal(void **state)
 {
-	static const char *const names[] = {
-		"--transfer", "--intercept",   "--client-ip",      "--input",    "--filter",
-		"--port",     "--log",         "--daemon",         "--pid-file", "--version",
-		"--help",     "--send",        "--stats-file",     "--timeout",  "--max-memory",
-		"--mtu",      "--snap-length", "--capture-buffer", "--check",
-	};
+	char *help = NULL;
+	size_t len = 0, width = 0;
+	FILE *out = open_memstream(&help, &len);
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!strstr(tcpcopy_options_help(), names[i]))
-			fail_msg("--help does not name %s", names[i]);
+	assert_non_null(out);
+	tcpcopy_options_print_help(out);
+	fclose(out);
+	assert_true(len > 1000);
+	for (const char *at = help; *at; at++) {
+		width = *at == '\n' ? 0 : width + 1;
+		assert_true(width <= 90);
 	}
+	free(help);
 }
 
 int main(void)
@@ -460,7 +605,10 @@ int main(void)
 		cmocka_unit_test(sixty_four_pairs_are_taken_and_one_more_refused),
 		cmocka_unit_test(a_value_of_many_bytes_is_refused_within_the_buffer),
 		cmocka_unit_test(help_and_version_demand_nothing),
-		cmocka_unit_test(help_names_every_option),
+		cmocka_unit_test(how_much_is_copied),
+		cmocka_unit_test(how_packets_and_the_link_are),
+		cmocka_unit_test(localhost_has_an_address_a_family),
+		cmocka_unit_test(help_fits_a_terminal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
