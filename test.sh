@@ -120,7 +120,7 @@ part_clang() {
 
 part_lint() {
   local f out
-  for f in autogen.sh demo.sh test.sh .ci/run tests/*.sh tests/*/*.sh tests/*/*.inc; do
+  for f in autogen.sh demo.sh test.sh .ci/run completions/*.bash tests/*.sh tests/*/*.sh tests/*/*.inc; do
     [ -e "$f" ] || continue
     if out=$(bash -n "$f" 2>&1); then pass "lint: $f"; else
       fail "lint: $f"

@@ -202,7 +202,7 @@ static const struct option_spec specs[] = {
 	{'p', "port", "PORT", .kind = OPTION_VALUE, .read = read_port,
 	 .help = "listen for tcpcopy on this port, 1 to 65535 (36524)"},
 	{'b', "bind", "ADDRESS", .kind = OPTION_VALUE, .read = read_bind,
-	 .help = "listen on this address only (all, IPv4 and IPv6)"},
+	 .help = "listen on this address only (all)"},
 	{'n', "batch", "N", NUMBER(batch_records, 1, PEER_BATCH_MAX, PEER_BATCH_MAX),
 	 .help = "records in a message to tcpcopy at most"},
 	{'s', "sessions", "N", NUMBER(sessions_hint, 1, ROUTER_ROUTES_MAX, 0), .otherwise = "none",

@@ -210,7 +210,7 @@ static const struct option_spec specs[] = {
 	/* how much */
 	{'n', "copies", "N", NUMBER(copies, 1, 1023, 1), .help = "copies of every session"},
 	{'r', "percent", "P", VALUE(read_percent),
-	 .help = "share of the sessions that is copied, above 0 to 100, for example 0.5 (100)"},
+	 .help = "share of the sessions that is copied, above 0, up to 100, for example 0.5 (100)"},
 	{0, "sample-by", "WHAT", VALUE(read_sample_by),
 	 .help = "what -r and -g choose: session, or client for all of a client's (session)"},
 	{0, "rate", "N", NUMBER(rate_per_s, 1, 1000000, 0), .otherwise = "no limit",
