@@ -184,7 +184,7 @@ bool netdev_is_local_address(const struct ip_addr *a)
 {
 	struct route r;
 
-	return netdev_route(&r, a) == 0 && r.kind == ROUTE_LOCAL;
+	return netdev_route(&r, a, 0) == 0 && r.kind == ROUTE_LOCAL;
 }
 
 /* ---- rtnetlink ---- */
@@ -362,7 +362,7 @@ static bool errno_is_no_route(int error)
 	       error == EINVAL || error == EAGAIN || error == ESRCH || error == ENETDOWN;
 }
 
-int netdev_route(struct route *r, const struct ip_addr *dst)
+int netdev_route(struct route *r, const struct ip_addr *dst, int device_index)
 {
 	bool is_v4 = ip_addr_is_v4(dst);
 	struct question q;
@@ -376,6 +376,8 @@ int netdev_route(struct route *r, const struct ip_addr *dst)
 	q.body.route.rtm_family = is_v4 ? AF_INET : AF_INET6;
 	q.body.route.rtm_dst_len = is_v4 ? 32 : 128;
 	question_add_address(&q, RTA_DST, dst);
+	if (device_index)
+		question_add(&q, RTA_OIF, &device_index, sizeof(device_index));
 	if (ask(&q, &a) < 0)
 		return errno_is_no_route(errno) ? 0 : -1;
 	route_from_answer(r, &a);

@@ -52,8 +52,11 @@ int netdev_by_name(struct netdev *d, const char *name);
  */
 int netdev_local_addresses(const char *device, struct ip_addr *addresses, size_t max);
 bool netdev_is_local_address(const struct ip_addr *a);
-/* Asks the kernel (RTM_GETROUTE). 0 (perhaps ROUTE_NONE), or -1 with errno. */
-int netdev_route(struct route *r, const struct ip_addr *dst);
+/*
+ * Asks the kernel (RTM_GETROUTE). device_index: only by this device, to which a destination without a route there is on-link; 0: any.
+ * 0 (perhaps ROUTE_NONE), or -1 with errno.
+ */
+int netdev_route(struct route *r, const struct ip_addr *dst, int device_index);
 /* The kernel's neighbour entry if it has a usable one. 0, or -1 with errno ENOENT. */
 int netdev_neighbour(uint8_t mac[MAC_LEN], int device_index, const struct ip_addr *next_hop);
 /*

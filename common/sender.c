@@ -253,6 +253,14 @@ static int open_watch(struct sender *s, char error[SENDER_ERROR_MAX])
 	return -1;
 }
 
+static const char *remedy(const struct sender *s)
+{
+	if (s->mode != SENDER_LINK)
+		return "";
+	return s->device[0] ? "; another device may do, or the routes' own"
+			    : "; \"ip\" or \"auto\" may do";
+}
+
 static int open_paths(struct sender *s, char error[SENDER_ERROR_MAX])
 {
 	char target[IP_ADDR_TEXT_MAX], why[SENDER_WHY_MAX];
@@ -264,8 +272,7 @@ static int open_paths(struct sender *s, char error[SENDER_ERROR_MAX])
 			continue;
 		ip_addr_format(target, sizeof(target), &p->target.addr);
 		snprintf(error, SENDER_ERROR_MAX, "cannot send to the target %s%s: %s%s", target,
-			 s->mode == SENDER_LINK ? " at the link layer" : "", why,
-			 s->mode == SENDER_LINK ? "; \"ip\" or \"auto\" may do" : "");
+			 s->mode == SENDER_LINK ? " at the link layer" : "", why, remedy(s));
 		return -1;
 	}
 	sender_links_tidy(s);
@@ -296,6 +303,8 @@ struct sender *sender_open(const struct sender_config *config, char error[SENDER
 		return NULL;
 	}
 	s->mode = config->mode;
+	if (config->device)
+		snprintf(s->device, sizeof(s->device), "%s", config->device);
 	s->ip[0].fd = s->ip[1].fd = s->epoll_fd = s->watch_fd = -1;
 	s->paths = calloc(config->target_count, sizeof(*s->paths));
 	if (!s->paths) {

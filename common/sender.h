@@ -38,6 +38,7 @@ struct sender_target {
 
 struct sender_config {
 	enum sender_mode mode;
+	const char *device; /* leave by this one, whatever the routes say; NULL: by the route's */
 	const struct sender_target *targets; /* copied */
 	size_t target_count;
 };

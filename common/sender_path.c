@@ -204,9 +204,13 @@ static int path_choose(struct sender *s, struct sender_path *p, const struct net
 int sender_path_refresh(struct sender *s, struct sender_path *p, char why[SENDER_WHY_MAX])
 {
 	struct route r;
-	struct netdev d;
+	struct netdev d = {.index = 0};
 
-	if (netdev_route(&r, &p->target.addr) < 0) {
+	if (s->device[0] && netdev_by_name(&d, s->device) < 0) {
+		snprintf(why, SENDER_WHY_MAX, "there is no device %s", s->device);
+		return -1;
+	}
+	if (netdev_route(&r, &p->target.addr, d.index) < 0) {
 		snprintf(why, SENDER_WHY_MAX, "cannot ask the kernel for its route: %s",
 			 strerror(errno));
 		return -1;

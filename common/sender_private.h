@@ -128,6 +128,7 @@ struct sender_path {
 
 struct sender {
 	enum sender_mode mode;
+	char device[NETDEV_NAME_MAX]; /* empty: that of each route */
 	struct sender_path *paths;
 	size_t path_count;
 	struct sender_path *last; /* where the last segment went */

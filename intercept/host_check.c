@@ -60,7 +60,7 @@ static void look_onward(struct advice_facts *facts)
 	struct route route;
 	struct netdev device;
 
-	if (netdev_route(&route, &facts->response.dst.addr))
+	if (netdev_route(&route, &facts->response.dst.addr, 0))
 		return;
 	if (route.kind != ROUTE_ON_LINK && route.kind != ROUTE_GATEWAY)
 		return;

@@ -25,7 +25,12 @@ enum {
 static int open_sender(struct worker *w, char error[WORKER_ERROR_MAX])
 {
 	struct sender_target targets[TRANSFERS_MAX];
-	struct sender_config config = {.mode = w->options->send, .targets = targets};
+	const char *device = w->options->output_device;
+	struct sender_config config = {
+		.mode = device[0] ? SENDER_LINK : w->options->send,
+		.device = device[0] ? device : NULL,
+		.targets = targets,
+	};
 	char text[ENDPOINT_TEXT_MAX];
 
 	for (size_t i = 0; i < w->options->transfer_count; i++) {

@@ -157,7 +157,7 @@ static void the_route_to_loopback_is_local(void **state)
 
 	(void)state;
 	need_loopback_up();
-	assert_int_equal(netdev_route(&r, &a), 0);
+	assert_int_equal(netdev_route(&r, &a, 0), 0);
 	assert_int_equal(r.kind, ROUTE_LOCAL);
 	assert_int_equal(r.device_index, loopback().index);
 	assert_int_equal(r.mtu_bytes, loopback().mtu_bytes);
@@ -171,7 +171,7 @@ static void a_multicast_destination_has_no_route(void **state)
 	struct route r;
 
 	(void)state;
-	assert_int_equal(netdev_route(&r, &group), 0);
+	assert_int_equal(netdev_route(&r, &group, 0), 0);
 	assert_int_equal(r.kind, ROUTE_NONE);
 	assert_false(netdev_is_local_address(&group));
 }
