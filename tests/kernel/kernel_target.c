@@ -474,10 +474,18 @@ static bool was_hard(const struct world *w, const struct verdict *v)
 		(v->told == w->set.talk.sessions && (!w->set.is_silent || w->silenced)));
 }
 
+/* True if good; otherwise says what was not. */
+static bool demand(bool good, const char *what)
+{
+	if (!good)
+		printf("failed: %s\n", what);
+	return good;
+}
+
 static bool report(struct world *w)
 {
 	struct verdict v = {.unended = flows_registered(w->flows)};
-	bool ledger_right;
+	bool ledger_right, good;
 
 	for (uint32_t i = 0; i < w->set.talk.sessions; i++)
 		judge(w, i, &v);
@@ -488,10 +496,15 @@ static bool report(struct world *w)
 	check_sums(w);
 	ledger_right = ledger_is_right(w);
 	print_sums(w, &v, ledger_right);
-	if (v.stuck || v.wrong || v.unended || v.delivered < v.wanted)
-		return false;
-	return ledger_right && assistant_is_well(w->assistant) && is_spotless(w, &v) &&
-	       was_hard(w, &v) && !target_server_strangers(w->server);
+	good = demand(!v.stuck && !v.wrong && !v.unended && v.delivered >= v.wanted,
+		      "not everything was delivered, rightly and to its end");
+	good &= demand(ledger_right, "the ledger does not say what happened");
+	good &= demand(assistant_is_well(w->assistant), "the link was lost");
+	good &= demand(is_spotless(w, &v), "said too early, twice, or on more connections than "
+					   "needed");
+	good &= demand(was_hard(w, &v), "the faults that were asked for did not all happen");
+	good &= demand(!target_server_strangers(w->server), "the target has met strangers");
+	return good;
 }
 
 /* ---- beginning and end ---- */
