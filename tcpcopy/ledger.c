@@ -103,6 +103,8 @@ const char *drop_cause_name(enum drop_cause cause)
 		return "capture-gap";
 	case DROP_SAMPLED_OUT:
 		return "sampled-out";
+	case DROP_RATE:
+		return "rate";
 	case DROP_LIMIT:
 		return "limit";
 	case DROP_BACKLOG:
@@ -147,7 +149,9 @@ const char *drop_cause_text(enum drop_cause cause)
 	case DROP_CAPTURE_GAP:
 		return "packets of the client were not captured: see kernel drops, raise -B";
 	case DROP_SAMPLED_OUT:
-		return "not in the sample that was asked for";
+		return "not in the sample that was asked for (-r)";
+	case DROP_RATE:
+		return "more new sessions a second than --rate allows";
 	case DROP_LIMIT:
 		return "sessions or memory at their limit: raise -m";
 	case DROP_BACKLOG:

@@ -34,6 +34,7 @@ enum drop_cause {
 	DROP_PAUSED,       /* the circuit breaker was open when the connection began */
 	DROP_CAPTURE_GAP,  /* packets that were never captured, and what followed them */
 	DROP_SAMPLED_OUT,
+	DROP_RATE,           /* more new sessions a second than wanted */
 	DROP_LIMIT,          /* sessions, half-open sessions or memory at their limit */
 	DROP_BACKLOG,        /* this session had queued too much */
 	DROP_NO_TUPLE,       /* -c exhausted */

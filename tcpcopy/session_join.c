@@ -23,6 +23,7 @@ static bool cause_allows_joining(enum drop_cause cause)
 	case DROP_JOIN_REFUSED:
 		return true;
 	case DROP_SAMPLED_OUT:
+	case DROP_RATE:
 	case DROP_NOT_REPLAYABLE:
 	case DROP_ENCRYPTED:
 	case DROP_CLIENT_RESET:
