@@ -43,6 +43,13 @@ enum online_state {
 	ONLINE_STATES,
 };
 
+/* Whether the rate of new sessions (--rate) allows this one. Asked when its first session starts, once for all of them. */
+enum online_admission {
+	ONLINE_NOT_ASKED,
+	ONLINE_ADMITTED,
+	ONLINE_SHED,
+};
+
 /* A SYN on a tuple that is still in use: it counts once its sequence space is confirmed. */
 struct online_syn {
 	uint32_t isn;
@@ -79,6 +86,7 @@ struct online {
 	uint32_t writes;         /* of the turn that is the last one, as far as they can be told */
 	uint32_t writes_max;     /* above 1 it may have had as many requests open at a time */
 	struct online_syn reuse; /* if has_reuse */
+	uint8_t admission;       /* enum online_admission */
 	uint8_t state;           /* enum online_state */
 	uint8_t end_kind;        /* enum turn_kind */
 	uint8_t said;            /* bytes of its last request so far; UINT8_MAX: or more */

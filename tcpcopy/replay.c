@@ -39,6 +39,9 @@ static void init_env(struct replay *r, const struct replay_config *config,
 	env->give_up_us = config->give_up_us;
 	env->keep_alive_us = config->keep_alive_us;
 	env->joins = !config->whole_connections_only;
+	env->no_wait = config->no_wait;
+	env->waits_for_links = config->without_intercept;
+	env->is_deaf = true;
 	env->now_us = now_us;
 	env->dirty_tail = &env->dirty;
 	for (size_t i = 0; i < TRANSFERS_MAX; i++)
@@ -87,8 +90,8 @@ struct replay *replay_new(const struct replay_config *config, const struct repla
 	if (session_table_init(&r->table, &config->key, config->max_sessions) ||
 	    half_open_init(&r->tried, half_open_max(r->max_sessions, HALF_OPEN_TRIED_MAX)) ||
 	    half_open_init(&r->waiting, half_open_max(r->max_sessions, HALF_OPEN_WAITING_MAX)) ||
-	    !r->mapping || !r->env.wheel || !r->env.online_wheel || !r->env.blocks ||
-	    !r->env.turns) {
+	    replay_init_left_out(r, config, now_us) || !r->mapping || !r->env.wheel ||
+	    !r->env.online_wheel || !r->env.blocks || !r->env.turns) {
 		replay_free(r);
 		errno = ENOMEM;
 		return NULL;
@@ -116,6 +119,7 @@ void replay_free(struct replay *r)
 	session_table_fini(&r->table);
 	half_open_fini(&r->tried);
 	half_open_fini(&r->waiting);
+	left_out_free(r->left_out);
 	mapping_free(r->mapping);
 	timer_wheel_free(r->env.wheel);
 	timer_wheel_free(r->env.online_wheel);
@@ -175,15 +179,19 @@ static bool is_source(const struct replay *r, const struct endpoint *server)
 	return false;
 }
 
-/* No room even to follow it: its bytes are counted as they come, repetitions too. */
-static void count_unfollowed(struct replay *r, const struct packet *p)
+/*
+ * A packet of the client of a connection that is not followed: left out, or without room even to follow it. Then its bytes are
+ * counted as they come, repetitions too.
+ */
+static enum packet_fate count_unfollowed(struct replay *r, const struct packet *p)
 {
-	for (size_t i = 0; i < r->transfer_count; i++) {
-		if (!replay_matches_source(r, &r->transfers[i], &p->tuple.dst))
-			continue;
-		ledger_captured(&r->ledger, i, p->payload_wire_len_bytes, 0);
-		ledger_dropped(&r->ledger, i, DROP_LIMIT, p->payload_wire_len_bytes, 0);
-	}
+	const struct ledger_amount amount = {.bytes = p->payload_wire_len_bytes};
+	struct left_out_entry *e = replay_find_left_out(r, p);
+
+	if (e)
+		return replay_on_left_out(r, e, p);
+	replay_account_dropped(r, &p->tuple.dst, DROP_LIMIT, &amount);
+	return PACKET_FATE_USED;
 }
 
 /* ---- online packets ---- */
@@ -282,10 +290,8 @@ static enum packet_fate on_unknown(struct replay *r, const struct packet *p)
 		cause = DROP_BEFORE_JOIN;
 	replay_begin(r, &p->tuple, p->seq - 1, false, &common, cause);
 	o = session_table_find_online(&r->table, &p->tuple);
-	if (!o) {
-		count_unfollowed(r, p);
-		return PACKET_FATE_USED;
-	}
+	if (!o)
+		return count_unfollowed(r, p);
 	online_on_client(o, &r->env, p);
 	online_arm(o, &r->env); /* that may have been its end */
 	return PACKET_FATE_USED;
@@ -293,8 +299,11 @@ static enum packet_fate on_unknown(struct replay *r, const struct packet *p)
 
 static enum packet_fate on_client(struct replay *r, struct online *o, const struct packet *p)
 {
+	struct left_out_entry *left_out = o ? NULL : replay_find_left_out(r, p);
 	enum packet_fate fate;
 
+	if (left_out)
+		return replay_on_left_out(r, left_out, p);
 	if ((p->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
 		return o ? on_syn_again(r, o, p) : on_first_syn(r, p);
 	if (!o)
@@ -302,7 +311,7 @@ static enum packet_fate on_client(struct replay *r, struct online *o, const stru
 	if (o->has_reuse && p->seq == o->reuse.isn + 1) {
 		o = confirm_reuse(r, o);
 		if (!o)
-			return PACKET_FATE_USED;
+			return count_unfollowed(r, p);
 	}
 	fate = online_on_client(o, &r->env, p);
 	if (o->state >= ONLINE_ENDED)
@@ -336,19 +345,21 @@ static bool is_corrupt(const struct replay *r, const struct packet *p, size_t wi
 static enum packet_fate dispatch(struct replay *r, const struct packet *p)
 {
 	struct online *o = session_table_find_online(&r->table, &p->tuple);
-	struct tuple reverse;
+	struct tuple reverse = tuple_reverse(&p->tuple);
+	bool is_rare = p->flags & (TCP_SYN | TCP_FIN | TCP_RST);
 
 	if (o)
 		return on_client(r, o, p);
-	if (p->flags & (TCP_SYN | TCP_FIN | TCP_RST)) {
-		reverse = tuple_reverse(&p->tuple);
+	if (is_rare) {
 		o = session_table_find_online(&r->table, &reverse);
 		if (o)
 			return on_server(r, o, p);
 	}
 	if (is_source(r, &p->tuple.dst))
 		return on_client(r, NULL, p);
-	return is_source(r, &p->tuple.src) ? PACKET_FATE_DUPLICATE : PACKET_FATE_NOT_OURS;
+	if (!is_source(r, &p->tuple.src))
+		return PACKET_FATE_NOT_OURS;
+	return is_rare ? replay_on_left_out_server(r, &reverse, p) : PACKET_FATE_DUPLICATE;
 }
 
 static enum packet_fate fate_of(struct replay *r, int link_type, const uint8_t *frame,
@@ -465,6 +476,8 @@ void replay_on_links(struct replay *r, unsigned up, uint64_t now_us)
 	r->env.is_deaf = up == 0;
 	if (up > r->links_up)
 		hurry_sessions(r);
+	if (up) /* what is captured before goes nowhere: the target is to see the ramp from its beginning */
+		sampling_begin(&r->sampling, now_us);
 	r->links_up = up;
 	if (r->is_urgent) /* a new link has not heard of it */
 		r->env.effects->urgency(r->env.ctx, true);
@@ -639,7 +652,8 @@ size_t replay_memory(const struct replay *r)
 {
 	return session_table_memory(&r->table) + mapping_memory(r->mapping) +
 	       half_open_memory(&r->tried) + half_open_memory(&r->waiting) +
-	       slab_memory(r->env.blocks) + slab_memory(r->env.turns);
+	       (r->left_out ? left_out_memory(r->left_out) : 0) + slab_memory(r->env.blocks) +
+	       slab_memory(r->env.turns);
 }
 
 bool replay_is_paused(const struct replay *r)
@@ -648,6 +662,11 @@ bool replay_is_paused(const struct replay *r)
 		if (r->env.breakers[i].is_open)
 			return true;
 	return false;
+}
+
+uint32_t replay_sample_ppm(const struct replay *r)
+{
+	return sampling_share_ppm(&r->sampling, r->env.now_us);
 }
 
 size_t replay_connections(const struct replay *r)

@@ -35,7 +35,13 @@ struct replay_config {
 	uint64_t give_up_us;        /* -t: how long a session waits for the target */
 	uint64_t keep_alive_us;     /* -k: how long an idle connection is held open at the target */
 	bool whole_connections_only; /* -O: none is joined in its middle */
-	uint64_t max_memory_bytes;   /* -m: payload and sessions */
+	uint32_t sample_ppm;         /* -r, up to 1,000,000; 0: all connections */
+	bool sample_by_client;       /* --sample-by client */
+	uint64_t gradual_us;    /* -g: how long the sample grows from 1 % to that; 0: it does not */
+	uint32_t rate_per_s;    /* --rate: new sessions a second; 0: no limit */
+	bool no_wait;           /* -W */
+	bool without_intercept; /* -L */
+	uint64_t max_memory_bytes; /* -m: payload and sessions */
 	uint32_t max_sessions;
 	bool check_checksums; /* drop corrupt packets (those not above the MTU) */
 	int online_mtu_bytes; /* packets above are super-packets whose checksum tells nothing */
@@ -62,8 +68,8 @@ void replay_on_record(struct replay *r, const struct wire_record *record, uint64
 /* An intercept refused the registration: the session takes another tuple. */
 void replay_on_register_refused(struct replay *r, uint32_t session_id, uint64_t now_us);
 /*
- * How many intercepts are connected. With none, connections that begin get no session; live sessions wait, and speak again soon
- * after one has come back.
+ * How many intercepts are connected; none before the first call. With none, connections that begin get no session, or, with
+ * without_intercept, one that says its SYN when one is; live sessions wait, and speak again soon after one has come back.
  */
 void replay_on_links(struct replay *r, unsigned up, uint64_t now_us);
 /*
@@ -89,6 +95,8 @@ const struct ledger *replay_ledger(const struct replay *r);
 size_t replay_memory(const struct replay *r);
 /* Whether the circuit breaker of any target is open. */
 bool replay_is_paused(const struct replay *r);
-/* Connections followed, whether copied or not. */
+/* The share of new connections that is copied now, in parts of a million. */
+uint32_t replay_sample_ppm(const struct replay *r);
+/* Connections followed, whether copied or not; but for those that are left out by choice. */
 size_t replay_connections(const struct replay *r);
 #endif

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* replay_private.h - what replay.c and replay_sessions.c share. Who may include this: those two. */
+/* replay_private.h - what replay*.c share. Who may include this: these files. */
 #ifndef TCPCOPY_REPLAY_PRIVATE_H
 #define TCPCOPY_REPLAY_PRIVATE_H
 
 #include "tcpcopy/half_open.h"
+#include "tcpcopy/left_out.h"
 #include "tcpcopy/mapping.h"
 #include "tcpcopy/online.h"
+#include "tcpcopy/rate_limit.h"
 #include "tcpcopy/replay.h"
+#include "tcpcopy/sampling.h"
 #include "tcpcopy/session.h"
 #include "tcpcopy/session_table.h"
 
@@ -21,6 +24,9 @@ struct replay {
 	struct mapping *mapping;
 	struct half_open tried;   /* SYNs that the target was told of */
 	struct half_open waiting; /* and that it was not */
+	struct sampling sampling;
+	struct rate_limit rate;
+	struct left_out *left_out; /* NULL: all are copied */
 	struct hash_key key;
 	struct ledger ledger;
 	struct transfer transfers[TRANSFERS_MAX];
@@ -42,6 +48,30 @@ struct replay {
 bool replay_matches_source(const struct replay *r, const struct transfer *t,
 			   const struct endpoint *server);
 void replay_notice(struct replay *r, enum replay_notice what, size_t target);
+
+/* --- replay_left_out.c --- */
+
+/* A table for what is left out, if something may be. 0, or -1 with errno ENOMEM. */
+int replay_init_left_out(struct replay *r, const struct replay_config *config, uint64_t now_us);
+/* Not to be copied for this cause, for as long as it lives; isn as for replay_begin. */
+void replay_leave_out(struct replay *r, const struct tuple *tuple, uint32_t isn,
+		      enum drop_cause cause);
+/*
+ * The connection of a client's packet, if it is left out. A SYN of another ISN is another connection's: the one before it
+ * is forgotten.
+ */
+struct left_out_entry *replay_find_left_out(struct replay *r, const struct packet *p);
+/* Counts a packet of the client. */
+enum packet_fate replay_on_left_out(struct replay *r, struct left_out_entry *e,
+				    const struct packet *p);
+/* A SYN, FIN or RST of the server; tuple is that of its client. */
+enum packet_fate replay_on_left_out_server(struct replay *r, const struct tuple *tuple,
+					   const struct packet *p);
+/* Bytes and requests that no session holds the account of: captured and dropped, for each target. */
+void replay_account_dropped(struct replay *r, const struct endpoint *server, enum drop_cause cause,
+			    const struct ledger_amount *amount);
+
+/* --- replay_sessions.c --- */
 
 /*
  * A connection begins: with its SYN (began) or, isn being the number before the first byte that was captured,

@@ -87,13 +87,35 @@ void replay_forget_online(struct replay *r, struct online *o)
  */
 static enum drop_cause shortage(const struct replay *r, size_t target)
 {
-	if (r->links_up == 0)
+	if (r->links_up == 0 && !r->env.waits_for_links)
 		return DROP_NO_INTERCEPT;
-	if (!breaker_may_send(&r->env.breakers[target], r->env.now_us))
+	/* Where it waits for a link anyway, the breaker is asked when that is there. */
+	if (r->links_up && !breaker_may_send(&r->env.breakers[target], r->env.now_us))
 		return DROP_PAUSED;
 	if (!has_room(r))
 		return DROP_LIMIT;
 	return DROP_CAUSES;
+}
+
+/* How many sessions a connection to this server has. */
+static uint32_t sessions_wanted(const struct replay *r, const struct endpoint *server)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < r->transfer_count; i++)
+		n += replay_matches_source(r, &r->transfers[i], server);
+	return n;
+}
+
+/* A session is about to start. What the rate allows or not is the whole connection, for as long as it lives. */
+static bool admits(struct replay *r, struct online *o)
+{
+	if (o->admission == ONLINE_NOT_ASKED)
+		o->admission =
+			rate_limit_take(&r->rate, sessions_wanted(r, &o->tuple.dst), r->env.now_us)
+				? ONLINE_ADMITTED
+				: ONLINE_SHED;
+	return o->admission == ONLINE_ADMITTED;
 }
 
 /* A session that waits for a tuple gets one, or the reason why not. */
@@ -104,6 +126,8 @@ static void join(struct replay *r, struct session *s)
 	enum drop_cause why = shortage(r, s->target_index);
 	bool is_rejoin = s->was_started;
 
+	if (why == DROP_CAUSES && !admits(r, s->online))
+		why = DROP_RATE;
 	if (why == DROP_CAUSES && !start_session(r, s))
 		why = DROP_NO_TUPLE;
 	if (!is_rejoin && !s->gate_is_free) { /* it had to wait, and has missed nothing */
@@ -176,6 +200,8 @@ static void add_sessions(struct replay *r, struct online *o, const struct sessio
 
 		if (!replay_matches_source(r, &r->transfers[i], &o->tuple.dst))
 			continue;
+		if (why == DROP_CAUSES && !admits(r, o))
+			why = DROP_RATE;
 		s = add_session(r, o, i, offer, why == DROP_CAUSES ? DROP_NO_TUPLE : why);
 		if (!s) {
 			count->not_started[DROP_LIMIT]++;
@@ -251,11 +277,41 @@ static void remember_waiting(struct replay *r, const struct online *o)
 	*e = (struct half_open_entry){o->index, o->isn};
 }
 
+/* A session could start at one of its targets at least. */
+static bool could_start(const struct replay *r, const struct endpoint *server)
+{
+	for (size_t i = 0; i < r->transfer_count; i++)
+		if (replay_matches_source(r, &r->transfers[i], server) &&
+		    shortage(r, i) == DROP_CAUSES)
+			return true;
+	return false;
+}
+
+/*
+ * Why a connection is left out by choice; DROP_CAUSES: it is not. What cannot start now is not held against the rate
+ * yet: it may be joined later.
+ */
+static enum drop_cause choice(struct replay *r, const struct tuple *tuple, enum drop_cause cause)
+{
+	if (!sampling_takes(&r->sampling, &tuple->src, r->env.now_us))
+		return DROP_SAMPLED_OUT;
+	if (cause == DROP_CAUSES && could_start(r, &tuple->dst) &&
+	    !rate_limit_has_room(&r->rate, r->env.now_us))
+		return DROP_RATE;
+	return DROP_CAUSES;
+}
+
 void replay_begin(struct replay *r, const struct tuple *tuple, uint32_t isn, bool began,
 		  const struct session_offer *offer, enum drop_cause cause)
 {
-	struct online *o = add_online(r, tuple, isn, began);
+	enum drop_cause left_out = r->left_out ? choice(r, tuple, cause) : DROP_CAUSES;
+	struct online *o;
 
+	if (left_out != DROP_CAUSES) {
+		replay_leave_out(r, tuple, isn, left_out);
+		return;
+	}
+	o = add_online(r, tuple, isn, began);
 	if (!o)
 		return;
 	if (cause == DROP_CAUSES && !may_try(r, o))

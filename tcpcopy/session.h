@@ -246,6 +246,8 @@ struct session_env {
 	uint64_t give_up_us;    /* -t */
 	uint64_t keep_alive_us; /* -k */
 	bool joins;             /* connections in their middle; not with -O */
+	bool no_wait;           /* -W: all gates are open */
+	bool waits_for_links;   /* -L: a SYN is not said before an intercept is connected */
 	bool is_deaf;           /* no intercept is connected: silence tells nothing */
 	uint64_t heard_us;      /* since when one is */
 	uint64_t now_us;

@@ -127,6 +127,12 @@ static bool output_syn(struct session *s, struct session_env *env)
 		session_arm(s, env);
 		return true;
 	}
+	if (env->is_deaf && env->waits_for_links) { /* session_hurry asks again */
+		s->syn_due = false;
+		s->retransmit_at_us = 0;
+		session_arm(s, env);
+		return true;
+	}
 	if (!breaker_may_send(&env->breakers[s->target_index], env->now_us)) {
 		s->syn_due = false;
 		s->retransmit_at_us = env->now_us + SESSION_PROBE_HELD_US;

@@ -104,11 +104,18 @@ struct fixture_config {
 	uint64_t give_up_us;       /* 600 s */
 	uint64_t max_memory_bytes; /* 256 MiB */
 	uint32_t max_sessions;     /* 65536 */
+	uint64_t key; /* of the process */
 	uint64_t isn_key;
 	uint64_t now_us; /* the first moment; 1000 s */
 	bool no_link;
 	bool any_checksum;
-	bool whole_only; /* -O */
+	bool whole_only;        /* -O */
+	bool no_wait;           /* -W */
+	bool without_intercept; /* -L */
+	bool sample_by_client;
+	uint32_t sample_ppm; /* all */
+	uint32_t rate_per_s; /* none */
+	uint64_t gradual_us; /* none */
 };
 
 /* The captured byte at this place of a client's stream. */
@@ -310,11 +317,17 @@ static inline struct fixture *fixture_new(const struct fixture_config *config)
 	struct addr_range pool;
 	struct replay_config c = {
 		.transfers = transfers,
-		.key = {1, 2},
+		.key = {config->key + 1, 2},
 		.isn_secret = {config->isn_key, 4},
 		.give_up_us = config->give_up_us ? config->give_up_us : 600000000,
 		.keep_alive_us = UINT64_C(7200000000),
 		.whole_connections_only = config->whole_only,
+		.sample_ppm = config->sample_ppm,
+		.sample_by_client = config->sample_by_client,
+		.gradual_us = config->gradual_us,
+		.rate_per_s = config->rate_per_s,
+		.no_wait = config->no_wait,
+		.without_intercept = config->without_intercept,
 		.max_memory_bytes = config->max_memory_bytes ? config->max_memory_bytes : 256 << 20,
 		.max_sessions = config->max_sessions ? config->max_sessions : 65536,
 		.check_checksums = !config->any_checksum,
