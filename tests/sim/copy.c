@@ -76,6 +76,8 @@ static void effect_register(void *ctx, uint32_t session_id, const struct tuple *
 	f = fakes_add(&c->fakes, session_id, &tuple);
 	f->owner = c->current ? c->current : &w->conversations.nobody;
 	f->is_whole = c->at_beginning;
+	if (c->current && !settings_samples(w->settings, &c->current->tuple.src))
+		oracle_fail(w, "conversation %u is copied, and is not in the sample", f->owner->id);
 	f->transfer = target_transfer_of(w->settings, &tuple.dst);
 	trace_say(w, "session %u is registered for conversation %u", session_id, f->owner->id);
 	intercept_link_register(c->link, session_id, response);
@@ -422,6 +424,11 @@ static void make_replay(struct world *w)
 		.give_up_us = s->give_up_us,
 		.keep_alive_us = s->keep_alive_us,
 		.whole_connections_only = !s->joins,
+		.sample_ppm = s->sample_ppm,
+		.gradual_us = s->gradual_us,
+		.rate_per_s = s->rate_per_s,
+		.no_wait = s->no_wait,
+		.without_intercept = s->waits_for_links,
 		.max_memory_bytes = s->max_memory_bytes,
 		.max_sessions = s->max_sessions,
 		.check_checksums = true,

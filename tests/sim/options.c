@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tcpcopy/sampling.h"
+
 enum {
 	SESSIONS_DEFAULT = 100,
 	SESSIONS_OF_A_MIX = 24,
@@ -26,6 +28,9 @@ enum option_key {
 	KEY_REQUEST_LOSS,
 	KEY_REQUESTS,
 	KEY_NO_REJOIN,
+	KEY_SAMPLE,
+	KEY_RATE,
+	KEY_NO_WAIT,
 	KEY_COUNTS,
 	KEY_MIX,
 	KEY_LIES,
@@ -46,6 +51,9 @@ static const struct option known[] = {
 	{"request-loss", required_argument, NULL, KEY_REQUEST_LOSS},
 	{"requests", required_argument, NULL, KEY_REQUESTS},
 	{"no-rejoin", no_argument, NULL, KEY_NO_REJOIN},
+	{"sample", required_argument, NULL, KEY_SAMPLE},
+	{"rate", required_argument, NULL, KEY_RATE},
+	{"no-wait", no_argument, NULL, KEY_NO_WAIT},
 	{"counts", no_argument, NULL, KEY_COUNTS},
 	{"mix", no_argument, NULL, KEY_MIX},
 	{"lying-headers", no_argument, NULL, KEY_LIES},
@@ -71,6 +79,10 @@ void options_usage(void)
 	     "  --requests N       a conversation is N requests of one packet each, and their "
 	     "answers\n"
 	     "  --no-rejoin        only whole connections are copied, as with tcpcopy -O\n"
+	     "  --sample PPM       the share of the connections that is copied, in parts of a "
+	     "million\n"
+	     "  --rate N           at most so many new sessions a second\n"
+	     "  --no-wait          requests wait for no answer, as with tcpcopy -W\n"
 	     "  --mix              faults of every kind, chosen by the seed\n"
 	     "  --seeds A-B        a small mix for each seed from A to B\n"
 	     "  --lying-headers    false records reach tcpcopy: only safety is judged\n"
@@ -156,6 +168,19 @@ static int take(struct options *o, int key, const char *value)
 	case KEY_NO_REJOIN:
 		o->joins = false;
 		return 0;
+	case KEY_SAMPLE:
+		if (read_number(&number, value, "--sample", SAMPLING_ALL_PPM))
+			return -1;
+		o->sample_ppm = (uint32_t)number;
+		return 0;
+	case KEY_RATE:
+		if (read_number(&number, value, "--rate", UINT32_MAX))
+			return -1;
+		o->rate_per_s = (uint32_t)number;
+		return 0;
+	case KEY_NO_WAIT:
+		o->no_wait = true;
+		return 0;
 	case KEY_COUNTS:
 		o->counts = true;
 		return 0;
@@ -229,6 +254,11 @@ void options_settings(const struct options *o, uint64_t seed, struct settings *s
 	if (o->requests)
 		settings_requests(s, o->requests);
 	s->joins &= o->joins;
+	s->no_wait |= o->no_wait;
+	if (o->sample_ppm)
+		s->sample_ppm = o->sample_ppm;
+	if (o->rate_per_s)
+		s->rate_per_s = o->rate_per_s;
 	if (o->lies)
 		settings_lie(s);
 	s->has_trace = o->traces;
@@ -256,6 +286,14 @@ const char *options_command(const struct options *o, uint64_t seed, char text[OP
 	if (o->requests)
 		at += (size_t)snprintf(text + at, OPTIONS_COMMAND_MAX - at, " --requests %u",
 				       o->requests);
+	if (o->sample_ppm)
+		at += (size_t)snprintf(text + at, OPTIONS_COMMAND_MAX - at, " --sample %u",
+				       o->sample_ppm);
+	if (o->rate_per_s)
+		at += (size_t)snprintf(text + at, OPTIONS_COMMAND_MAX - at, " --rate %u",
+				       o->rate_per_s);
+	if (o->no_wait)
+		at += (size_t)snprintf(text + at, OPTIONS_COMMAND_MAX - at, " --no-wait");
 	if (!o->joins)
 		snprintf(text + at, OPTIONS_COMMAND_MAX - at, " --no-rejoin");
 	return text;

@@ -27,6 +27,9 @@ struct options {
 	double request_loss;
 	uint32_t requests; /* a conversation; 0: as the scripts have it */
 	bool joins;
+	uint32_t sample_ppm; /* 0: all */
+	uint32_t rate_per_s; /* 0: no limit */
+	bool no_wait;
 	bool counts;
 	bool is_range;
 	bool mixes;

@@ -69,7 +69,7 @@ static void judge_answers(struct world *w, const struct target_connection *c, ui
 		script_seen_before(s, turn) - script_seen_before(s, script_turn_at(s, c->start));
 	const struct tcp_vars *v;
 
-	if (!s->is_identical || !c->end.tcp || w->settings->lies ||
+	if (!s->is_identical || !c->end.tcp || w->settings->lies || w->settings->no_wait ||
 	    !settings_target_is_clean(w->settings) || !settings_capture_is_clean(w->settings))
 		return;
 	v = tcp_vars(c->end.tcp);
@@ -219,7 +219,8 @@ static void judge_conversations(struct world *w)
 
 		if (!c->is_begun || c->has_gap || c->script.end == END_REFUSED)
 			continue;
-		if (settings_ends_blurred(w->settings, (enum script_end)c->script.end))
+		if (settings_ends_blurred(w->settings, (enum script_end)c->script.end) ||
+		    !settings_samples(w->settings, &c->tuple.src))
 			continue;
 		for (unsigned t = 0; t < w->settings->transfers; t++)
 			if (t % SIM_PORTS == c->port && c->copies[t].accepted != c->passed_end)
@@ -278,6 +279,8 @@ static void judge_missed(struct world *w, const struct conversation *c, struct l
 		to->bytes += c->script.turns[i].request_bytes;
 	}
 	w->oracle.complete += is_complete;
+	if (!settings_samples(w->settings, &c->tuple.src))
+		return; /* nothing of it may be copied: copy.c */
 	w->oracle.gaps_made += m->syn && m->has_said;
 	if (is_complete == (m->syn || m->turns))
 		oracle_fail(w, "conversation %u: the target took %" PRIu64 " of %u bytes, %s",

@@ -2,6 +2,7 @@
 #include "tests/sim/settings.h"
 
 #include "tcpcopy/ledger.h"
+#include "tcpcopy/sampling.h"
 
 enum {
 	MS = 1000,
@@ -202,6 +203,19 @@ static void choose_traffic(struct rng *r, struct settings *s)
 	s->reuses_ports = rng_below(r, 2);
 }
 
+/* Which connections are copied, and how patiently. */
+static void choose_selection(struct rng *r, struct settings *s)
+{
+	if (rng_below(r, 6) == 0)
+		s->sample_ppm = rng_range(r, 1, SAMPLING_ALL_PPM);
+	if (rng_below(r, 8) == 0)
+		s->gradual_us = rng_size(r, 1 * SECOND, 300 * SECOND);
+	if (rng_below(r, 8) == 0)
+		s->rate_per_s = rng_size(r, 1, 2000);
+	s->no_wait = rng_below(r, 8) == 0;
+	s->waits_for_links = rng_below(r, 6) == 0;
+}
+
 void settings_mix(struct settings *s, uint64_t seed, uint32_t sessions)
 {
 	struct rng r = rng_of(seed, 0x6d6978);
@@ -234,6 +248,7 @@ void settings_mix(struct settings *s, uint64_t seed, uint32_t sessions)
 	some(&r, s, LEG_TARGET, FAULT_FULL, 0.3);
 	choose_capture(&r, s);
 	choose_incidents(&r, s);
+	choose_selection(&r, s);
 }
 
 bool settings_target_is_clean(const struct settings *s)
@@ -256,6 +271,11 @@ static bool leg_loses(const struct settings *s, enum leg leg)
 bool settings_online_loses(const struct settings *s)
 {
 	return leg_loses(s, LEG_CLIENT) || leg_loses(s, LEG_SERVER);
+}
+
+bool settings_samples(const struct settings *s, const struct endpoint *client)
+{
+	return !s->sample_ppm || sampling_place_ppm(client, false) < s->sample_ppm;
 }
 
 bool settings_end_unheard(const struct settings *s)
@@ -349,10 +369,16 @@ uint32_t settings_drops(const struct settings *s)
 		mask |= MAY(LIMIT) | MAY(BACKLOG) | MAY(BEFORE_JOIN) | MAY(CAPTURE_GAP);
 	if (s->rates[LEG_CAPTURE][FAULT_ALLOCATION] > 0) /* intercept's too */
 		mask |= MAY(NO_INTERCEPT) | MAY(NO_TUPLE) | MAY(PAUSED);
+	if (s->sample_ppm)
+		mask |= MAY(SAMPLED_OUT);
+	if (s->gradual_us) /* what its small table forgets is joined later */
+		mask |= MAY(SAMPLED_OUT) | MAY(BEFORE_JOIN);
+	if (s->rate_per_s)
+		mask |= MAY(RATE) | MAY(BEFORE_JOIN);
 	return s->lies ? ~0U : mask;
 }
 
 bool settings_delivers_all(const struct settings *s)
 {
-	return settings_drops(s) == 0;
+	return (settings_drops(s) & ~MAY(SAMPLED_OUT)) == 0;
 }

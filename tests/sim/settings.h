@@ -62,6 +62,11 @@ struct settings {
 	uint64_t keep_alive_us;
 	uint64_t max_memory_bytes;
 	uint32_t max_sessions;
+	uint32_t sample_ppm; /* 0: all are copied */
+	uint64_t gradual_us;
+	uint32_t rate_per_s;  /* 0: as many as there are */
+	bool no_wait;         /* all gates are open */
+	bool waits_for_links; /* what begins without a link waits for it */
 	bool is_ipv6;
 	bool uses_pool;
 	bool reuses_ports;
@@ -82,6 +87,8 @@ void settings_lie(struct settings *s);
 /* Every conversation is n requests (1 to SCRIPT_TURNS_MAX) of one packet each, an answer to each, and the client's FIN. */
 void settings_requests(struct settings *s, uint32_t n);
 
+/* Replay may copy this client's connections. */
+bool settings_samples(const struct settings *s, const struct endpoint *client);
 /* Connections may end without a packet that tells replay. */
 bool settings_end_unheard(const struct settings *s);
 /* Clients may repeat what they said when replay has forgotten the connection. */
