@@ -11,6 +11,7 @@
 enum {
 	KEY_MAX = 48,
 	SHARE_TEXT_MAX = 48,
+	ALL_PPM = 1000000,
 };
 
 /* The ledger's sum and where the lines go. */
@@ -177,6 +178,9 @@ void report_ledger(const struct report_facts *facts, report_line_fn *fn, void *c
 	stream_lines(&r, &r.total);
 	target_lines(&r);
 	packet_lines(&r);
+	if (facts->sample_ppm < ALL_PPM)
+		report_line(&r, "  sample       %" PRIu32 ".%04" PRIu32 " %% of new connections",
+			    facts->sample_ppm / 10000, facts->sample_ppm % 10000);
 	sender_lines(&r);
 	link_lines(&r);
 	report_line(&r,
@@ -374,6 +378,7 @@ void report_json(const struct report_facts *facts, struct stats_json *j)
 	stats_json_bool(j, "packets_add_up", ledger_packets_add_up(facts->ledger));
 	stats_json_bool(j, "stream_adds_up", ledger_stream_adds_up(&total.stream));
 	stats_json_uint(j, "connections", facts->connections);
+	stats_json_uint(j, "sample_ppm", facts->sample_ppm);
 	stats_json_uint(j, "memory_bytes", facts->memory_bytes);
 	stats_json_uint(j, "memory_max_bytes", facts->memory_max_bytes);
 	json_packets(j, facts);

@@ -39,6 +39,7 @@ struct report_facts {
 	uint64_t memory_bytes;
 	uint64_t memory_max_bytes;
 	uint64_t uptime_s;
+	uint32_t sample_ppm; /* the share of new connections that is copied now */
 	bool is_paused;
 };
 

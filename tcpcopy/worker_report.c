@@ -122,6 +122,7 @@ static void gather_report(const struct worker *w, struct report_facts *f,
 		.memory_bytes = replay_memory(w->replay),
 		.memory_max_bytes = (uint64_t)w->options->max_memory_mb << 20,
 		.uptime_s = (now_us - w->start_us) / 1000000,
+		.sample_ppm = replay_sample_ppm(w->replay),
 		.is_paused = replay_is_paused(w->replay),
 	};
 	online_capture_get_stats(w->captures, &f->kernel);

@@ -73,6 +73,7 @@ static int setup(void **state)
 		.memory_bytes = 1 << 20,
 		.memory_max_bytes = UINT64_C(1) << 30,
 		.uptime_s = 30,
+		.sample_ppm = 1000000,
 	};
 	*state = f;
 	return 0;
@@ -107,6 +108,7 @@ static void ledger_without_trouble_is_short(void **state)
 	assert_null(strstr(f->text, "dropped"));
 	assert_null(strstr(f->text, "not sent"));
 	assert_null(strstr(f->text, "not copied"));
+	assert_null(strstr(f->text, "sample"));
 	assert_null(strstr(f->text, "add up"));
 	assert_non_null(strstr(f->text, "link         10.0.0.3 up"));
 }
@@ -155,6 +157,15 @@ static void kernel_drops_sender_failures_and_pause_are_told(void **state)
 	assert_non_null(strstr(f->text, "5 packets: no buffer 0, not permitted 3"));
 	assert_non_null(strstr(f->text, "paused"));
 	assert_non_null(strstr(f->text, "10.0.0.3 down"));
+}
+
+static void sample_is_told_with_its_fraction(void **state)
+{
+	struct fixture *f = *state;
+
+	f->facts.sample_ppm = 12501;
+	report_ledger(&f->facts, collect, f);
+	assert_non_null(strstr(f->text, "  sample       1.2501 % of new connections\n"));
 }
 
 static void two_targets_have_a_line_each(void **state)
@@ -233,6 +244,7 @@ static void json_has_both_sums_and_all_parts(void **state)
 	compact(j.text);
 	assert_true(json_has(j.text, NULL, "\"packets_add_up\":true"));
 	assert_true(json_has(j.text, NULL, "\"stream_adds_up\":true"));
+	assert_true(json_has(j.text, NULL, "\"sample_ppm\":1000000"));
 	assert_true(json_has(j.text, "\"packets\":", "\"captured\":3001"));
 	assert_true(json_has(j.text, "\"packets\":", "\"not_ours\":0"));
 	assert_true(json_has(j.text, "\"total\":", "\"delivered\":{\"bytes\":100000,"));
@@ -270,6 +282,7 @@ int main(void)
 		with_fixture(one_request_missing_is_not_a_hundred_percent),
 		with_fixture(drops_are_listed_by_cause_with_what_to_do),
 		with_fixture(kernel_drops_sender_failures_and_pause_are_told),
+		with_fixture(sample_is_told_with_its_fraction),
 		with_fixture(two_targets_have_a_line_each),
 		with_fixture(nothing_captured_has_no_share),
 		with_fixture(sums_that_do_not_add_up_are_said_to_be_a_bug),
