@@ -76,7 +76,8 @@ static void effect_register(void *ctx, uint32_t session_id, const struct tuple *
 	f = fakes_add(&c->fakes, session_id, &tuple);
 	f->owner = c->current ? c->current : &w->conversations.nobody;
 	f->is_whole = c->at_beginning;
-	if (c->current && !settings_samples(w->settings, &c->current->tuple.src))
+	if (f->owner != &w->conversations.nobody &&
+	    !settings_samples(w->settings, &f->owner->tuple.src))
 		oracle_fail(w, "conversation %u is copied, and is not in the sample", f->owner->id);
 	f->transfer = target_transfer_of(w->settings, &tuple.dst);
 	trace_say(w, "session %u is registered for conversation %u", session_id, f->owner->id);

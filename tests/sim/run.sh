@@ -151,6 +151,10 @@ check_all() {
   while read -r -a what; do check_network "${what[@]}"; done < <(networks)
   expect "capture loss" --seed 1 --sessions 2000 --capture-loss 0.01
   while read -r -a what; do check_capture "${what[@]}"; done < <(captures)
+  expect "a fifth of the sessions, and gaps: all requests are in the account" \
+    --seed 1 --sessions 2000 --requests $requests --request-loss 0.01 --sample 200000
+  expect "200 new sessions a second" --seed 1 --sessions 2000 --rate 200
+  expect "requests wait for no answer" --seed 1 --sessions 2000 --loss 0.1 --reorder 0.1 --no-wait
   expect "$seeds worlds of mixed faults" --mix --seeds "1-$seeds"
   expect "false records: safety" --lying-headers --seeds 1-200
   check_hashes
