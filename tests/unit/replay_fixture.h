@@ -104,7 +104,7 @@ struct fixture_config {
 	uint64_t give_up_us;       /* 600 s */
 	uint64_t max_memory_bytes; /* 256 MiB */
 	uint32_t max_sessions;     /* 65536 */
-	uint64_t key; /* of the process */
+	uint64_t key;              /* of the process */
 	uint64_t isn_key;
 	uint64_t now_us; /* the first moment; 1000 s */
 	bool no_link;
