@@ -345,11 +345,12 @@ static bool is_corrupt(const struct replay *r, const struct packet *p, size_t wi
 static enum packet_fate dispatch(struct replay *r, const struct packet *p)
 {
 	struct online *o = session_table_find_online(&r->table, &p->tuple);
-	struct tuple reverse = tuple_reverse(&p->tuple);
 	bool is_rare = p->flags & (TCP_SYN | TCP_FIN | TCP_RST);
+	struct tuple reverse;
 
 	if (o)
 		return on_client(r, o, p);
+	reverse = tuple_reverse(&p->tuple);
 	if (is_rare) {
 		o = session_table_find_online(&r->table, &reverse);
 		if (o)
