@@ -5,8 +5,21 @@ void habits_on_kept(struct habits *h, bool is_joined)
 {
 	if (is_joined)
 		h->keeps_joined = true;
-	else
+	else {
 		h->keeps_whole = true;
+		h->whole_resets = 0;
+	}
+}
+
+void habits_on_whole_reset(struct habits *h)
+{
+	if (h->whole_resets < HABITS_RESETS)
+		h->whole_resets++;
+}
+
+bool habits_resets_all(const struct habits *h)
+{
+	return h->whole_resets >= HABITS_RESETS;
 }
 
 void habits_on_first_byte(struct habits *h, uint64_t us)

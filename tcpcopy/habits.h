@@ -14,6 +14,8 @@ enum {
 		4, /* turns said: then the target has answered three (a greeting and an error are two) */
 	HABITS_AGE_US = 1000000, /* and so old: then it keeps the connection */
 	HABITS_MUTE_MAX = 16,    /* ends in a row without a byte: told */
+	HABITS_RESETS =
+		3, /* of whole connections, of which none was kept in between: it is the target's manner */
 };
 
 /* What has been told of this target, so that it is told once. */
@@ -30,12 +32,17 @@ struct habits {
 	uint64_t slowest_us; /* for the first byte of an answer, so far */
 	uint64_t
 		upset_us; /* when it last ended a connection that it had kept, or refused one: it may have been restarted */
-	bool keeps_whole;  /* a connection with its beginning has lived on */
-	bool keeps_joined; /* and one without */
+	uint8_t whole_resets; /* of young connections that it had from their beginning and had answered, in a row, up to HABITS_RESETS */
+	bool keeps_whole;     /* a connection with its beginning has lived on */
+	bool keeps_joined;    /* and one without */
 };
 
 /* The target has answered HABITS_TURNS - 1 turns of a session that is HABITS_AGE_US old, and has not closed. */
 void habits_on_kept(struct habits *h, bool is_joined);
+/* It has answered a connection that it had from its beginning, and reset it when that was young. */
+void habits_on_whole_reset(struct habits *h);
+/* Whoever it resets, it does not do so for want of a beginning. */
+bool habits_resets_all(const struct habits *h);
 /* It took so long for the first byte of an answer. */
 void habits_on_first_byte(struct habits *h, uint64_t us);
 /* The target has answered something. If it had been mute, what it has refused says nothing. */

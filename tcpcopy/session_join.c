@@ -75,7 +75,8 @@ static uint32_t answer_bytes(const struct session *s)
 /*
  * How much this end looks as if the target did not take the connection without its beginning, rather than have had enough of it,
  * in strikes. It took a request, lived for less than four turns, and did not answer a byte (PostgreSQL): certainly. Or it
- * reset (MariaDB), or closed though it keeps connections with their beginning (WebSocket, HTTP/2): perhaps; but not if it has ever kept another.
+ * reset (MariaDB), or closed though it keeps connections with their beginning (WebSocket, HTTP/2): perhaps; but not if it has ever kept another,
+ * nor if it resets those with their beginning likewise.
  */
 static unsigned strikes_of(const struct session *s, const struct habits *h, enum drop_cause cause)
 {
@@ -86,7 +87,7 @@ static unsigned strikes_of(const struct session *s, const struct habits *h, enum
 		return 0;
 	if (answer_bytes(s) == 0)
 		return SESSION_JOIN_STRIKES;
-	if (!s->ended_young || h->keeps_joined)
+	if (!s->ended_young || h->keeps_joined || (is_reset && habits_resets_all(h)))
 		return 0;
 	if (is_reset) /* later perhaps only because it had closed */
 		return s->turns_said == 1 ? SESSION_JOIN_STRIKES : 1;
@@ -102,6 +103,13 @@ static bool join_was_refused(struct session *s, const struct habits *h, enum dro
 		return false;
 	s->join_strikes = 0;
 	return true;
+}
+
+/* A target that resets what it has answered, and knew from its beginning, refuses nothing by that. */
+static void note_manner(const struct session *s, struct session_env *env, enum drop_cause cause)
+{
+	if (cause == DROP_TARGET_RESET && !s->is_joined && s->ended_young && answer_bytes(s))
+		habits_on_whole_reset(&env->habits[s->target_index]);
 }
 
 /* Where others without their beginning live on, only three in a row count. */
@@ -184,6 +192,7 @@ void session_leave(struct session *s, struct session_env *env, enum drop_cause c
 	const struct turn *t;
 
 	note_futility(s);
+	note_manner(s, env, cause);
 	if (join_was_refused(s, &env->habits[s->target_index], cause))
 		on_join_refused(s, env);
 	else if (!s->join_strikes)
