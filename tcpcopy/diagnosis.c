@@ -385,3 +385,17 @@ const char *diagnosis_join_refused_text(char *buf, size_t size, const struct tra
 		 endpoint_format(text, sizeof(text), &t->target), (unsigned)t->source.port);
 	return buf;
 }
+
+const char *diagnosis_brief_joins_text(char *buf, size_t size, const struct transfer *t)
+{
+	char text[ENDPOINT_TEXT_MAX];
+
+	snprintf(buf, size,
+		 "the target %s closes each connection of port %u that is older than the copy "
+		 "behind "
+		 "its first answer. Perhaps it keeps no connection alive; if its protocol begins "
+		 "with an agreement (HTTP/2, SMTP), it carries out nothing of these: restart the "
+		 "clients or their pools to have all, and copy only whole connections with -O",
+		 endpoint_format(text, sizeof(text), &t->target), (unsigned)t->source.port);
+	return buf;
+}

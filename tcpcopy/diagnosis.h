@@ -57,6 +57,8 @@ const char *diagnosis_refused_text(char *buf, size_t size, const struct transfer
 const char *diagnosis_mute_text(char *buf, size_t size, const struct transfer *t);
 /* Its clients speak TLS. */
 const char *diagnosis_encrypted_text(char *buf, size_t size, const struct transfer *t);
+/* It closes each connection that it was given in its middle behind the first answer. */
+const char *diagnosis_brief_joins_text(char *buf, size_t size, const struct transfer *t);
 /* It does not take connections in their middle. */
 const char *diagnosis_join_refused_text(char *buf, size_t size, const struct transfer *t);
 

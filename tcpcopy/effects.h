@@ -22,6 +22,7 @@ enum replay_notice {
 	REPLAY_NOTICE_MUTE,       /* the target has ended 16 connections in a row without a byte */
 	REPLAY_NOTICE_ENCRYPTED,  /* clients speak TLS */
 	REPLAY_NOTICE_JOIN_REFUSED, /* the target takes no connection in its middle */
+	REPLAY_NOTICE_BRIEF_JOINS,  /* it closes each such connection behind its first answer */
 	REPLAY_NOTICES,
 };
 

@@ -3,12 +3,23 @@
 
 void habits_on_kept(struct habits *h, bool is_joined)
 {
-	if (is_joined)
+	if (is_joined) {
 		h->keeps_joined = true;
-	else {
+		h->brief_joins = 0;
+	} else {
 		h->keeps_whole = true;
 		h->whole_resets = 0;
 	}
+}
+
+bool habits_on_brief(struct habits *h, bool is_joined)
+{
+	if (!is_joined)
+		h->brief_wholes = true;
+	else if (h->brief_joins < HABITS_BRIEF_JOINS_MAX)
+		h->brief_joins++;
+	return h->brief_joins == HABITS_BRIEF_JOINS_MAX && !h->brief_wholes &&
+	       habits_tell(h, HABITS_TOLD_BRIEF_JOINS);
 }
 
 void habits_on_whole_reset(struct habits *h)

@@ -105,11 +105,20 @@ static bool join_was_refused(struct session *s, const struct habits *h, enum dro
 	return true;
 }
 
-/* A target that resets what it has answered, and knew from its beginning, refuses nothing by that. */
+/*
+ * How the target ends connections that it has answered: one that resets those that it knew from their beginning refuses nothing by
+ * that; one that closes only the others, each behind one answer, may have carried out none of what they said.
+ */
 static void note_manner(const struct session *s, struct session_env *env, enum drop_cause cause)
 {
-	if (cause == DROP_TARGET_RESET && !s->is_joined && s->ended_young && answer_bytes(s))
-		habits_on_whole_reset(&env->habits[s->target_index]);
+	struct habits *h = &env->habits[s->target_index];
+
+	if (!s->ended_young || !answer_bytes(s))
+		return;
+	if (cause == DROP_TARGET_RESET && !s->is_joined)
+		habits_on_whole_reset(h);
+	if (cause == DROP_TARGET_CLOSED && s->turns_said == 1 && habits_on_brief(h, s->is_joined))
+		env->effects->notice(env->ctx, REPLAY_NOTICE_BRIEF_JOINS, s->target_index);
 }
 
 /* Where others without their beginning live on, only three in a row count. */

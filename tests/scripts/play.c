@@ -242,6 +242,7 @@ static int look_at_notice(struct player *p)
 		[REPLAY_NOTICE_MUTE] = "mute",
 		[REPLAY_NOTICE_ENCRYPTED] = "encrypted",
 		[REPLAY_NOTICE_JOIN_REFUSED] = "join-refused",
+		[REPLAY_NOTICE_BRIEF_JOINS] = "brief-joins",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

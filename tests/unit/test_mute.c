@@ -153,9 +153,62 @@ static void a_mute_target_refuses_no_joins(void **state)
 	assert_int_equal(stream(f)->dropped[DROP_JOIN_REFUSED].requests, 0);
 }
 
+/* HTTP/2's answer to a request without its preface: it says so, and closes. */
+static void brief_end(struct fixture *f, unsigned n)
+{
+	join(f, n);
+	target_says(f, "FP. 1:18(17) ack 6");
+	client_data(f, 11, 601, "GET /"); /* goes on with another connection */
+	ignore_sent(f);
+}
+
+static void joined_connections_of_one_turn_each_are_told_at_the_sixteenth(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned n = 0; n < HABITS_BRIEF_JOINS_MAX + 4; n++) {
+		assert_int_equal(told(f, REPLAY_NOTICE_BRIEF_JOINS), n >= HABITS_BRIEF_JOINS_MAX);
+		brief_end(f, n);
+	}
+	assert_int_equal(told(f, REPLAY_NOTICE_JOIN_REFUSED), 0);
+}
+
+/* It closes all that it has answered: nothing is wrong with those that were joined. */
+static void a_target_without_keep_alive_is_not_told(void **state)
+{
+	struct fixture *f = *state;
+
+	ask(f, 99);
+	target_says(f, "FP. 1:301(300) ack 6");
+	client_data(f, 6, 301, "GET /");
+	ignore_sent(f);
+	for (unsigned n = 0; n < 2 * HABITS_BRIEF_JOINS_MAX; n++)
+		brief_end(f, n);
+	assert_int_equal(told(f, REPLAY_NOTICE_BRIEF_JOINS), 0);
+}
+
+/* A close after some time is the target's idle limit. */
+static void a_close_that_is_not_young_is_not_told(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned n = 0; n < 2 * HABITS_BRIEF_JOINS_MAX; n++) {
+		join(f, n);
+		target_says(f, "P. 1:18(17) ack 6");
+		pass_ms(f, 600);
+		target_says(f, "F. 18:18(0) ack 6");
+		client_data(f, 11, 601, "GET /");
+		ignore_sent(f);
+	}
+	assert_int_equal(told(f, REPLAY_NOTICE_BRIEF_JOINS), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		fixture_test(joined_connections_of_one_turn_each_are_told_at_the_sixteenth),
+		fixture_test(a_target_without_keep_alive_is_not_told),
+		fixture_test(a_close_that_is_not_young_is_not_told),
 		fixture_test(whole_connections_without_a_byte_are_told_at_the_sixteenth),
 		fixture_test(an_answer_ends_the_row),
 		fixture_test(older_connections_without_a_byte_are_refused_joins),
