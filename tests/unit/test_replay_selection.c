@@ -371,6 +371,27 @@ static void connection_that_cannot_start_takes_nothing_from_the_rate(void **stat
 	fixture_free(f);
 }
 
+/* Otherwise it would be left out for as long as it lives. */
+static void connection_that_cannot_start_is_not_held_against_the_rate(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){.rate_per_s = 1});
+
+	(void)state;
+	be_client(f, 0);
+	client_says(f, "S 0:0(0) <mss 1460>"); /* takes all there is */
+	replay_on_links(f->replay, 0, f->now_us);
+	be_client(f, 1);
+	client_says(f, "S 0:0(0) <mss 1460>");
+	expect_left_out(f, 0, DROP_NO_INTERCEPT, 1, 0, 0);
+	expect_left_out(f, 0, DROP_RATE, 0, 0, 0);
+	replay_on_links(f->replay, 1, f->now_us);
+	pass_ms(f, 2000);
+	client_data(f, 1, 1, "GET /");
+	assert_int_equal(account_of(f, 0)->sessions.started, 2);
+	ignore_sent(f);
+	fixture_free(f);
+}
+
 /* ---- without intercept ---- */
 
 static void connection_waits_for_the_first_intercept(void **state)
@@ -529,6 +550,7 @@ int main(void)
 		cmocka_unit_test(joining_again_is_not_held_back),
 		cmocka_unit_test(joins_of_older_connections_take_their_turn),
 		cmocka_unit_test(connection_that_cannot_start_takes_nothing_from_the_rate),
+		cmocka_unit_test(connection_that_cannot_start_is_not_held_against_the_rate),
 		cmocka_unit_test(connection_waits_for_the_first_intercept),
 		cmocka_unit_test(connection_waits_no_longer_than_the_idle_limit),
 		cmocka_unit_test(outage_with_many_waiting_opens_no_breaker),
