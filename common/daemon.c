@@ -114,6 +114,20 @@ static int open_locked(const char *path, char error[DAEMON_ERROR_MAX])
 	return -1;
 }
 
+int pid_file_check(const char *path, char error[DAEMON_ERROR_MAX])
+{
+	int fd;
+
+	if (access(path, F_OK) == -1)
+		return 0;
+	fd = open_locked(path, error);
+	if (fd == -1)
+		return -1;
+	if (fd >= 0)
+		close(fd);
+	return 0; /* or its owner has just gone */
+}
+
 struct pid_file *pid_file_open(const char *path, char error[DAEMON_ERROR_MAX])
 {
 	struct pid_file *p;

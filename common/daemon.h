@@ -39,6 +39,11 @@ struct pid_file;
  * number), the file cannot be opened, or it exists and holds something else than a number.
  */
 struct pid_file *pid_file_open(const char *path, char error[DAEMON_ERROR_MAX]);
+/*
+ * Whether pid_file_open would take path as it stands, which is left alone: 0 also if there is no
+ * such file, or -1 with the sentence.
+ */
+int pid_file_check(const char *path, char error[DAEMON_ERROR_MAX]);
 /* Writes the number of the calling process. 0, or -1 with errno. */
 int pid_file_write(struct pid_file *p);
 /* Removes the file, unlocks and frees. NULL is fine. */

@@ -9,7 +9,7 @@
 #include "common/netdev.h"
 #include "intercept/advice.h"
 
-static bool forwards(bool is_v4)
+bool host_check_forwards(bool is_v4)
 {
 	FILE *f = fopen(is_v4 ? "/proc/sys/net/ipv4/ip_forward"
 			      : "/proc/sys/net/ipv6/conf/all/forwarding",
@@ -37,7 +37,7 @@ void host_check_start(struct host_check *h, const struct intercept_options *opti
 
 	*h = (struct host_check){.options = options};
 	for (int is_v4 = 1; is_v4 >= 0; is_v4--)
-		if (forwards(is_v4)) {
+		if (host_check_forwards(is_v4)) {
 			advice_forwarding_at_start(text, sizeof(text), is_v4);
 			warn_lines(text);
 		}
@@ -95,6 +95,6 @@ void host_check_registration(struct host_check *h, const struct tuple *response)
 		warn_lines(text);
 		return;
 	}
-	if (forwards(ip_addr_is_v4(&response->src.addr)) && !was_shown(h, &response->src))
+	if (host_check_forwards(ip_addr_is_v4(&response->src.addr)) && !was_shown(h, &response->src))
 		warn_forwarding(h, response);
 }

@@ -24,6 +24,8 @@ struct host_check {
 	bool told_local_client;
 };
 
+/* Whether this host forwards packets of a family. */
+bool host_check_forwards(bool is_v4);
 /* At start: forwarding of either family. */
 void host_check_start(struct host_check *h, const struct intercept_options *options);
 /* For the first registrations. */

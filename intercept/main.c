@@ -13,6 +13,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "intercept/check.h"
 #include "intercept/options.h"
 #include "intercept/worker.h"
 
@@ -104,8 +105,8 @@ int main(int argc, char *argv[])
 	if (intercept_options_check(&options, error))
 		return fail(EXIT_USAGE, error);
 	if (options.check) {
-		puts("intercept: the options are right");
-		return EXIT_SUCCESS;
+		log_init("intercept", LOG_LEVEL_ERR); /* the findings say all */
+		return intercept_check(&options, stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
 	return start(&options);
 }

@@ -17,6 +17,7 @@
 #include "common/daemon.h"
 #include "common/log.h"
 #include "common/netdev.h"
+#include "tcpcopy/check.h"
 #include "tcpcopy/options.h"
 #include "tcpcopy/worker.h"
 
@@ -82,6 +83,15 @@ static bool file_exists(const char *path)
 	return access(path, F_OK) == 0;
 }
 
+static int route_by(struct route *r, const struct ip_addr *dst, const char *device)
+{
+	struct netdev d = {.index = 0};
+
+	if (*device && netdev_by_name(&d, device))
+		return -1;
+	return netdev_route(r, dst, d.index);
+}
+
 static int check_host(const struct tcpcopy_options *o, char error[ERROR_MAX])
 {
 	static struct ip_addr addresses[LOCAL_ADDRESSES_MAX];
@@ -91,6 +101,7 @@ static int check_host(const struct tcpcopy_options *o, char error[ERROR_MAX])
 		.file_exists = file_exists,
 		.device_list = capture_device_list,
 		.check_filter = capture_check_filter,
+		.route = route_by,
 	};
 	int count = netdev_local_addresses(NULL, addresses, LOCAL_ADDRESSES_MAX);
 
@@ -189,8 +200,8 @@ int main(int argc, char *argv[])
 	if (check_host(&options, error))
 		return fail(EXIT_USAGE, error);
 	if (options.check) {
-		puts("tcpcopy: the options are right");
-		return EXIT_SUCCESS;
+		log_init("tcpcopy", LOG_LEVEL_ERR); /* the findings say all */
+		return tcpcopy_check(&options, stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
 	return start(&options);
 }

@@ -445,6 +445,11 @@ void online_capture_get_stats(const struct online_capture *o, struct capture_sta
 	}
 }
 
+const char *online_capture_device(const struct online_capture *o, size_t index)
+{
+	return index < o->device_count ? o->devices[index]->name : NULL;
+}
+
 static int largest_mtu(void *ctx, const struct netdev *d)
 {
 	int *mtu = ctx;

@@ -45,6 +45,8 @@ void online_capture_get_stats(const struct online_capture *o, struct capture_sta
  * bridge already, and they come and go all day.
  */
 bool online_capture_counts(const struct ip_addr *a);
+/* The name of a device, by number from 0; NULL behind the last. */
+const char *online_capture_device(const struct online_capture *o, size_t index);
 /* The largest MTU of the devices, in bytes. */
 int online_capture_mtu(const struct online_capture *o);
 #endif

@@ -93,6 +93,8 @@ struct host_facts {
 	bool (*file_exists)(const char *path);
 	const char *(*device_list)(char *buf, size_t size);
 	int (*check_filter)(const char *filter, char error[CAPTURE_ERROR_MAX]);
+	/* As netdev_route; device is "" or a name. */
+	int (*route)(struct route *r, const struct ip_addr *dst, const char *device);
 };
 
 /*

@@ -319,15 +319,74 @@ static int check_filter(const struct tcpcopy_options *o, const struct host_facts
 	return parse_refuse(error, "-F: %.480s", why);
 }
 
-static int check_local_pool(const struct tcpcopy_options *o, const struct host_facts *host,
-			    char error[PARSE_ERROR_MAX])
+/* Pool and -H: what a faked client may be. */
+static bool is_faked(const struct tcpcopy_options *o, const struct ip_addr *a)
 {
+	return pool_contains(o, a) ||
+	       (o->has_localhost_ip4 && ip_addr_equal(&o->localhost_ip4, a)) ||
+	       (o->has_localhost_ip6 && ip_addr_equal(&o->localhost_ip6, a));
+}
+
+/* The ends of the link: without them no answer would be heard of. */
+static int check_link_source(const struct tcpcopy_options *o, const struct host_facts *host,
+			     const struct intercept_address *intercept, char error[PARSE_ERROR_MAX])
+{
+	char text[IP_ADDR_TEXT_MAX];
+	struct route r;
+
+	for (size_t i = 0; i < intercept->endpoint_count; i++) {
+		if (host->route(&r, &intercept->endpoints[i].addr, "") || r.kind == ROUTE_NONE ||
+		    !is_faked(o, &r.source))
+			continue;
+		return parse_refuse(
+			error,
+			"-c or -H contains %s, with which this host reaches intercept "
+			"%.*s: as a faked client's address it would break the link; choose "
+			"a range that no host uses, for example -c 10.20.30.x",
+			ip_addr_format(text, sizeof(text), &r.source), OPTION_SHOWN_MAX,
+			intercept->text);
+	}
+	return 0;
+}
+
+/* The router towards a target would take the answers for its own. */
+static int check_router(const struct tcpcopy_options *o, const struct host_facts *host,
+			const struct transfer *t, char error[PARSE_ERROR_MAX])
+{
+	char text[IP_ADDR_TEXT_MAX], target[ENDPOINT_TEXT_MAX];
+	struct route r;
+
+	if (host->route(&r, &t->target.addr, o->output_device) || r.kind != ROUTE_GATEWAY ||
+	    !is_faked(o, &r.next_hop))
+		return 0;
+	endpoint_format(target, sizeof(target), &t->target);
+	return parse_refuse(error,
+			    "-c or -H contains %s, the router towards the target %s: it would drop "
+			    "packets from its own address as forged; choose a range that no host "
+			    "uses, for example -c 10.20.30.x",
+			    ip_addr_format(text, sizeof(text), &r.next_hop), target);
+}
+
+static int check_faked(const struct tcpcopy_options *o, const struct host_facts *host,
+		       char error[PARSE_ERROR_MAX])
+{
+	char text[IP_ADDR_TEXT_MAX];
+
+	for (size_t i = 0; i < o->intercept_count; i++)
+		if (check_link_source(o, host, &o->intercepts[i], error))
+			return -1;
+	for (size_t i = 0; i < o->transfer_count; i++)
+		if (check_router(o, host, &o->transfers[i], error))
+			return -1;
 	for (size_t i = 0; i < host->address_count; i++) {
-		if (pool_contains(o, &host->addresses[i]))
-			return refuse_pool("an address of this host", &host->addresses[i],
-					   "the target's answers would come here, and this host "
-					   "would reset the copies",
-					   error);
+		if (!is_faked(o, &host->addresses[i]))
+			continue;
+		return parse_refuse(
+			error,
+			"-c or -H contains %s, an address of this host: the target's "
+			"answers would come here, and this host would reset the copies; "
+			"choose a range that no host uses, for example -c 10.20.30.x",
+			ip_addr_format(text, sizeof(text), &host->addresses[i]));
 	}
 	return 0;
 }
@@ -341,7 +400,7 @@ int tcpcopy_options_check(const struct tcpcopy_options *o, const struct host_fac
 		return -1;
 	if (!host)
 		return 0;
-	if (check_local_pool(o, host, error) || check_devices(o, host, error) ||
+	if (check_faked(o, host, error) || check_devices(o, host, error) ||
 	    check_filter(o, host, error))
 		return -1;
 	return 0;

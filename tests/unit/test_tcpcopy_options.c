@@ -89,6 +89,21 @@ static int fake_check_filter(const char *filter, char error[CAPTURE_ERROR_MAX])
 	return -1;
 }
 
+/* 10.9.0.0/16 lies behind the router 10.8.0.1, intercept 10.7.0.3 is reached from 10.7.0.9. */
+static int fake_route(struct route *r, const struct ip_addr *dst, const char *device)
+{
+	uint32_t net = ip_addr_is_v4(dst) ? ip_addr_to_v4(dst) >> 16 : 0;
+
+	if (*device)
+		net = 0; /* all is on-link there */
+
+	memset(r, 0, sizeof(*r));
+	r->kind = net == 0x0a09 ? ROUTE_GATEWAY : ROUTE_ON_LINK;
+	r->next_hop = net == 0x0a09 ? ip_addr_v4(0x0a080001) : *dst;
+	r->source = ip_addr_v4(net == 0x0a07 ? 0x0a070009 : 0xc0000201);
+	return 0;
+}
+
 static int check(const struct tcpcopy_options *o, char error[PARSE_ERROR_MAX])
 {
 	struct ip_addr addresses[3];
@@ -99,6 +114,7 @@ static int check(const struct tcpcopy_options *o, char error[PARSE_ERROR_MAX])
 		.file_exists = fake_file_exists,
 		.device_list = fake_device_list,
 		.check_filter = fake_check_filter,
+		.route = fake_route,
 	};
 
 	assert_int_equal(ip_addr_parse(&addresses[0], "192.0.2.1"), 0);
@@ -300,7 +316,12 @@ static const struct bad_line bad_on_this_host[] = {
 	{"-x 80-[2001:db8::1]:80 -s 10.0.0.3", {"[2001:db8::1]:80", "itself captured"}},
 	{"-x 80-10.0.0.2:8080,8080-192.0.2.1:80" REST, {"192.0.2.1:80", "itself captured"}},
 	{"-x 80-10.0.0.2:8080,192.0.2.1:80-10.0.0.2:8080" REST, {"192.0.2.1:80", "once more"}},
-	{PAIR "-s 10.0.0.3 -c 192.0.2.x", {"192.0.2.1", "this host", "reset"}},
+	{PAIR "-s 10.0.0.3 -c 192.0.2.x", {"192.0.2.1", "reaches intercept", "10.20.30.x"}},
+	{PAIR "-s 10.7.0.3 -c 192.0.2.x", {"192.0.2.1", "this host", "reset"}},
+	{PAIR "-s 10.7.0.3 -H 192.0.2.1", {"192.0.2.1", "this host"}},
+	{PAIR "-s 10.7.0.3 -c 10.7.0.5-10.7.0.9", {"10.7.0.9", "reaches intercept 10.7.0.3"}},
+	{PAIR "-s 10.7.0.3 -H 10.7.0.9", {"10.7.0.9", "reaches intercept"}},
+	{"-x 80-10.9.0.2:80 -s 10.0.0.3 -c 10.8.0.x", {"10.8.0.1", "router", "10.9.0.2:80"}},
 	{PAIR REST " -i eth1", {"eth1", "no such device", "eth0, lo"}},
 	{PAIR REST " -i eth0,eth9", {"eth9", "no such device"}},
 	{PAIR REST " -i recording", {"-i recording", "file", "cannot be replayed yet"}},
@@ -355,6 +376,7 @@ static const char *const good_lines[] = {
 	" -p 1 -t 86400 -m 16 -B 2047 -S 256 -M 576 --send link --stats-file /tmp/s --check",
 	"--transfer 80-10.0.0.2:8080 --intercept=10.0.0.3 --client-ip 10.20.30.x --daemon",
 	"-x80-10.0.0.2:8080 -s10.0.0.3 -dPpid",
+	"-x 80-10.9.0.2:80 -s 10.0.0.3 -c 10.8.0.x -o eth0",
 };
 
 static void good_lines_are_taken(void **state)
