@@ -23,12 +23,12 @@ struct getopt_tables {
 	char shorts[2 + 3 * OPTIONS_TABLE_MAX + 1];
 };
 
+/* g is all zero. */
 static void make_getopt_tables(struct getopt_tables *g, const struct options_table *table)
 {
 	char *at = g->shorts;
 
 	assert(table->count <= OPTIONS_TABLE_MAX);
-	memset(g, 0, sizeof(*g));
 	/* Stop at the first word that is no option; tell a missing value from an unknown option. */
 	*at++ = '+';
 	*at++ = ':';
@@ -256,7 +256,7 @@ int options_table_read(const struct options_table *table, void *options, void *c
 		       char *const argv[], char error[PARSE_ERROR_MAX])
 {
 	const char *values[OPTIONS_TABLE_MAX] = {NULL};
-	struct getopt_tables g;
+	struct getopt_tables g = {.shorts = ""};
 	char name[32];
 	int option;
 

@@ -30,15 +30,18 @@ int parse_refuse(char error[PARSE_ERROR_MAX], const char *format, ...)
 	va_start(args, format);
 	vsnprintf(error, PARSE_ERROR_MAX, format, args);
 	va_end(args);
+	/* One line, whatever was typed. */
+	for (char *c = error; *c; c++)
+		if (iscntrl((unsigned char)*c))
+			*c = '?';
 	return -1;
 }
 
 static int refuse(char error[PARSE_ERROR_MAX], const char *what, const char *text, const char *rule,
 		  const char *example)
 {
-	snprintf(error, PARSE_ERROR_MAX, "%s %.*s: %s, for example %s", what, SHOWN_MAX,
-		 *text ? text : "(empty)", rule, example);
-	return -1;
+	return parse_refuse(error, "%s %.*s: %s, for example %s", what, SHOWN_MAX,
+			    *text ? text : "(empty)", rule, example);
 }
 
 static bool is_digits(const char *text)

@@ -17,7 +17,7 @@ enum {
 	PARSE_ERROR_MAX = 512,
 };
 
-/* Writes the sentence, cut to the buffer, and returns -1. */
+/* Writes the sentence, cut to the buffer, ? for control characters, and returns -1. */
 int parse_refuse(char error[PARSE_ERROR_MAX], const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -95,6 +95,7 @@ void host_check_registration(struct host_check *h, const struct tuple *response)
 		warn_lines(text);
 		return;
 	}
-	if (host_check_forwards(ip_addr_is_v4(&response->src.addr)) && !was_shown(h, &response->src))
+	if (host_check_forwards(ip_addr_is_v4(&response->src.addr)) &&
+	    !was_shown(h, &response->src))
 		warn_forwarding(h, response);
 }

@@ -215,7 +215,8 @@ static const struct option_spec specs[] = {
 	{'P', "pid-file", "FILE", FILE_IN(pid_file, "/run/intercept.pid"),
 	 .help = "write the process id there; refuses a second instance"},
 	{'d', "daemon", NULL, SWITCH(daemon), .help = "run in the background"},
-	{0, "check", NULL, SWITCH(check), .help = "check options, devices, port and files, and exit"},
+	{0, "check", NULL, SWITCH(check),
+	 .help = "check options, devices, port and files, and exit"},
 	{'v', "version", NULL, SWITCH(version), .help = "print the version and exit"},
 	{'h', "help", NULL, SWITCH(help), .help = "print this and exit"},
 };

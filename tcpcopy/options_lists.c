@@ -37,8 +37,8 @@ static enum part_kind part_kind(const char *part)
 
 	if (!*part)
 		return PART_EMPTY;
-	if (*part == '[')
-		return strstr(part, "]:") ? PART_ENDPOINT : PART_ADDRESS_ONLY;
+	if (*part == '[') /* without its end parse_endpoint says what is wrong */
+		return strchr(part, ']') && !strstr(part, "]:") ? PART_ADDRESS_ONLY : PART_ENDPOINT;
 	if (count_char(part, ':') > 1)
 		return PART_BARE_IPV6;
 	if (strspn(part, "0123456789.") < host_len)
