@@ -42,6 +42,8 @@ equal "intercept: every line is ok" 0 "$(lines_that_are_not_ok)"
 tcpcopy_check "no intercept: which, and why" 1 '^wrong .*10\.90\.0\.40:36524.*refused.*start intercept' \
   "${base[@]}"
 tcpcopy_check "with -L that is a note" 0 '^note .*10\.90\.0\.40.*-L' "${base[@]}" -L
+tcpcopy_check "-U says that it does nothing" 0 '^note .*-U 100 does nothing' "${base[@]}" -L -U 100
+tcpcopy_check "-o with the wrong device" 1 '^wrong .*10\.90\.0\.30.*lo' "${base[@]}" -L -o lo
 
 # ---- intercept runs
 start_intercept
