@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * log.c - one line, one write(2): lines of several processes in one file do not mix. A failed write
- * is nobody's business; the program goes on.
+ * is nobody's business; the program goes on. It does not wait either: what standard error does not take at once
+ * (a terminal stopped with Ctrl-S, a pipe that nobody reads) is lost, and the next line says how much.
  */
 #include "common/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +26,9 @@ enum {
 struct log_state {
 	const char *program;
 	enum log_level max_level;
-	int fd;     /* of path; -1: standard error */
-	char *path; /* absolute, so that it can be opened again after a chdir */
+	int fd;        /* of path; -1: standard error */
+	char *path;    /* absolute, so that it can be opened again after a chdir */
+	uint32_t lost; /* lines since the last that was written */
 };
 
 static struct log_state the_log = {
@@ -121,6 +125,7 @@ void log_close(void)
 	free(the_log.path);
 	the_log.fd = -1;
 	the_log.path = NULL;
+	the_log.lost = 0;
 	errno = saved_errno;
 }
 
@@ -172,18 +177,37 @@ static void line_begin(struct line *l, enum log_level level)
 	if (localtime_r(&now.tv_sec, &tm))
 		l->len_bytes = strftime(l->text, sizeof(l->text), "%Y-%m-%d %H:%M:%S", &tm);
 	line_add(l, ".%03ld %s %s: ", now.tv_nsec / 1000000, the_log.program, level_name(level));
+	if (the_log.lost)
+		line_add(l, "[%u lines before were lost] ", the_log.lost);
+}
+
+/* Our own file never makes us wait; a pipe with room for PIPE_BUF bytes takes a whole line. */
+static bool would_wait(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+	return fd != the_log.fd && poll(&p, 1, 0) == 0;
 }
 
 static void line_write(struct line *l)
 {
-	ssize_t n;
+	int fd = the_log.fd >= 0 ? the_log.fd : STDERR_FILENO;
+	ssize_t n = -1;
 
 	sanitise(l->text, l->len_bytes);
 	l->text[l->len_bytes] = '\n';
-	do
-		n = write(the_log.fd >= 0 ? the_log.fd : STDERR_FILENO, l->text, l->len_bytes + 1);
-	while (n < 0 && errno == EINTR);
+	if (!would_wait(fd)) {
+		do
+			n = write(fd, l->text, l->len_bytes + 1);
+		while (n < 0 && errno == EINTR);
+	}
+	if (n >= 0)
+		the_log.lost = 0;
+	else if (the_log.lost < UINT32_MAX)
+		the_log.lost++;
 }
+
+static_assert((int)LINE_MAX_BYTES <= PIPE_BUF, "a line fits where poll() finds room");
 
 /*
  * Whether the site may write now. *held_back is how many lines it could not write since the last

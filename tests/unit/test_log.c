@@ -226,6 +226,30 @@ static void full_disk_is_survived(void **state)
 	assert_int_equal(errno, EAGAIN);
 }
 
+static void pipe_that_nobody_reads_does_not_hold_the_program_up(void **state)
+{
+	enum { LINES = 1000 };
+	struct fixture *f = *state;
+	int taken = 0;
+	char expected[64];
+
+	/* As a shell's pipe is: a write into it waits for a reader. */
+	assert_int_equal(fcntl(STDERR_FILENO, F_SETFL, O_DIRECT), 0);
+	alarm(10);
+	for (int i = 0; i < LINES; i++)
+		log_plain(LOG_LEVEL_INFO, "line %d", i);
+	alarm(0);
+	while (*next_write(f))
+		taken++;
+	assert_in_range(taken, 1, LINES - 1);
+	log_plain(LOG_LEVEL_INFO, "heard again");
+	snprintf(expected, sizeof(expected), ": \\[%d lines before were lost\\] heard again\n",
+		 LINES - taken);
+	assert_matches(next_write(f), expected);
+	log_plain(LOG_LEVEL_INFO, "all is well");
+	assert_matches(next_write(f), "info: all is well");
+}
+
 static void long_line_is_cut_and_shows_it(void **state)
 {
 	struct fixture *f = *state;
@@ -335,6 +359,7 @@ int main(void)
 		LOG_TEST(plain_lines_are_not_limited),
 		LOG_TEST(errno_survives_and_percent_m_tells_it),
 		LOG_TEST(full_disk_is_survived),
+		LOG_TEST(pipe_that_nobody_reads_does_not_hold_the_program_up),
 		LOG_TEST(long_line_is_cut_and_shows_it),
 		LOG_TEST(control_characters_do_not_reach_the_line),
 		LOG_TEST(file_is_appended_to),
