@@ -204,22 +204,28 @@ static void __attribute__((noreturn)) wait_for_child(int fd, pid_t child)
 	_exit(WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : 1);
 }
 
-int daemon_fork(void)
+int daemon_fork(char error[DAEMON_ERROR_MAX])
 {
 	int ends[2];
 	pid_t child;
-	int saved_errno;
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
+	if (getpid() == 1) {
+		snprintf(error, DAEMON_ERROR_MAX,
+			 "-d: this is the first process of a container, which would end as soon as "
+			 "it goes to the background; leave -d out, and use \"docker run -d\"");
 		return -1;
+	}
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		snprintf(error, DAEMON_ERROR_MAX, "-d: no pipe: %s", strerror(errno));
+		return -1;
+	}
 	/* What stdio holds would be written twice. */
 	fflush(NULL);
 	child = fork();
 	if (child < 0) {
-		saved_errno = errno;
+		snprintf(error, DAEMON_ERROR_MAX, "-d: no second process: %s", strerror(errno));
 		close(ends[0]);
 		close(ends[1]);
-		errno = saved_errno;
 		return -1;
 	}
 	if (child > 0) {

@@ -53,9 +53,10 @@ void pid_file_close(struct pid_file *p);
  * Forks. Returns in the child only, in a session of its own (setsid), standard streams still those
  * of the caller. The parent waits: it exits with 0 when the child has called daemon_ready(), or with
  * the child's exit code if that ends before. Call before anything is opened and before any thread.
- * Returns the descriptor for daemon_ready(), or -1 with errno (no fork happened).
+ * Returns the descriptor for daemon_ready(), or -1 with one sentence in error (no fork happened):
+ * process 1 of a container is refused, because the container ends with it.
  */
-int daemon_fork(void);
+int daemon_fork(char error[DAEMON_ERROR_MAX]);
 /*
  * Lets the parent exit with 0, points the standard streams to /dev/null and closes ready_fd. The
  * working directory stays, so that relative paths given as options keep their meaning when a file

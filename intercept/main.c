@@ -64,8 +64,8 @@ static int start(const struct intercept_options *o)
 	char error[ERROR_MAX];
 	int ready_fd = -1, code = EXIT_FAILURE;
 
-	if (o->daemon && (ready_fd = daemon_fork()) == -1)
-		return fail(EXIT_FAILURE, strerror(errno));
+	if (o->daemon && (ready_fd = daemon_fork(error)) == -1)
+		return fail(EXIT_FAILURE, error);
 	if (o->pid_file && !(pid_file = pid_file_open(o->pid_file, error)))
 		return fail(EXIT_FAILURE, error);
 	if (daemon_open_log("intercept", o->log_file, o->daemon, error)) {

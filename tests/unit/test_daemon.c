@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -27,6 +28,7 @@
 enum {
 	PATH_LEN = 64,
 	TEXT_LEN = 256,
+	NOT_PERMITTED = 77, /* exit code of a command that may not make a namespace */
 };
 
 struct place {
@@ -234,8 +236,8 @@ static void wait_for_text(const char *path, char text[TEXT_LEN])
 
 static void daemon_that_starts(struct place *place)
 {
-	int ready = daemon_fork();
-	char text[TEXT_LEN];
+	char error[DAEMON_ERROR_MAX], text[TEXT_LEN];
+	int ready = daemon_fork(error);
 
 	if (ready < 0)
 		_exit(98);
@@ -263,8 +265,10 @@ static void daemon_returns_0_when_ready_and_leaves_the_terminal(void **state)
 
 static void daemon_that_fails(struct place *place)
 {
+	char error[DAEMON_ERROR_MAX];
+
 	(void)place;
-	if (daemon_fork() < 0)
+	if (daemon_fork(error) < 0)
 		_exit(98);
 	fprintf(stderr, "port 36524 is in use\n");
 	_exit(7);
@@ -280,16 +284,20 @@ static void error_before_ready_reaches_terminal_and_exit_code(void **state)
 
 static void daemon_that_ends_too_early(struct place *place)
 {
+	char error[DAEMON_ERROR_MAX];
+
 	(void)place;
-	if (daemon_fork() < 0)
+	if (daemon_fork(error) < 0)
 		_exit(98);
 	_exit(0);
 }
 
 static void daemon_that_is_killed(struct place *place)
 {
+	char error[DAEMON_ERROR_MAX];
+
 	(void)place;
-	if (daemon_fork() < 0)
+	if (daemon_fork(error) < 0)
 		_exit(98);
 	raise(SIGKILL);
 }
@@ -307,7 +315,7 @@ static void end_without_ready_is_never_a_success(void **state)
 static void daemon_with_pid_file(struct place *place)
 {
 	char error[DAEMON_ERROR_MAX];
-	int ready = daemon_fork();
+	int ready = daemon_fork(error);
 	struct pid_file *p = pid_file_open(place->path, error);
 
 	if (!p) {
@@ -343,6 +351,37 @@ static void running_daemon_holds_its_pid_file(void **state)
 	}
 	assert_non_null(p);
 	pid_file_close(p);
+}
+
+/* Process 1 of a PID namespace, as in a container. */
+static void daemon_in_a_container(struct place *place)
+{
+	char error[DAEMON_ERROR_MAX] = "";
+	int status = 0;
+	pid_t child;
+
+	(void)place;
+	if (unshare(CLONE_NEWUSER | CLONE_NEWPID))
+		_exit(NOT_PERMITTED);
+	child = fork();
+	if (child == 0) {
+		if (daemon_fork(error) >= 0)
+			_exit(0);
+		fprintf(stderr, "%s\n", error);
+		_exit(5);
+	}
+	waitpid(child, &status, 0);
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 96);
+}
+
+static void first_process_of_a_container_stays_in_the_foreground(void **state)
+{
+	struct seen seen = run_command(daemon_in_a_container, *state);
+
+	if (seen.code == NOT_PERMITTED)
+		skip();
+	assert_int_equal(seen.code, 5);
+	assert_non_null(strstr(seen.text, "docker run -d"));
 }
 
 /* --- privilege --- */
@@ -413,6 +452,7 @@ int main(void)
 		TEST(error_before_ready_reaches_terminal_and_exit_code),
 		TEST(end_without_ready_is_never_a_success),
 		TEST(running_daemon_holds_its_pid_file),
+		TEST(first_process_of_a_container_stays_in_the_foreground),
 		TEST(dropped_capabilities_are_gone),
 		TEST(only_what_was_asked_for_and_there_is_kept),
 	};
