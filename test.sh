@@ -11,6 +11,7 @@
 #   sim        tests/sim: the cores in a simulated world, with every fault by seed
 #   kernel     tests/kernel: the cores against Linux's own TCP, on a TUN device; needs root
 #   net        tests/net: the real programs and servers in network namespaces; needs root
+#   docker     tests/docker: the container image on a real engine, which it starts itself; needs root
 #
 #   fuzz [SECONDS]   tests/fuzz: every target for so long (60), then the planted bugs
 #   mutants          tests/mutants: seeded faults, and which test catches each
@@ -20,7 +21,7 @@
 # Everything is built in build/PART.
 set -u
 cd "$(dirname "$0")" || exit 1
-parts=(unit sanitize clang lint dist sim kernel net)
+parts=(unit sanitize clang lint dist sim kernel net docker)
 jobs=$(nproc 2>/dev/null || echo 2)
 passed=0 failed=0 skipped=0
 fuzz_seconds=60
@@ -120,7 +121,8 @@ part_clang() {
 
 part_lint() {
   local f out
-  for f in autogen.sh demo.sh test.sh .ci/run completions/*.bash tests/*.sh tests/*/*.sh tests/*/*.inc; do
+  for f in autogen.sh demo.sh test.sh .ci/run completions/*.bash deploy/*.sh tests/*.sh tests/*/*.sh \
+    tests/*/*.inc; do
     [ -e "$f" ] || continue
     if out=$(bash -n "$f" 2>&1); then pass "lint: $f"; else
       fail "lint: $f"
@@ -207,14 +209,19 @@ net_tests() {
   count_net_tests
 }
 
-part_net() {
-  local script
+# The programs, and what the tests in network namespaces use.
+net_tools() {
   build gcc "gcc builds, for the network tests" --enable-werror CC=gcc || return
   if ! make -C build/gcc net-tools >build/net-tools.log 2>&1; then
     fail "the tools of the network tests build"
     show_end build/net-tools.log
-    return
+    return 1
   fi
+}
+
+part_net() {
+  local script
+  net_tools || return
   if [ "$(id -u)" -eq 0 ]; then net_tests "$@"; else
     for script in "$@"; do skip "net $(basename "$script" .sh)" "needs root"; done
   fi
@@ -254,6 +261,16 @@ part_mutants() { script_test mutants tests/mutants/run.sh; }
 
 part_coverage() { script_test coverage tests/coverage.sh; }
 
+part_docker() {
+  local why
+  if ! why=$(tests/setup.sh docker 2>&1); then
+    skip "docker" "no engine can be installed: $(tail -n 1 <<<"$why")"
+    return
+  fi
+  net_tools || return
+  script_test docker timeout -k 30 400 tests/docker/run.sh
+}
+
 part_sim() { tool_test sim sim 600; }
 
 part_kernel() { tool_test kernel kernel_target 300; }
@@ -270,7 +287,7 @@ main() {
   [ "${#wanted[@]}" -gt 0 ] || wanted=("${parts[@]}")
   for part in "${wanted[@]}"; do
     case $part in
-      unit | sanitize | clang | lint | dist | sim | kernel | net | fuzz | mutants | coverage) ;;
+      unit | sanitize | clang | lint | dist | sim | kernel | net | docker | fuzz | mutants | coverage) ;;
       [1-9]*) fuzz_seconds=$part ;;
       net/*)
         script=tests/net/$(basename "$part" .sh).sh
@@ -278,7 +295,7 @@ main() {
         net+=("$script")
         ;;
       *)
-        sed -n '3,20p' "$0" | sed 's/^# \{0,1\}//' >&2
+        sed -n '3,21p' "$0" | sed 's/^# \{0,1\}//' >&2
         exit 2
         ;;
     esac

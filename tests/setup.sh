@@ -6,6 +6,7 @@
 #   tests/setup.sh build         compiler, autotools, libraries
 #   tests/setup.sh test          the same, and what the tests run (cmocka, nginx, databases, ...)
 #   tests/setup.sh fuzz          the same, and clang's fuzzer
+#   tests/setup.sh docker        the same, and a container engine, without starting it
 #
 # No daemon is started by installing a package: while apt runs, a policy-rc.d says no.
 set -eu
@@ -32,6 +33,11 @@ service_needs=(
   h2load:nghttp2-client curl:curl
   /usr/lib/python3/dist-packages/websockets:python3-websockets
   /usr/lib/python3/dist-packages/aiosmtpd:python3-aiosmtpd
+)
+# Debian's own client by its path: another one may be installed.
+docker_needs=(
+  dockerd:docker.io /usr/bin/docker:docker.io docker-compose:docker-compose mmdebstrap:mmdebstrap
+  iptables:iptables curl:curl
 )
 
 is_there() {
@@ -85,8 +91,9 @@ main() {
       needs+=("${test_needs[@]}"
         "/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a:libclang-rt-dev")
       ;;
+    docker) needs+=("${test_needs[@]}" "${docker_needs[@]}") ;;
     *)
-      echo "usage: tests/setup.sh build|demo|test|fuzz" >&2
+      echo "usage: tests/setup.sh build|demo|test|fuzz|docker" >&2
       return 2
       ;;
   esac
