@@ -721,6 +721,8 @@ enum packet_fate online_on_server(struct online *o, struct session_env *env, con
 		/* Until the client has chosen, the latest counts: a server under load may answer anew. */
 		if ((o->has_ack && o->is_confirmed) || p->ack != o->isn + 1)
 			return PACKET_FATE_DUPLICATE;
+		if (o->has_ack && o->ack_last == p->seq + 1)
+			return PACKET_FATE_DUPLICATE; /* the same, seen on another device */
 		o->has_ack = true;
 		o->ack_last = p->seq + 1;
 		return PACKET_FATE_USED;

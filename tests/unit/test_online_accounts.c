@@ -51,6 +51,33 @@ static void forged_syn_ack_of_the_server_tells_nothing(void **state)
 	expect_segment(f, "P. 1:6(5) ack 1");
 }
 
+/* A container's veth, its bridge and the uplink: each device shows every packet, and none may count twice. */
+static void packets_seen_on_three_devices_are_used_once(void **state)
+{
+	static const char *const server[] = {"S. 0:0(0) ack 1", "F. 1000:1000(0) ack 12"};
+	static const char *const client[] = {"S 0:0(0) <mss 1460>", ". 1:1(0) ack 1",
+					     "P. 1:11(10) ack 1", ". 11:11(0) ack 1000",
+					     "F. 11:11(0) ack 1000"};
+	enum { DEVICES = 3, PACKETS = 7 };
+	struct fixture *f = *state;
+
+	for (int i = 0; i < DEVICES; i++)
+		client_says(f, client[0]);
+	for (int i = 0; i < DEVICES; i++)
+		server_says(f, server[0]);
+	for (size_t k = 1; k < sizeof(client) / sizeof(client[0]); k++)
+		for (int i = 0; i < DEVICES; i++)
+			client_says(f, client[k]);
+	for (int i = 0; i < DEVICES; i++)
+		server_says(f, server[1]);
+	assert_int_equal(fate(f, PACKET_FATE_USED), PACKETS);
+	assert_int_equal(fate(f, PACKET_FATE_DUPLICATE), PACKETS * (DEVICES - 1));
+	assert_int_equal(stream(f)->captured.requests, 1);
+	assert_int_equal(stream(f)->captured.bytes, 10);
+	assert_int_equal(fixture_registered(f), 1);
+	ignore_sent(f);
+}
+
 /* More than may be open at once, each of them filled. */
 static void connection_may_reorder_all_its_life(void **state)
 {
@@ -113,6 +140,7 @@ int main(void)
 		cmocka_unit_test(bytes_of_an_uncopied_connection_count_once),
 		fixture_test(repeated_reset_after_the_fin_is_a_duplicate),
 		fixture_test(forged_syn_ack_of_the_server_tells_nothing),
+		fixture_test(packets_seen_on_three_devices_are_used_once),
 		fixture_test(connection_may_reorder_all_its_life),
 		cmocka_unit_test(connection_is_not_followed_anew_while_a_session_still_delivers),
 	};
