@@ -37,6 +37,23 @@ struct pid_file {
 	char path[];
 };
 
+/* ---- the beginning ---- */
+
+void daemon_begin(void)
+{
+	static const int early[] = {SIGHUP, SIGUSR1, SIGPIPE};
+	int fd;
+
+	/* The lowest number that is free is taken first. */
+	do
+		fd = open("/dev/null", O_RDWR | O_NOCTTY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+	for (size_t i = 0; i < sizeof(early) / sizeof(early[0]); i++)
+		signal(early[i], SIG_IGN);
+}
+
 /* ---- the pid file ---- */
 
 static void explain_locked(char error[DAEMON_ERROR_MAX], const char *path, int fd)

@@ -6,6 +6,7 @@
  *
  * The order in which main() uses it:
  *
+ *	daemon_begin()
  *	parse options                        errors: exit 2
  *	daemon_fork()                        with -d only; from here on this is the child
  *	pid_file_open()                      refuses a second instance
@@ -32,6 +33,13 @@ enum {
 };
 
 struct pid_file;
+
+/*
+ * Before anything else: standard streams that the caller has closed become /dev/null, so that no socket of
+ * ours gets the number of standard error and with it the log; and HUP, USR1 and PIPE, which the event loop will take
+ * care of, do no harm before it does. The terminal may go, or logrotate come, while names are being resolved.
+ */
+void daemon_begin(void);
 
 /*
  * Opens or creates path and locks it (flock) for the life of the process; an unlocked file left by a dead

@@ -49,9 +49,6 @@ static int run(struct worker *w, const struct intercept_options *o, struct pid_f
 		log_warn("capabilities are kept: %s", strerror(errno));
 	if (pid_file && pid_file_write(pid_file))
 		log_warn("the pid file cannot be written: %s", strerror(errno));
-	if (o->daemon && !o->log_file)
-		log_warn("-d without -l: from now on nothing is logged; for example -l "
-			 "/var/log/intercept.log");
 	if (ready_fd != -1 && daemon_ready(ready_fd))
 		log_warn("the standard streams stay open: %s", strerror(errno));
 	return worker_run(w) ? EXIT_FAILURE : EXIT_SUCCESS;
@@ -91,6 +88,7 @@ int main(int argc, char *argv[])
 	static struct intercept_options options;
 	char error[ERROR_MAX];
 
+	daemon_begin();
 	log_init("intercept", LOG_LEVEL_INFO);
 	if (intercept_options_parse(&options, argc, argv, error))
 		return fail(EXIT_USAGE, error);

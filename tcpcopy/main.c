@@ -186,6 +186,7 @@ int main(int argc, char *argv[])
 	static struct tcpcopy_options options;
 	char error[ERROR_MAX];
 
+	daemon_begin();
 	log_init("tcpcopy", LOG_LEVEL_INFO);
 	if (tcpcopy_options_parse(&options, argc, argv, error))
 		return fail(EXIT_USAGE, error);

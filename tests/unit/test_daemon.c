@@ -176,7 +176,7 @@ static void file_replaced_by_somebody_is_not_removed(void **state)
 	assert_int_equal(access(place->path, F_OK), 0);
 }
 
-/* --- the background --- */
+/* --- commands --- */
 
 /* What a shell sees of a command that runs fn: its exit code, and what it wrote to stderr. */
 struct seen {
@@ -219,6 +219,44 @@ static struct seen run_command(void (*fn)(struct place *), struct place *place)
 		seen.code = WEXITSTATUS(status);
 	return seen;
 }
+
+/* --- the beginning --- */
+
+static void begin_without_streams(struct place *place)
+{
+	(void)place;
+	close_from(0);
+	daemon_begin();
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			_exit(1);
+	if (fcntl(STDERR_FILENO + 1, F_GETFD) >= 0)
+		_exit(2);
+	raise(SIGHUP);
+	raise(SIGUSR1);
+	raise(SIGPIPE);
+	_exit(0);
+}
+
+static void closed_streams_and_early_signals_do_no_harm(void **state)
+{
+	assert_int_equal(run_command(begin_without_streams, *state).code, 0);
+}
+
+static void begin_with_streams(struct place *place)
+{
+	(void)place;
+	daemon_begin();
+	fprintf(stderr, "still here\n");
+	_exit(0);
+}
+
+static void open_streams_are_left_alone(void **state)
+{
+	assert_string_equal(run_command(begin_with_streams, *state).text, "still here\n");
+}
+
+/* --- to the background --- */
 
 /* Waits at most 5 s for the file to hold a text. */
 static void wait_for_text(const char *path, char text[TEXT_LEN])
@@ -448,6 +486,8 @@ int main(void)
 		TEST(file_with_something_else_in_it_is_kept),
 		TEST(file_that_cannot_be_opened_is_named),
 		TEST(file_replaced_by_somebody_is_not_removed),
+		TEST(closed_streams_and_early_signals_do_no_harm),
+		TEST(open_streams_are_left_alone),
 		TEST(daemon_returns_0_when_ready_and_leaves_the_terminal),
 		TEST(error_before_ready_reaches_terminal_and_exit_code),
 		TEST(end_without_ready_is_never_a_success),
