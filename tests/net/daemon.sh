@@ -127,7 +127,8 @@ for_both() { for program in "${programs[@]}"; do "$1" "$program"; done; }
 
 start_on_terminal() {
   command_of "$1"
-  start "${host_of[$1]}" "$1-terminal" "$top/tests/net/terminal.py" "$(pid_file_of "$1")" "$net_dir/$1.typed" "${command[@]}"
+  wanted_status=1 start "${host_of[$1]}" "$1-terminal" "$top/tests/net/terminal.py" "$(pid_file_of "$1")" \
+    "$net_dir/$1.typed" "${command[@]}"
   eval "terminal_of_$1=\$started"
   wait_for 5 test -s "$(pid_file_of "$1")"
   wait_for 5 grep -q 'capturing on' "$net_dir/$1.typed"
@@ -140,7 +141,11 @@ tell_terminal() {
 
 # A held terminal would keep a program that waits for it from everything else.
 holds_terminal() { tell_terminal "$1" USR2; }
-floods_terminal() { for _ in {1..200}; do kill -USR1 "$(pid_of "$1")"; done; }
+floods_terminal() {
+  local pid
+  pid=$(pid_of "$1")
+  for _ in {1..200}; do kill -USR1 "$pid" || return; done 2>/dev/null
+}
 
 closes_terminal() {
   tell_terminal "$1" USR1

@@ -101,14 +101,15 @@ on() {
   ip netns exec "$net_prefix-$host" "$@"
 }
 
-# start HOST NAME COMMAND...: in the background, output to NAME.out; its pid is in $started
+# start HOST NAME COMMAND...: in the background, output to NAME.out; its pid is in $started. With wanted_status=1 before
+# it "wait" tells its exit status; otherwise the shell forgets it, and wait says 0 whatever it was.
 start() {
   local host=$1 name=$2
   shift 2
   ip netns exec "$net_prefix-$host" "$@" >>"$net_dir/$name.out" 2>&1 </dev/null &
   started=$!
   net_pids+=("$started")
-  disown "$started" 2>/dev/null || true
+  [ -n "${wanted_status-}" ] || disown "$started" 2>/dev/null || true
 }
 
 is_running() { [ -d "/proc/$1" ] && ! grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
@@ -286,7 +287,7 @@ start_intercept() {
   local args=("$@")
   [ "${#args[@]}" -gt 0 ] || args=(-F 'tcp and src port 8080')
   [[ " $* " == *" -i "* ]] || args=(-i eth0 "${args[@]}")
-  start assistant intercept.log "$INTERCEPT" -l "$net_dir/intercept.log" \
+  wanted_status=1 start assistant intercept.log "$INTERCEPT" -l "$net_dir/intercept.log" \
     -P "$net_dir/intercept.pid" "${args[@]}"
   intercept=$started
   wait_for 10 is_listening assistant "${INTERCEPT_PORT-36524}" ||
@@ -298,7 +299,7 @@ launch_tcpcopy() {
   local args=("$@") with_x=
   [[ " $* " == *" -x "* ]] || with_x="-x 80-10.90.0.30:8080"
   # shellcheck disable=SC2086
-  start online tcpcopy.log "$TCPCOPY" $with_x -s 10.90.0.40 -c 10.91.0.x \
+  wanted_status=1 start online tcpcopy.log "$TCPCOPY" $with_x -s 10.90.0.40 -c 10.91.0.x \
     --stats-file "$net_dir/stats.json" -l "$net_dir/tcpcopy.log" -P "$net_dir/tcpcopy.pid" \
     "${args[@]}"
   tcpcopy=$started
