@@ -17,7 +17,8 @@ WORKDIR /src
 COPY tests/setup.sh tests/
 RUN tests/setup.sh build
 COPY . .
-RUN ./autogen.sh && ./configure -q && make -j"$(nproc)" && make install-strip DESTDIR=/out
+RUN ./autogen.sh && ./configure -q && make -j"$(nproc)" install-sbinPROGRAMS DESTDIR=/out && \
+    strip /out/usr/local/sbin/*
 
 FROM ${BASE}
 RUN apt-get -qq update && \
