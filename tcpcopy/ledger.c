@@ -2,13 +2,41 @@
 #include "tcpcopy/ledger.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-void ledger_init(struct ledger *l, size_t target_count)
+int ledger_init(struct ledger *l, size_t target_count, size_t copies)
 {
-	assert(target_count <= TRANSFERS_MAX);
+	assert(target_count <= TRANSFERS_MAX && copies);
 	memset(l, 0, sizeof(*l));
 	l->target_count = target_count;
+	l->copy_count = copies;
+	if (copies == 1)
+		return 0;
+	l->copies = calloc(target_count * copies, sizeof(*l->copies));
+	if (l->copies)
+		return 0;
+	errno = ENOMEM;
+	return -1;
+}
+
+void ledger_fini(struct ledger *l)
+{
+	free(l->copies);
+	l->copies = NULL;
+}
+
+size_t ledger_memory(const struct ledger *l)
+{
+	return l->copies ? l->target_count * l->copy_count * sizeof(*l->copies) : 0;
+}
+
+/* NULL if there is but one. */
+static struct ledger_copy *find_copy(const struct ledger *l, size_t target, size_t copy)
+{
+	assert(target < l->target_count && copy < l->copy_count);
+	return l->copies ? &l->copies[target * l->copy_count + copy] : NULL;
 }
 
 void ledger_packet(struct ledger *l, enum packet_fate fate)
@@ -30,29 +58,68 @@ static void amount_take(struct ledger_amount *a, uint64_t bytes, uint64_t reques
 	a->requests -= requests;
 }
 
-void ledger_captured(struct ledger *l, size_t target, uint64_t bytes, uint64_t requests)
+static bool amount_equal(const struct ledger_amount *a, const struct ledger_amount *b)
+{
+	return a->bytes == b->bytes && a->requests == b->requests;
+}
+
+void ledger_captured(struct ledger *l, size_t target, size_t copy, uint64_t bytes,
+		     uint64_t requests)
 {
 	struct ledger_stream *s = &l->targets[target].stream;
+	struct ledger_copy *c = find_copy(l, target, copy);
 
 	amount_add(&s->captured, bytes, requests);
 	amount_add(&s->in_flight, bytes, requests);
+	if (c)
+		amount_add(&c->captured, bytes, requests);
 }
 
-void ledger_delivered(struct ledger *l, size_t target, uint64_t bytes, uint64_t requests)
+void ledger_delivered(struct ledger *l, size_t target, size_t copy, uint64_t bytes,
+		      uint64_t requests)
 {
 	struct ledger_stream *s = &l->targets[target].stream;
+	struct ledger_copy *c = find_copy(l, target, copy);
 
 	amount_take(&s->in_flight, bytes, requests);
 	amount_add(&s->delivered, bytes, requests);
+	if (c)
+		amount_add(&c->delivered, bytes, requests);
 }
 
-void ledger_dropped(struct ledger *l, size_t target, enum drop_cause cause, uint64_t bytes,
-		    uint64_t requests)
+void ledger_dropped(struct ledger *l, size_t target, size_t copy, enum drop_cause cause,
+		    uint64_t bytes, uint64_t requests)
 {
 	struct ledger_stream *s = &l->targets[target].stream;
+	struct ledger_copy *c = find_copy(l, target, copy);
 
 	amount_take(&s->in_flight, bytes, requests);
 	amount_add(&s->dropped[cause], bytes, requests);
+	if (c)
+		amount_add(&c->dropped, bytes, requests);
+}
+
+static struct ledger_amount dropped_in_all(const struct ledger_stream *s)
+{
+	struct ledger_amount sum = {0};
+
+	for (size_t i = 0; i < DROP_CAUSES; i++)
+		amount_add(&sum, s->dropped[i].bytes, s->dropped[i].requests);
+	return sum;
+}
+
+struct ledger_copy ledger_copy_of(const struct ledger *l, size_t target, size_t copy)
+{
+	const struct ledger_copy *c = find_copy(l, target, copy);
+	const struct ledger_stream *s = &l->targets[target].stream;
+
+	if (c)
+		return *c;
+	return (struct ledger_copy){
+		.captured = s->captured,
+		.delivered = s->delivered,
+		.dropped = dropped_in_all(s),
+	};
 }
 
 bool ledger_packets_add_up(const struct ledger *l)
@@ -66,12 +133,28 @@ bool ledger_packets_add_up(const struct ledger *l)
 
 bool ledger_stream_adds_up(const struct ledger_stream *s)
 {
-	struct ledger_amount sum = s->delivered;
+	struct ledger_amount sum = dropped_in_all(s);
 
+	amount_add(&sum, s->delivered.bytes, s->delivered.requests);
 	amount_add(&sum, s->in_flight.bytes, s->in_flight.requests);
-	for (size_t i = 0; i < DROP_CAUSES; i++)
-		amount_add(&sum, s->dropped[i].bytes, s->dropped[i].requests);
-	return sum.bytes == s->captured.bytes && sum.requests == s->captured.requests;
+	return amount_equal(&sum, &s->captured);
+}
+
+bool ledger_copies_add_up(const struct ledger *l, size_t target)
+{
+	const struct ledger_stream *s = &l->targets[target].stream;
+	struct ledger_amount dropped = dropped_in_all(s);
+	struct ledger_copy sum = {0};
+
+	for (size_t i = 0; i < l->copy_count; i++) {
+		struct ledger_copy c = ledger_copy_of(l, target, i);
+
+		amount_add(&sum.captured, c.captured.bytes, c.captured.requests);
+		amount_add(&sum.delivered, c.delivered.bytes, c.delivered.requests);
+		amount_add(&sum.dropped, c.dropped.bytes, c.dropped.requests);
+	}
+	return amount_equal(&sum.captured, &s->captured) &&
+	       amount_equal(&sum.delivered, &s->delivered) && amount_equal(&sum.dropped, &dropped);
 }
 
 /* A ledger_target is counters and nothing else, so that totals are a loop over words. */
@@ -159,7 +242,8 @@ const char *drop_cause_text(enum drop_cause cause)
 		       "slower than "
 		       "the client";
 	case DROP_NO_TUPLE:
-		return "no free address and port left: give more addresses with -c";
+		return "no free address and port left: give more addresses with -c (for clients on "
+		       "loopback: -H)";
 	case DROP_NOT_REPLAYABLE:
 		return "this kind of connection cannot be replayed (Multipath TCP)";
 	case DROP_ENCRYPTED:

@@ -7,6 +7,10 @@
  *	stream    per target: captured = delivered + in flight + dropped, by cause
  *	          in bytes and in requests (turns: what a client says between two answers)
  *
+ * With copies (-n) a request counts as captured once for each copy of its connection, as it does
+ * once for each target. What became of each copy is kept beside that, without the causes; the
+ * copies of a target add up to its stream.
+ *
  * "Delivered" means acknowledged by the target's TCP. Pure.
  */
 #ifndef TCPCOPY_LEDGER_H
@@ -67,6 +71,13 @@ struct ledger_stream {
 	struct ledger_amount dropped[DROP_CAUSES];
 };
 
+/* What became of one copy of each connection, at one target. */
+struct ledger_copy {
+	struct ledger_amount captured;
+	struct ledger_amount delivered;
+	struct ledger_amount dropped; /* for whatever cause */
+};
+
 /* What a session did, a target. */
 struct ledger_sessions {
 	uint64_t started;
@@ -113,23 +124,37 @@ struct ledger {
 	struct ledger_packets packets;
 	size_t target_count;
 	struct ledger_target targets[TRANSFERS_MAX];
+	size_t copy_count;          /* a target */
+	struct ledger_copy *copies; /* a row of copy_count a target; NULL if there is but one */
 };
 
-void ledger_init(struct ledger *l, size_t target_count);
+/* 0, or -1 with errno ENOMEM. copies is at least 1. */
+int ledger_init(struct ledger *l, size_t target_count, size_t copies);
+/* Also of one that is all zero. */
+void ledger_fini(struct ledger *l);
 
 /* A packet has been captured, and this became of it: exactly one call a packet. */
 void ledger_packet(struct ledger *l, enum packet_fate fate);
 
 /* Stream bytes enter, ... */
-void ledger_captured(struct ledger *l, size_t target, uint64_t bytes, uint64_t requests);
+void ledger_captured(struct ledger *l, size_t target, size_t copy, uint64_t bytes,
+		     uint64_t requests);
 /* ... and leave in one of two ways. Never more than is in flight (asserted). */
-void ledger_delivered(struct ledger *l, size_t target, uint64_t bytes, uint64_t requests);
-void ledger_dropped(struct ledger *l, size_t target, enum drop_cause cause, uint64_t bytes,
-		    uint64_t requests);
+void ledger_delivered(struct ledger *l, size_t target, size_t copy, uint64_t bytes,
+		      uint64_t requests);
+void ledger_dropped(struct ledger *l, size_t target, size_t copy, enum drop_cause cause,
+		    uint64_t bytes, uint64_t requests);
+
+/* The account of one copy. */
+struct ledger_copy ledger_copy_of(const struct ledger *l, size_t target, size_t copy);
 
 /* The two sums. False is a bug. */
 bool ledger_packets_add_up(const struct ledger *l);
 bool ledger_stream_adds_up(const struct ledger_stream *s);
+/* The copies of a target make up its stream. Likewise. */
+bool ledger_copies_add_up(const struct ledger *l, size_t target);
+/* Bytes on the heap. */
+size_t ledger_memory(const struct ledger *l);
 
 /* All targets together. */
 void ledger_total(const struct ledger *l, struct ledger_target *total);

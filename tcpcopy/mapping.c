@@ -13,10 +13,17 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tcpcopy/port_table.h"
 #include "tcpcopy/transfer.h"
 
+enum {
+	SHIFT_BITS = 10,
+	GOLDEN = 40503, /* 2^16 over the golden ratio: however many multiples, they are far apart */
+};
+
+static_assert(MAPPING_SHIFTS == 1 << SHIFT_BITS, "a shift has so many bits");
 static_assert(TRANSFERS_MAX <= UINT8_MAX + 1, "a target's index is a byte");
 
 /* One range of a pool; its first address has this index. */
@@ -45,6 +52,9 @@ struct mapping {
 	struct mapping_target targets[TRANSFERS_MAX];
 	size_t target_count; /* those at and above are free */
 	struct port_table ports;
+	uint16_t first_port;
+	uint32_t port_count;
+	uint32_t shift; /* of wanted ports */
 	size_t sessions;
 	size_t memory_bytes; /* but that of ports */
 	uint64_t steps;      /* but those in ports */
@@ -157,11 +167,25 @@ static uint64_t pool_index(const struct pool *pool, const struct ip_addr *addr)
 
 /* --- mapping --- */
 
+/*
+ * The slices of all shifts in the order of their bits read backwards: the first two are half of
+ * the ports apart, the first four a quarter, ... Half is more than a client's kernel chooses from.
+ */
+static uint32_t shift_of(unsigned shift, uint32_t port_count)
+{
+	uint32_t slice = 0;
+
+	for (unsigned bit = 0; bit < SHIFT_BITS; bit++)
+		slice |= (shift >> bit & 1) << (SHIFT_BITS - 1 - bit);
+	return slice * port_count >> SHIFT_BITS;
+}
+
 struct mapping *mapping_new(const struct mapping_config *config)
 {
 	struct mapping *m;
 
-	if (config->first_port == 0 || config->first_port > config->last_port) {
+	if (config->first_port == 0 || config->first_port > config->last_port ||
+	    config->port_shift >= MAPPING_SHIFTS) {
 		errno = EINVAL;
 		return NULL;
 	}
@@ -178,6 +202,9 @@ struct mapping *mapping_new(const struct mapping_config *config)
 	}
 	m->key = config->key;
 	port_table_init(&m->ports, &config->key, config->first_port, config->last_port);
+	m->first_port = config->first_port;
+	m->port_count = (uint32_t)config->last_port - config->first_port + 1;
+	m->shift = shift_of(config->port_shift, m->port_count);
 	m->has_pool = config->pool_count != 0;
 	m->memory_bytes = sizeof(*m);
 	if (pool_init(m, &m->v4, config, true) || pool_init(m, &m->v6, config, false)) {
@@ -255,13 +282,23 @@ static void note_not_full(struct mapping *m, struct mapping_target *t, const str
 	t->full = NULL;
 }
 
+/* Where the search for a port begins: the first copy's at the client's own, if not shifted. */
+static uint16_t wanted_port(const struct mapping *m, uint16_t client_port, unsigned copy)
+{
+	uint32_t own =
+		(client_port + 2 * m->port_count - m->first_port % m->port_count) % m->port_count;
+	uint32_t spread = (uint16_t)(copy * GOLDEN) * (uint64_t)m->port_count >> 16;
+
+	return (uint16_t)(m->first_port + (own + spread + m->shift) % m->port_count);
+}
+
 /* Takes a port of this address. *is_full says whether none is left now (or was before). */
-static int take_port(struct mapping *m, size_t target, const struct ip_addr *addr,
-		     uint16_t client_port, struct endpoint *faked, bool *is_full)
+static int take_port(struct mapping *m, size_t target, const struct ip_addr *addr, uint16_t wanted,
+		     struct endpoint *faked, bool *is_full)
 {
 	uint16_t port;
 
-	if (port_table_take(&m->ports, addr, (uint8_t)target, client_port, &port, is_full))
+	if (port_table_take(&m->ports, addr, (uint8_t)target, wanted, &port, is_full))
 		return -1;
 	*faked = (struct endpoint){.addr = *addr, .port = port};
 	m->targets[target].sessions++;
@@ -282,8 +319,23 @@ static uint64_t next_address(struct mapping *m, const struct mapping_target *t, 
 	return found == BITSET_NOT_FOUND ? UINT64_MAX : found;
 }
 
+/* The index of a client's address in a pool. */
+static uint64_t home_of(const struct mapping *m, const struct pool *pool,
+			const struct ip_addr *client, unsigned copy)
+{
+	uint8_t data[sizeof(client->b) + 2];
+	size_t len = sizeof(client->b);
+
+	memcpy(data, client->b, len);
+	if (copy) {
+		data[len++] = (uint8_t)(copy >> 8);
+		data[len++] = (uint8_t)copy;
+	}
+	return hash_bytes(&m->key, data, len) % pool->count;
+}
+
 static int take_from_pool(struct mapping *m, size_t target, const struct pool *pool,
-			  const struct endpoint *client, struct endpoint *faked)
+			  const struct endpoint *client, unsigned copy, struct endpoint *faked)
 {
 	struct mapping_target *t = &m->targets[target];
 	uint64_t index;
@@ -292,7 +344,7 @@ static int take_from_pool(struct mapping *m, size_t target, const struct pool *p
 		errno = EADDRNOTAVAIL;
 		return -1;
 	}
-	index = hash_bytes(&m->key, client->addr.b, sizeof(client->addr.b)) % pool->count;
+	index = home_of(m, pool, &client->addr, copy);
 	for (int probe = 0; probe < MAPPING_PROBES_MAX; probe++) {
 		struct ip_addr addr;
 		bool is_full;
@@ -302,7 +354,8 @@ static int take_from_pool(struct mapping *m, size_t target, const struct pool *p
 		if (index == UINT64_MAX)
 			break;
 		addr = pool_address(pool, index);
-		result = take_port(m, target, &addr, client->port, faked, &is_full);
+		result = take_port(m, target, &addr, wanted_port(m, client->port, copy), faked,
+				   &is_full);
 		if (is_full)
 			note_full(m, t, pool, index);
 		if (result == 0 || !is_full)
@@ -313,20 +366,28 @@ static int take_from_pool(struct mapping *m, size_t target, const struct pool *p
 	return -1;
 }
 
-int mapping_take(struct mapping *m, const struct endpoint *client, const struct endpoint *target,
-		 struct endpoint *faked)
+/* A target can answer it there: an address of its family, and not of somebody's loopback. */
+static bool may_keep_address(const struct endpoint *client, const struct endpoint *target)
+{
+	return ip_addr_is_v4(&client->addr) == ip_addr_is_v4(&target->addr) &&
+	       (!ip_addr_is_loopback(&client->addr) || ip_addr_is_loopback(&target->addr));
+}
+
+int mapping_take(struct mapping *m, const struct endpoint *client, unsigned copy,
+		 const struct endpoint *target, struct endpoint *faked)
 {
 	bool is_v4 = ip_addr_is_v4(&target->addr);
 	size_t t = find_or_add_target(m, target);
 	bool is_full;
 
-	if (t == TRANSFERS_MAX || (!m->has_pool && ip_addr_is_v4(&client->addr) != is_v4)) {
+	if (t == TRANSFERS_MAX || (!m->has_pool && !may_keep_address(client, target))) {
 		errno = EADDRNOTAVAIL;
 		return -1;
 	}
 	if (!m->has_pool)
-		return take_port(m, t, &client->addr, client->port, faked, &is_full);
-	return take_from_pool(m, t, is_v4 ? &m->v4 : &m->v6, client, faked);
+		return take_port(m, t, &client->addr, wanted_port(m, client->port, copy), faked,
+				 &is_full);
+	return take_from_pool(m, t, is_v4 ? &m->v4 : &m->v6, client, copy, faked);
 }
 
 void mapping_release(struct mapping *m, const struct endpoint *faked, const struct endpoint *target)

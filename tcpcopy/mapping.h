@@ -8,6 +8,11 @@
  * free, otherwise the next free one of that address; when the address is full, the next address. A
  * faked address always has the target's family; the client's does not matter where there is a pool.
  *
+ * Copies of one client (-n) have addresses of their own, as far as the pool goes, and look for
+ * their ports far from each other: each copy keeps its address, and where nothing is in its way
+ * also its port. A shift (-f) moves all ports, so that several tcpcopies with one pool rarely want
+ * the same.
+ *
  * Constant time however full the pool is. Memory grows with what is in use and shrinks again: some
  * 64 bytes for an address in use and 2 to 32 bytes for each of its ports. Pure.
  */
@@ -25,6 +30,7 @@ struct mapping_config {
 	size_t pool_count;
 	uint16_t first_port; /* faked ports lie in [first_port, last_port]; a slice of a worker */
 	uint16_t last_port;
+	unsigned port_shift; /* below MAPPING_SHIFTS; 0: clients keep their ports */
 };
 
 struct mapping;
@@ -38,6 +44,7 @@ enum {
 	 */
 	MAPPING_SEARCHED_ADDRESSES_MAX = 1 << 20,
 	MAPPING_PROBES_MAX = 256,
+	MAPPING_SHIFTS = 1024,
 };
 
 /*
@@ -47,12 +54,12 @@ enum {
 struct mapping *mapping_new(const struct mapping_config *config);
 void mapping_free(struct mapping *m);
 /*
- * Takes a faked endpoint for a client's session to a target. 0, or -1 with errno EADDRNOTAVAIL (pool
- * exhausted, no address of the target's family, or more than TRANSFERS_MAX targets in use) or
- * ENOMEM.
+ * Takes a faked endpoint for a client's session to a target; copy: which of those of -n, from 0.
+ * 0, or -1 with errno EADDRNOTAVAIL (pool exhausted; without one, no address that the target could
+ * answer; more than TRANSFERS_MAX targets in use) or ENOMEM.
  */
-int mapping_take(struct mapping *m, const struct endpoint *client, const struct endpoint *target,
-		 struct endpoint *faked);
+int mapping_take(struct mapping *m, const struct endpoint *client, unsigned copy,
+		 const struct endpoint *target, struct endpoint *faked);
 /* Gives back what mapping_take gave for this target; giving back anything else is a bug (asserted). */
 void mapping_release(struct mapping *m, const struct endpoint *faked,
 		     const struct endpoint *target);

@@ -397,8 +397,10 @@ void online_advance(struct online *o, struct session_env *env)
 			give_up(o, env, DROP_LIMIT);
 			return;
 		}
-		if (is_new)
+		if (is_new) {
 			t->is_boundary = begins;
+			t->known_us = env->now_us;
+		}
 		count_writes(o, t, is_new);
 		notice_streaming(o, &note);
 		is_tls = begins_tls(o, env, start, is_new && t->is_request && !continues);
@@ -420,10 +422,12 @@ void online_say_end(struct online *o, struct session_env *env, enum turn_kind ki
 	struct segment_note note = {.seen = seen, .seen_us = o->seen_us};
 	struct turn *t = turn_list_end(&o->turns, env->turns, kind, o->queue.end, &note);
 
-	if (t)
-		announce(o, env, t, true);
-	else
+	if (!t) {
 		give_up(o, env, DROP_LIMIT);
+		return;
+	}
+	t->known_us = env->now_us;
+	announce(o, env, t, true);
 }
 
 void online_try_end(struct online *o, struct session_env *env)

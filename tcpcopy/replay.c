@@ -18,12 +18,21 @@ enum {
 	URGENCY_LINGER_US = 10000, /* waiting comes and goes: intercept need not hear of each */
 	HALF_OPEN_SHARE = 4, /* connections with only a SYN may take this part of the sessions */
 	HALF_OPEN_LEAST = 1024,
+	HALF_OPEN_FEWEST = 16,         /* connections, however many copies of each there are */
 	HALF_OPEN_TRIED_MAX = 8192,    /* SYNs that were copied */
 	HALF_OPEN_WAITING_MAX = 65536, /* and that were not */
 	TURNS_SHARE = 4,               /* turns may take this part of the memory limit */
 };
 
 /* ---- creation ---- */
+
+/* Copies follow each other closely, however many they are. */
+static uint64_t lag_step_us(unsigned copies)
+{
+	uint64_t most = copies > 1 ? SESSION_LAG_MAX_US / (copies - 1) : 0;
+
+	return most < SESSION_LAG_US ? most : SESSION_LAG_US;
+}
 
 static void init_env(struct replay *r, const struct replay_config *config,
 		     const struct replay_effects *effects, void *ctx, uint64_t now_us)
@@ -35,6 +44,8 @@ static void init_env(struct replay *r, const struct replay_config *config,
 	env->ctx = ctx;
 	env->ledger = &r->ledger;
 	env->isn_secret = config->isn_secret;
+	env->isn_base = config->isn_base;
+	env->lag_step_us = lag_step_us(config->copies);
 	env->ts_base = (uint32_t)hash_bytes(&config->isn_secret, "timestamps", 10);
 	env->give_up_us = config->give_up_us;
 	env->keep_alive_us = config->keep_alive_us;
@@ -52,14 +63,17 @@ static void init_env(struct replay *r, const struct replay_config *config,
 	env->turns = slab_new(sizeof(struct turn), turns < SLAB_NONE ? (uint32_t)turns : SLAB_NONE);
 }
 
-/* How many connections of which only the SYN is known may take room in the tables. */
-static uint32_t half_open_max(uint32_t max_sessions, uint32_t most)
+/* How many connections of which only the SYN is known may be in the tables, with all their copies. */
+static uint32_t half_open_max(const struct replay *r, uint32_t most)
 {
-	uint32_t part = max_sessions / HALF_OPEN_SHARE;
+	uint32_t part = r->max_sessions / HALF_OPEN_SHARE;
 
 	if (part < HALF_OPEN_LEAST)
-		return HALF_OPEN_LEAST;
-	return part < most ? part : most;
+		part = HALF_OPEN_LEAST;
+	if (part > most)
+		part = most;
+	part /= r->copies;
+	return part < HALF_OPEN_FEWEST ? HALF_OPEN_FEWEST : part;
 }
 
 struct replay *replay_new(const struct replay_config *config, const struct replay_effects *effects,
@@ -71,25 +85,30 @@ struct replay *replay_new(const struct replay_config *config, const struct repla
 		.pool_count = config->client_pool_count,
 		.first_port = REPLAY_FIRST_PORT,
 		.last_port = REPLAY_LAST_PORT,
+		.port_shift = config->port_shift,
 	};
 	struct replay *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return NULL;
 	assert(config->transfer_count && config->transfer_count <= TRANSFERS_MAX);
+	assert(config->copies && config->copies <= COPIES_MAX);
 	memcpy(r->transfers, config->transfers, config->transfer_count * sizeof(r->transfers[0]));
 	r->transfer_count = config->transfer_count;
+	r->copies = config->copies;
+	r->localhost_ip4 = config->localhost_ip4;
+	r->localhost_ip6 = config->localhost_ip6;
 	r->key = config->key;
 	r->max_memory_bytes = config->max_memory_bytes;
 	r->max_sessions = config->max_sessions < SESSIONS_MAX ? config->max_sessions : SESSIONS_MAX;
 	r->check_checksums = config->check_checksums;
 	r->online_mtu_bytes = config->online_mtu_bytes;
-	ledger_init(&r->ledger, config->transfer_count);
 	init_env(r, config, effects, ctx, now_us);
 	r->mapping = mapping_new(&mapping);
-	if (session_table_init(&r->table, &config->key, config->max_sessions) ||
-	    half_open_init(&r->tried, half_open_max(r->max_sessions, HALF_OPEN_TRIED_MAX)) ||
-	    half_open_init(&r->waiting, half_open_max(r->max_sessions, HALF_OPEN_WAITING_MAX)) ||
+	if (ledger_init(&r->ledger, config->transfer_count, config->copies) ||
+	    session_table_init(&r->table, &config->key, config->max_sessions) ||
+	    half_open_init(&r->tried, half_open_max(r, HALF_OPEN_TRIED_MAX)) ||
+	    half_open_init(&r->waiting, half_open_max(r, HALF_OPEN_WAITING_MAX)) ||
 	    replay_init_left_out(r, config, now_us) || !r->mapping || !r->env.wheel ||
 	    !r->env.online_wheel || !r->env.blocks || !r->env.turns) {
 		replay_free(r);
@@ -120,6 +139,7 @@ void replay_free(struct replay *r)
 	half_open_fini(&r->tried);
 	half_open_fini(&r->waiting);
 	left_out_free(r->left_out);
+	ledger_fini(&r->ledger);
 	mapping_free(r->mapping);
 	timer_wheel_free(r->env.wheel);
 	timer_wheel_free(r->env.online_wheel);
@@ -448,8 +468,13 @@ void replay_on_register_refused(struct replay *r, uint32_t session_id, uint64_t 
 		s->rst_due = false;
 		return;
 	}
-	session_abort(s, &r->env, DROP_NO_TUPLE);
-	s->rst_due = false;
+	/*
+	 * Intercept has come back, and another was faster; or two intercepts disagree. What was not
+	 * said yet goes on elsewhere. The RST ends our own connection only: no other expects its number.
+	 */
+	r->ledger.targets[s->target_index].sessions.ended_by_us++;
+	session_leave(s, &r->env, DROP_NO_TUPLE, false);
+	s->rst_due = true;
 }
 
 /* What the targets said meanwhile is lost. Spread over half a second, by which time the sessions are registered again. */
@@ -652,9 +677,9 @@ const struct ledger *replay_ledger(const struct replay *r)
 size_t replay_memory(const struct replay *r)
 {
 	return session_table_memory(&r->table) + mapping_memory(r->mapping) +
-	       half_open_memory(&r->tried) + half_open_memory(&r->waiting) +
-	       (r->left_out ? left_out_memory(r->left_out) : 0) + slab_memory(r->env.blocks) +
-	       slab_memory(r->env.turns);
+	       ledger_memory(&r->ledger) + half_open_memory(&r->tried) +
+	       half_open_memory(&r->waiting) + (r->left_out ? left_out_memory(r->left_out) : 0) +
+	       slab_memory(r->env.blocks) + slab_memory(r->env.turns);
 }
 
 bool replay_is_paused(const struct replay *r)

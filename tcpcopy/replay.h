@@ -30,10 +30,20 @@ struct replay_config {
 	size_t transfer_count;
 	const struct addr_range *client_pool; /* -c; copied */
 	size_t client_pool_count;
-	struct hash_key key;        /* random, one a process */
-	struct hash_key isn_secret; /* RFC 6528: survives a restart, so that ISNs keep rising */
-	uint64_t give_up_us;        /* -t: how long a session waits for the target */
-	uint64_t keep_alive_us;     /* -k: how long an idle connection is held open at the target */
+	struct hash_key key;          /* random, one a process */
+	struct hash_key isn_secret;   /* RFC 6528: survives a restart, so that ISNs keep rising */
+	unsigned copies;              /* -n: of every connection, at each target; 1 to COPIES_MAX */
+	unsigned port_shift;          /* -f: below MAPPING_SHIFTS */
+	struct ip_addr localhost_ip4; /* -H: instead of a loopback client's; unspecified: none */
+	struct ip_addr localhost_ip6;
+	/*
+	 * Added to every ISN. Two tcpcopies on one host share the secret: by this theirs are more
+	 * than a window apart. So a SYN on a tuple that is the other's (the refusal comes later) is
+	 * outside of the window of the other's half-open connection, which it would end otherwise.
+	 */
+	uint32_t isn_base;
+	uint64_t give_up_us;    /* -t: how long a session waits for the target */
+	uint64_t keep_alive_us; /* -k: how long an idle connection is held open at the target */
 	bool whole_connections_only; /* -O: none is joined in its middle */
 	uint32_t sample_ppm;         /* -r, up to 1,000,000; 0: all connections */
 	bool sample_by_client;       /* --sample-by client */

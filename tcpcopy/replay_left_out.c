@@ -29,7 +29,7 @@ void replay_leave_out(struct replay *r, const struct tuple *tuple, uint32_t isn,
 	left_out_add(r->left_out, tuple, isn, cause, r->env.now_us);
 	for (size_t i = 0; i < r->transfer_count; i++)
 		if (replay_matches_source(r, &r->transfers[i], &tuple->dst))
-			r->ledger.targets[i].sessions.not_started[cause]++;
+			r->ledger.targets[i].sessions.not_started[cause] += r->copies;
 }
 
 struct left_out_entry *replay_find_left_out(struct replay *r, const struct packet *p)
@@ -51,8 +51,10 @@ void replay_account_dropped(struct replay *r, const struct endpoint *server, enu
 	for (size_t i = 0; i < r->transfer_count; i++) {
 		if (!replay_matches_source(r, &r->transfers[i], server))
 			continue;
-		ledger_captured(&r->ledger, i, amount->bytes, amount->requests);
-		ledger_dropped(&r->ledger, i, cause, amount->bytes, amount->requests);
+		for (unsigned copy = 0; copy < r->copies; copy++) {
+			ledger_captured(&r->ledger, i, copy, amount->bytes, amount->requests);
+			ledger_dropped(&r->ledger, i, copy, cause, amount->bytes, amount->requests);
+		}
 	}
 }
 

@@ -31,6 +31,9 @@ struct replay {
 	struct ledger ledger;
 	struct transfer transfers[TRANSFERS_MAX];
 	size_t transfer_count;
+	unsigned copies; /* of every connection, at each target */
+	struct ip_addr localhost_ip4;
+	struct ip_addr localhost_ip6;
 	struct ip_addr *local;
 	size_t local_count;
 	uint64_t max_memory_bytes;
@@ -67,7 +70,7 @@ enum packet_fate replay_on_left_out(struct replay *r, struct left_out_entry *e,
 /* A SYN, FIN or RST of the server; tuple is that of its client. */
 enum packet_fate replay_on_left_out_server(struct replay *r, const struct tuple *tuple,
 					   const struct packet *p);
-/* Bytes and requests that no session holds the account of: captured and dropped, for each target. */
+/* Bytes and requests that no session holds the account of: captured and dropped, for each target's copies. */
 void replay_account_dropped(struct replay *r, const struct endpoint *server, enum drop_cause cause,
 			    const struct ledger_amount *amount);
 

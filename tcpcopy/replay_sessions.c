@@ -7,6 +7,8 @@
 enum {
 	ADMIT_NUMERATOR = 9, /* admission stops at nine tenths of the memory limit */
 	ADMIT_DENOMINATOR = 10,
+	REMAPS_MAX = 16, /* refused so often a session gives up: another tcpcopy has them all */
+	REMAP_HOLD_US = 10000, /* longer than a refusal takes */
 };
 
 void replay_notice(struct replay *r, enum replay_notice what, size_t target)
@@ -30,6 +32,19 @@ static void release_tuple(struct replay *r, struct session *s)
 	r->ledger.targets[s->target_index].sessions.active--;
 }
 
+/* The endpoint that a session's faked one is made from: -H stands for clients on loopback. */
+static struct endpoint client_of(const struct replay *r, const struct session *s)
+{
+	struct endpoint client = s->online->tuple.src;
+	const struct ip_addr *instead = ip_addr_is_v4(&r->transfers[s->target_index].target.addr)
+						? &r->localhost_ip4
+						: &r->localhost_ip6;
+
+	if (ip_addr_is_loopback(&client.addr) && !ip_addr_is_unspecified(instead))
+		client.addr = *instead;
+	return client;
+}
+
 /*
  * Takes a faked endpoint, registers it and starts. False if the pool is exhausted. What it held before is given back only
  * then, so that the target sees a fresh one.
@@ -37,10 +52,11 @@ static void release_tuple(struct replay *r, struct session *s)
 static bool start_session(struct replay *r, struct session *s)
 {
 	const struct transfer *transfer = &r->transfers[s->target_index];
+	struct endpoint client = client_of(r, s);
 	struct tuple tuple = {.dst = transfer->target, .protocol = PROTOCOL_TCP};
 	struct tuple response;
 
-	if (mapping_take(r->mapping, &s->online->tuple.src, &transfer->target, &tuple.src))
+	if (mapping_take(r->mapping, &client, s->copy, &transfer->target, &tuple.src))
 		return false;
 	release_tuple(r, s);
 	response = tuple_reverse(&tuple);
@@ -103,7 +119,7 @@ static uint32_t sessions_wanted(const struct replay *r, const struct endpoint *s
 	uint32_t n = 0;
 
 	for (size_t i = 0; i < r->transfer_count; i++)
-		n += replay_matches_source(r, &r->transfers[i], server);
+		n += replay_matches_source(r, &r->transfers[i], server) ? r->copies : 0;
 	return n;
 }
 
@@ -173,42 +189,48 @@ void replay_settle_session(struct replay *r, struct session *s)
 	}
 }
 
-static struct session *add_session(struct replay *r, struct online *o, size_t target,
-				   const struct session_offer *offer, enum drop_cause cause)
+/* Behind *last, the end of the connection's list. */
+static struct session *add_session(struct replay *r, struct online *o, struct session ***last,
+				   size_t target, unsigned copy, enum drop_cause cause)
 {
 	uint32_t index;
 	struct session *s = session_table_add(&r->table, &index);
 
 	if (!s)
 		return NULL;
-	session_init(s, o, target, cause);
+	session_init(s, o, target, copy, cause);
 	s->index = index;
-	s->offer = *offer;
-	s->next_of_online = o->sessions;
-	o->sessions = s;
+	**last = s;
+	*last = &s->next_of_online;
 	return s;
 }
 
-/* A session for each transfer that this server endpoint is the source of. */
+/* The copies for each transfer that this server endpoint is the source of. */
 static void add_sessions(struct replay *r, struct online *o, const struct session_offer *offer,
 			 enum drop_cause cause)
 {
+	struct session **last = &o->sessions;
+
 	for (size_t i = 0; i < r->transfer_count; i++) {
 		struct ledger_sessions *count = &r->ledger.targets[i].sessions;
 		enum drop_cause why = cause == DROP_CAUSES ? shortage(r, i) : cause;
-		struct session *s;
 
 		if (!replay_matches_source(r, &r->transfers[i], &o->tuple.dst))
 			continue;
 		if (why == DROP_CAUSES && !admits(r, o))
 			why = DROP_RATE;
-		s = add_session(r, o, i, offer, why == DROP_CAUSES ? DROP_NO_TUPLE : why);
-		if (!s) {
-			count->not_started[DROP_LIMIT]++;
-			continue;
+		for (unsigned copy = 0; copy < r->copies; copy++) {
+			struct session *s = add_session(r, o, &last, i, copy,
+							why == DROP_CAUSES ? DROP_NO_TUPLE : why);
+
+			if (!s) {
+				count->not_started[DROP_LIMIT]++;
+				continue;
+			}
+			s->offer = *offer;
+			if (why != DROP_CAUSES || !start_session(r, s))
+				count->not_started[s->closed_cause]++;
 		}
-		if (why != DROP_CAUSES || !start_session(r, s))
-			count->not_started[s->closed_cause]++;
 	}
 }
 
@@ -219,10 +241,10 @@ static struct online *add_online(struct replay *r, const struct tuple *tuple, ui
 	uint32_t index;
 
 	/*
-	 * Without a session for each transfer nobody would hold the account of its bytes. (Those in
-	 * TIME-WAIT have no connection any more, so there are more of them than connections.)
+	 * Without all its sessions nobody would hold the account of its bytes. (Those in
+	 * TIME-WAIT have no connection any more, so there are more of them than connections have.)
 	 */
-	if (slab_count(r->table.sessions) + r->transfer_count <= r->max_sessions)
+	if (slab_count(r->table.sessions) + sessions_wanted(r, &tuple->dst) <= r->max_sessions)
 		o = session_table_add_online(&r->table);
 	if (!o) {
 		if (!r->told_full)
@@ -324,10 +346,21 @@ void replay_begin(struct replay *r, const struct tuple *tuple, uint32_t isn, boo
 	online_arm(o, &r->env);
 }
 
-/* Another tcpcopy holds this tuple: take the next before this one is given back. */
+/* The SYN is out, and perhaps answered to the other: no RST, which might hit its connection. */
+static void give_up_tuple(struct replay *r, struct session *s)
+{
+	session_abort(s, &r->env, DROP_NO_TUPLE);
+	s->rst_due = false;
+	s->retry_at_us = r->env.now_us + SESSION_REFUSED_US;
+}
+
+/*
+ * Another tcpcopy holds this tuple: take another before this one is given back. The second time the SYN waits for a
+ * refusal: where one port after the other is taken, most are.
+ */
 void replay_remap(struct replay *r, struct session *s)
 {
-	struct endpoint client = s->online->tuple.src;
+	struct endpoint client = client_of(r, s);
 	struct tuple tuple = s->tuple;
 	struct tuple response;
 
@@ -335,15 +368,15 @@ void replay_remap(struct replay *r, struct session *s)
 	client.port =
 		(uint16_t)(REPLAY_FIRST_PORT + hash_bytes(&r->key, &s->id, sizeof(s->id)) %
 						       (REPLAY_LAST_PORT - REPLAY_FIRST_PORT + 1));
-	if (mapping_take(r->mapping, &client, &s->tuple.dst, &tuple.src)) {
-		session_abort(s, &r->env, DROP_NO_TUPLE);
-		s->rst_due = false; /* the tuple is another's: a RST would hit its connection */
+	if (++s->tuples_refused > REMAPS_MAX ||
+	    mapping_take(r->mapping, &client, s->copy, &s->tuple.dst, &tuple.src)) {
+		give_up_tuple(r, s);
 		return;
 	}
 	r->env.effects->unregister_session(r->env.ctx, s->id);
 	mapping_release(r->mapping, &s->tuple.src, &s->tuple.dst);
 	s->id = session_table_new_id(&r->table, s);
-	session_restart_on(s, &r->env, &tuple);
+	session_restart_on(s, &r->env, &tuple, s->tuples_refused > 1 ? REMAP_HOLD_US : 0);
 	response = tuple_reverse(&tuple);
 	r->env.effects->register_session(r->env.ctx, s->id, &response);
 }

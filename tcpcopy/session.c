@@ -47,26 +47,45 @@ void session_set_state(struct session *s, enum session_state state)
 	s->state = (uint8_t)state;
 }
 
-void session_init(struct session *s, struct online *online, size_t target_index,
+void session_init(struct session *s, struct online *online, size_t target_index, unsigned copy,
 		  enum drop_cause cause)
 {
 	memset(s, 0, sizeof(*s));
 	s->online = online;
 	s->target_index = (uint8_t)target_index;
+	s->copy = (uint16_t)copy;
 	s->state = SESSION_CLOSED;
 	s->closed_cause = (uint8_t)cause;
 	s->gate_turn = SLAB_NONE;
 	s->acked_turn = SLAB_NONE;
 }
 
-/* RFC 6528: a clock of 4 microseconds a step, plus a secret function of the tuple. */
+/*
+ * RFC 6528: a clock of 4 microseconds a step, plus a secret function of the tuple; and what sets
+ * us apart from another tcpcopy on this host.
+ */
 static uint32_t initial_sequence(const struct session_env *env, const struct tuple *tuple)
 {
-	return (uint32_t)(env->now_us / 4) + (uint32_t)tuple_hash(&env->isn_secret, tuple);
+	return (uint32_t)(env->now_us / 4) + env->isn_base +
+	       (uint32_t)tuple_hash(&env->isn_secret, tuple);
+}
+
+void session_retry_syn(struct session *s, struct session_env *env, uint64_t delay_us)
+{
+	assert(s->state == SESSION_SYN_SENT);
+	delay_us += session_lag_us(s, env);
+	s->target.backoff = 0;
+	s->syn_due = delay_us == 0;
+	s->retransmit_at_us = delay_us ? env->now_us + delay_us : 0;
+	if (s->syn_due)
+		session_mark_dirty(s, env);
+	else
+		session_arm(s, env);
 }
 
 /* Nothing that another connection has left behind, but where in the stream to begin. */
-static void begin_handshake(struct session *s, struct session_env *env, const struct tuple *tuple)
+static void begin_handshake(struct session *s, struct session_env *env, const struct tuple *tuple,
+			    uint64_t delay_us)
 {
 	struct session_target *t = &s->target;
 
@@ -93,16 +112,15 @@ static void begin_handshake(struct session *s, struct session_env *env, const st
 	s->said_again = false;
 	s->end_held_us = 0;
 	s->begun_us = env->now_us;
-	s->syn_due = true;
 	s->syn_was_refused = false;
 	s->rst_due = false;
 	s->may_have_closed = false;
 	s->target_closed = s->in_recovery = s->uses_timestamps = false;
-	s->retransmit_at_us = 0;
 	s->timed_us = 0;
 	s->last_sent_us = 0;
 	s->challenged_us = 0;
 	s->progress_us = env->now_us;
+	session_retry_syn(s, env, delay_us);
 }
 
 void session_start(struct session *s, struct session_env *env, const struct tuple *tuple,
@@ -111,28 +129,16 @@ void session_start(struct session *s, struct session_env *env, const struct tupl
 	s->id = id;
 	s->has_tuple = true;
 	s->was_started = true;
+	s->tuples_refused = 0;
 	session_set_state(s, SESSION_SYN_SENT);
-	begin_handshake(s, env, tuple);
-	session_mark_dirty(s, env);
+	begin_handshake(s, env, tuple, 0);
 }
 
-void session_restart_on(struct session *s, struct session_env *env, const struct tuple *tuple)
+void session_restart_on(struct session *s, struct session_env *env, const struct tuple *tuple,
+			uint64_t delay_us)
 {
 	assert(s->state == SESSION_SYN_SENT);
-	begin_handshake(s, env, tuple);
-	session_mark_dirty(s, env);
-}
-
-void session_retry_syn(struct session *s, struct session_env *env, uint64_t delay_us)
-{
-	assert(s->state == SESSION_SYN_SENT);
-	s->target.backoff = 0;
-	s->syn_due = delay_us == 0;
-	s->retransmit_at_us = delay_us ? env->now_us + delay_us : 0;
-	if (s->syn_due)
-		session_mark_dirty(s, env);
-	else
-		session_arm(s, env);
+	begin_handshake(s, env, tuple, delay_us);
 }
 
 void session_mark_dirty(struct session *s, struct session_env *env)
@@ -148,10 +154,11 @@ void session_mark_dirty(struct session *s, struct session_env *env)
 void session_account_captured(struct session *s, struct session_env *env, uint64_t bytes,
 			      uint64_t requests)
 {
-	ledger_captured(env->ledger, s->target_index, bytes, requests);
+	ledger_captured(env->ledger, s->target_index, s->copy, bytes, requests);
 	if (!session_is_live(s)) {
 		session_note_refused(s, env);
-		ledger_dropped(env->ledger, s->target_index, s->closed_cause, bytes, requests);
+		ledger_dropped(env->ledger, s->target_index, s->copy, s->closed_cause, bytes,
+			       requests);
 		return;
 	}
 	if (!session_is_awaiting_target(s))
@@ -168,7 +175,7 @@ void session_account_dropped(struct session *s, struct session_env *env, enum dr
 	assert(s->bytes_in_flight >= bytes && s->requests_in_flight >= requests);
 	s->bytes_in_flight -= bytes;
 	s->requests_in_flight -= (uint32_t)requests;
-	ledger_dropped(env->ledger, s->target_index, cause, bytes, requests);
+	ledger_dropped(env->ledger, s->target_index, s->copy, cause, bytes, requests);
 }
 
 /* The target has acknowledged the stream up to una_off: account it and pass the turns. */
@@ -192,7 +199,7 @@ void session_acknowledged(struct session *s, struct session_env *env, uint64_t u
 	assert(s->bytes_in_flight >= bytes && s->requests_in_flight >= requests);
 	s->bytes_in_flight -= bytes;
 	s->requests_in_flight -= requests;
-	ledger_delivered(env->ledger, s->target_index, bytes, requests);
+	ledger_delivered(env->ledger, s->target_index, s->copy, bytes, requests);
 }
 
 void session_set_waiting(struct session *s, struct session_env *env, bool waiting)

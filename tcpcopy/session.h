@@ -35,6 +35,10 @@
  * begins with (turn.h), that is captured after it was lost or not said when its target ended it. It is JOINING until replay has found
  * it a tuple; the turns from there on stay in flight.
  *
+ * Copies. With -n a connection has several sessions a target. Each hears of the client a constant
+ * lag later than the first: of its SYN, and of every turn. That shifts what it is fed and is
+ * over before most answers come, so it does not add up from turn to turn.
+ *
  * Deadlines. A session has one timer in the wheel, set to the earliest deadline or before it:
  * moving a deadline later does not touch the wheel, the timer finds out when it fires.
  *
@@ -95,6 +99,8 @@ enum {
 	SESSION_ASK_US = 10000000,     /* an answer is awaited so long before the target is asked */
 	SESSION_ASK_TWICE_US = 600000, /* Linux answers one in half a second */
 	SESSION_ASK_AGAIN_US = 60000000, /* and, having said that it is there, again */
+	SESSION_LAG_US = 1024, /* between two copies of one connection: a tick of the wheel, ... */
+	SESSION_LAG_MAX_US = 51200, /* ... but all of them follow within this */
 };
 
 /* RFC 9293, section 3.3.2. A session is born in SYN_SENT: there is no passive open. */
@@ -192,15 +198,17 @@ struct session {
 	uint32_t requests_in_flight;
 	struct session_target target;
 	struct session_offer offer;
-	uint8_t target_index;  /* which transfer */
-	uint8_t state;         /* enum session_state */
-	uint8_t futile_joins;  /* in a row: nothing was acknowledged */
-	uint8_t refused_joins; /* in a row */
-	uint8_t join_strikes;  /* ends in a row that looked like a refusal */
-	uint8_t turns_said;    /* on this connection, up to HABITS_TURNS */
-	uint8_t brief_answers; /* in a row that were complete with their PSH */
-	uint8_t unanswered;    /* turns given up after -t, in a row */
-	uint8_t closed_cause;  /* enum drop_cause: what becomes of bytes captured after the end */
+	uint16_t copy;          /* which of -n, from 0 */
+	uint8_t target_index;   /* which transfer */
+	uint8_t state;          /* enum session_state */
+	uint8_t futile_joins;   /* in a row: nothing was acknowledged */
+	uint8_t refused_joins;  /* in a row */
+	uint8_t join_strikes;   /* ends in a row that looked like a refusal */
+	uint8_t turns_said;     /* on this connection, up to HABITS_TURNS */
+	uint8_t brief_answers;  /* in a row that were complete with their PSH */
+	uint8_t unanswered;     /* turns given up after -t, in a row */
+	uint8_t tuples_refused; /* in a row: others had them */
+	uint8_t closed_cause;   /* enum drop_cause: what becomes of bytes captured after the end */
 	uint8_t end_said; /* enum turn_kind: TURN_FIN or TURN_RST once released, otherwise TURN_DATA */
 	bool is_dirty;
 	bool is_waiting; /* for the target's answer or window: wants records at once */
@@ -242,6 +250,8 @@ struct session_env {
 	struct breaker breakers[TRANSFERS_MAX]; /* one a target: a dead one must not stop another */
 	struct habits habits[TRANSFERS_MAX];    /* likewise */
 	struct hash_key isn_secret;
+	uint32_t isn_base;      /* of this process: initial_sequence */
+	uint64_t lag_step_us;   /* between a copy and the next */
 	uint32_t ts_base;       /* our timestamp clock is milliseconds plus this */
 	uint64_t give_up_us;    /* -t */
 	uint64_t keep_alive_us; /* -k */
@@ -262,16 +272,17 @@ const char *session_state_name(enum session_state state);
 void session_set_state(struct session *s, enum session_state state);
 
 /* Cleared, CLOSED for this cause: counts what its connection captures as dropped. */
-void session_init(struct session *s, struct online *online, size_t target_index,
+void session_init(struct session *s, struct online *online, size_t target_index, unsigned copy,
 		  enum drop_cause cause);
 /*
  * Leaves CLOSED or JOINING for SYN_SENT on a tuple that the caller took and registered; from stream offset una_off on.
  */
 void session_start(struct session *s, struct session_env *env, const struct tuple *tuple,
 		   uint32_t id);
-/* Begins again on another tuple; only in SYN_SENT. */
-void session_restart_on(struct session *s, struct session_env *env, const struct tuple *tuple);
-/* In SYN_SENT: the SYN goes again, back-off starting anew, at once or after a delay. */
+/* Begins again on another tuple, with a SYN after delay_us; only in SYN_SENT. */
+void session_restart_on(struct session *s, struct session_env *env, const struct tuple *tuple,
+			uint64_t delay_us);
+/* In SYN_SENT: the SYN goes (again), back-off starting anew, after delay_us and this copy's lag. */
 void session_retry_syn(struct session *s, struct session_env *env, uint64_t delay_us);
 /*
  * Its answers may come again after an outage, in which the timers of both sides have backed off: what waits for the target is said again,
@@ -300,6 +311,12 @@ bool session_may_join(const struct session *s, const struct session_env *env, bo
 void session_note_refused(struct session *s, struct session_env *env);
 /* Says, once a target, that its clients speak TLS. */
 void session_tell_encrypted(const struct session *s, struct session_env *env);
+
+/* How far behind the first copy this one says whatever the client says. */
+static inline uint64_t session_lag_us(const struct session *s, const struct session_env *env)
+{
+	return s->copy * env->lag_step_us;
+}
 
 static inline bool session_is_live(const struct session *s)
 {

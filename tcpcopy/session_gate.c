@@ -227,6 +227,10 @@ static bool gate_is_open(struct session *s, struct session_env *env, const struc
 	uint64_t at;
 
 	*settle_at = 0;
+	if (env->now_us < t->known_us + session_lag_us(s, env)) {
+		*settle_at = t->known_us + session_lag_us(s, env);
+		return false; /* a copy of -n hears of it later */
+	}
 	if ((t->need == 0 && may_end(s, t)) || s->gate_is_free)
 		return true;
 	if (s->target_closed) {

@@ -13,6 +13,7 @@
 
 enum {
 	TRANSFERS_MAX = 64,
+	COPIES_MAX = 1023, /* of a connection at each target */
 };
 
 struct transfer {

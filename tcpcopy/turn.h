@@ -27,6 +27,7 @@ struct turn {
 	uint64_t start;     /* stream offset */
 	uint64_t end;       /* grows while the turn is the last one and no session is past it */
 	uint64_t need;      /* response bytes that the client had seen since the turn before */
+	uint64_t known_us;  /* when it was captured and nothing before it was missing */
 	uint64_t waited_us; /* from the client's last byte before until it had seen that much */
 	uint32_t index;     /* in the slab */
 	uint32_t next;      /* SLAB_NONE: the last */

@@ -20,6 +20,11 @@ enum {
 	SESSION_MEMORY_BYTES = 1024, /* -m allows a session for each of these */
 	SESSIONS_MIN = 1024,
 	SESSIONS_MAX = 1 << 22,
+	/*
+	 * How much faster than the clock of ISNs (4 us a step) that of starts runs: who starts 20 ms later is a window ahead, and
+	 * a restart stays above what the target remembers of the time before, for eight minutes.
+	 */
+	ISN_STARTS = 16,
 };
 
 static int open_sender(struct worker *w, char error[WORKER_ERROR_MAX])
@@ -79,6 +84,7 @@ static int open_replay(struct worker *w)
 		.client_pool_count = o->client_range_count,
 		.key = w->config.key,
 		.isn_secret = w->config.isn_secret,
+		.isn_base = (uint32_t)(w->start_us / 4 * ISN_STARTS),
 		.give_up_us = (uint64_t)o->give_up_s * 1000000,
 		.keep_alive_us = (uint64_t)o->keep_alive_s * 1000000,
 		.whole_connections_only = o->whole,
@@ -88,6 +94,7 @@ static int open_replay(struct worker *w)
 		.rate_per_s = o->rate_per_s,
 		.no_wait = o->no_wait,
 		.without_intercept = o->without_intercept,
+		.copies = 1,
 		.max_memory_bytes = (uint64_t)o->max_memory_mb << 20,
 		.max_sessions = max_sessions(o),
 		.check_checksums = true,

@@ -108,6 +108,7 @@ struct world *world_begin(const struct world_config *config)
 		.give_up_us = config->give_up_us,
 		.keep_alive_us = config->keep_alive_us,
 		.whole_connections_only = config->whole_connections_only,
+		.copies = 1,
 		.max_memory_bytes = config->max_memory_bytes,
 		.max_sessions = config->max_sessions,
 		.check_checksums = true,

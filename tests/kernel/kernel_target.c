@@ -525,6 +525,7 @@ static struct replay *open_replay(struct world *w)
 		.give_up_us = GIVE_UP_US,
 		.keep_alive_us = GIVE_UP_US,
 		.whole_connections_only = w->set.talk.is_whole,
+		.copies = 1,
 		.max_memory_bytes = MEMORY_MAX,
 		.max_sessions = CLIENTS_MAX * 2,
 		.check_checksums = true,

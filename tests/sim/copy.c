@@ -430,6 +430,7 @@ static void make_replay(struct world *w)
 		.rate_per_s = s->rate_per_s,
 		.no_wait = s->no_wait,
 		.without_intercept = s->waits_for_links,
+		.copies = 1,
 		.max_memory_bytes = s->max_memory_bytes,
 		.max_sessions = s->max_sessions,
 		.check_checksums = true,

@@ -116,6 +116,9 @@ struct fixture_config {
 	uint32_t sample_ppm; /* all */
 	uint32_t rate_per_s; /* none */
 	uint64_t gradual_us; /* none */
+	unsigned copies;     /* -n; 1 */
+	unsigned port_shift;
+	const char *localhost; /* -H */
 };
 
 /* The captured byte at this place of a client's stream. */
@@ -305,6 +308,7 @@ static inline void check_sums(const struct fixture *f)
 	assert_int_equal(l->packets.captured, f->frames);
 	for (size_t i = 0; i < f->targets; i++) {
 		assert_true(ledger_stream_adds_up(&l->targets[i].stream));
+		assert_true(ledger_copies_add_up(l, i));
 		active += l->targets[i].sessions.active;
 	}
 	assert_int_equal(active, fixture_registered(f));
@@ -317,6 +321,8 @@ static inline struct fixture *fixture_new(const struct fixture_config *config)
 	struct addr_range pool;
 	struct replay_config c = {
 		.transfers = transfers,
+		.copies = config->copies ? config->copies : 1,
+		.port_shift = config->port_shift,
 		.key = {config->key + 1, 2},
 		.isn_secret = {config->isn_key, 4},
 		.give_up_us = config->give_up_us ? config->give_up_us : 600000000,
@@ -339,6 +345,8 @@ static inline struct fixture *fixture_new(const struct fixture_config *config)
 		transfers[c.transfer_count] = transfer_of(config->transfers[c.transfer_count]);
 	if (!c.transfer_count)
 		transfers[c.transfer_count++] = transfer_of("10.0.0.2:80-10.1.0.1:8080");
+	if (config->localhost)
+		c.localhost_ip4 = addr_of(config->localhost);
 	if (config->pool_first) {
 		pool = (struct addr_range){addr_of(config->pool_first), addr_of(config->pool_last)};
 		c.client_pool = &pool;

@@ -24,7 +24,7 @@ static void empty_ledger_adds_up(void **state)
 
 	(void)state;
 	memset(&l, 0xa5, sizeof(l));
-	ledger_init(&l, 3);
+	assert_int_equal(ledger_init(&l, 3, 1), 0);
 	assert_int_equal(l.target_count, 3);
 	assert_true(ledger_packets_add_up(&l));
 	for (size_t i = 0; i < 3; i++)
@@ -36,7 +36,7 @@ static void every_packet_has_one_fate(void **state)
 	struct ledger l;
 
 	(void)state;
-	ledger_init(&l, 1);
+	assert_int_equal(ledger_init(&l, 1, 1), 0);
 	for (unsigned fate = 0; fate < PACKET_FATES; fate++) {
 		for (unsigned i = 0; i <= fate; i++)
 			ledger_packet(&l, (enum packet_fate)fate);
@@ -51,7 +51,7 @@ static void packet_that_was_not_accounted_is_noticed(void **state)
 	struct ledger l;
 
 	(void)state;
-	ledger_init(&l, 1);
+	assert_int_equal(ledger_init(&l, 1, 1), 0);
 	ledger_packet(&l, PACKET_FATE_USED);
 	l.packets.captured++;
 	assert_false(ledger_packets_add_up(&l));
@@ -63,15 +63,15 @@ static void bytes_are_in_flight_until_delivered_or_dropped(void **state)
 	struct ledger_stream *s = &l.targets[1].stream;
 
 	(void)state;
-	ledger_init(&l, 2);
-	ledger_captured(&l, 1, 100, 2);
+	assert_int_equal(ledger_init(&l, 2, 1), 0);
+	ledger_captured(&l, 1, 0, 100, 2);
 	expect_amount(&s->captured, 100, 2);
 	expect_amount(&s->in_flight, 100, 2);
-	ledger_delivered(&l, 1, 60, 1);
+	ledger_delivered(&l, 1, 0, 60, 1);
 	expect_amount(&s->delivered, 60, 1);
 	expect_amount(&s->in_flight, 40, 1);
-	ledger_dropped(&l, 1, DROP_CAPTURE_GAP, 30, 0);
-	ledger_dropped(&l, 1, DROP_SHUTDOWN, 10, 1);
+	ledger_dropped(&l, 1, 0, DROP_CAPTURE_GAP, 30, 0);
+	ledger_dropped(&l, 1, 0, DROP_SHUTDOWN, 10, 1);
 	expect_amount(&s->in_flight, 0, 0);
 	expect_amount(&s->dropped[DROP_CAPTURE_GAP], 30, 0);
 	expect_amount(&s->dropped[DROP_SHUTDOWN], 10, 1);
@@ -85,8 +85,8 @@ static void lost_byte_or_request_is_noticed(void **state)
 	struct ledger_stream *s = &l.targets[0].stream;
 
 	(void)state;
-	ledger_init(&l, 1);
-	ledger_captured(&l, 0, 100, 2);
+	assert_int_equal(ledger_init(&l, 1, 1), 0);
+	ledger_captured(&l, 0, 0, 100, 2);
 	s->in_flight.bytes--;
 	assert_false(ledger_stream_adds_up(s));
 	s->delivered.bytes++;
@@ -103,7 +103,7 @@ static void random_account_adds_up_at_every_step(void **state)
 	unsigned seed = 7;
 
 	(void)state;
-	ledger_init(&l, 4);
+	assert_int_equal(ledger_init(&l, 4, 1), 0);
 	for (unsigned i = 0; i < 20000; i++) {
 		size_t t = (size_t)rand_r(&seed) % 4;
 		const struct ledger_amount *left = &l.targets[t].stream.in_flight;
@@ -113,14 +113,14 @@ static void random_account_adds_up_at_every_step(void **state)
 
 		switch (rand_r(&seed) % 3) {
 		case 0:
-			ledger_captured(&l, t, (uint64_t)rand_r(&seed), 3);
+			ledger_captured(&l, t, 0, (uint64_t)rand_r(&seed), 3);
 			break;
 		case 1:
-			ledger_delivered(&l, t, bytes, requests);
+			ledger_delivered(&l, t, 0, bytes, requests);
 			break;
 		case 2:
-			ledger_dropped(&l, t, (enum drop_cause)(rand_r(&seed) % DROP_CAUSES), bytes,
-				       requests);
+			ledger_dropped(&l, t, 0, (enum drop_cause)(rand_r(&seed) % DROP_CAUSES),
+				       bytes, requests);
 			break;
 		}
 		assert_true(ledger_stream_adds_up(&l.targets[t].stream));
@@ -133,9 +133,9 @@ static void total_is_the_sum_of_the_targets_in_use(void **state)
 	struct ledger_target total;
 
 	(void)state;
-	ledger_init(&l, 3);
+	assert_int_equal(ledger_init(&l, 3, 1), 0);
 	for (size_t t = 0; t < 3; t++) {
-		ledger_captured(&l, t, 10 << t, 1);
+		ledger_captured(&l, t, 0, 10 << t, 1);
 		l.targets[t].sessions.active = t + 1;
 		l.targets[t].sessions.rejoined = 5;
 		l.targets[t].traffic.syn_sent = 7;
@@ -181,9 +181,57 @@ static void every_cause_and_fate_has_a_name_of_its_own(void **state)
 	}
 }
 
+static void each_copy_has_an_account_and_they_make_up_the_stream(void **state)
+{
+	struct ledger l;
+	struct ledger_copy c;
+
+	(void)state;
+	assert_int_equal(ledger_init(&l, 2, 3), 0);
+	assert_int_equal(ledger_memory(&l), 2 * 3 * sizeof(struct ledger_copy));
+	for (size_t copy = 0; copy < 3; copy++)
+		ledger_captured(&l, 1, copy, 100, 2);
+	ledger_delivered(&l, 1, 2, 60, 1);
+	ledger_dropped(&l, 1, 2, DROP_CAPTURE_GAP, 30, 0);
+	ledger_dropped(&l, 1, 2, DROP_SHUTDOWN, 10, 1);
+	c = ledger_copy_of(&l, 1, 2);
+	expect_amount(&c.captured, 100, 2);
+	expect_amount(&c.delivered, 60, 1);
+	expect_amount(&c.dropped, 40, 1);
+	c = ledger_copy_of(&l, 1, 0);
+	expect_amount(&c.captured, 100, 2);
+	expect_amount(&c.delivered, 0, 0);
+	expect_amount(&l.targets[1].stream.captured, 300, 6);
+	assert_true(ledger_copies_add_up(&l, 0));
+	assert_true(ledger_copies_add_up(&l, 1));
+	l.copies[3].delivered.bytes++;
+	assert_false(ledger_copies_add_up(&l, 1));
+	ledger_fini(&l);
+}
+
+static void one_copy_is_its_targets_stream(void **state)
+{
+	struct ledger l;
+	struct ledger_copy c;
+
+	(void)state;
+	assert_int_equal(ledger_init(&l, 1, 1), 0);
+	ledger_captured(&l, 0, 0, 100, 2);
+	ledger_delivered(&l, 0, 0, 60, 1);
+	ledger_dropped(&l, 0, 0, DROP_LIMIT, 30, 1);
+	c = ledger_copy_of(&l, 0, 0);
+	expect_amount(&c.captured, 100, 2);
+	expect_amount(&c.delivered, 60, 1);
+	expect_amount(&c.dropped, 30, 1);
+	assert_int_equal(ledger_memory(&l), 0);
+	ledger_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_copy_has_an_account_and_they_make_up_the_stream),
+		cmocka_unit_test(one_copy_is_its_targets_stream),
 		cmocka_unit_test(empty_ledger_adds_up),
 		cmocka_unit_test(every_packet_has_one_fate),
 		cmocka_unit_test(packet_that_was_not_accounted_is_noticed),

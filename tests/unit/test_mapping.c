@@ -75,7 +75,7 @@ static struct endpoint take(struct mapping *m, struct endpoint client, struct en
 {
 	struct endpoint faked;
 
-	assert_int_equal(mapping_take(m, &client, &target, &faked), 0);
+	assert_int_equal(mapping_take(m, &client, 0, &target, &faked), 0);
 	return faked;
 }
 
@@ -94,7 +94,7 @@ static void assert_not_available(struct mapping *m, struct endpoint client, stru
 	struct endpoint faked;
 
 	errno = 0;
-	assert_int_equal(mapping_take(m, &client, &target, &faked), -1);
+	assert_int_equal(mapping_take(m, &client, 0, &target, &faked), -1);
 	assert_int_equal(errno, EADDRNOTAVAIL);
 }
 
@@ -474,6 +474,119 @@ static void more_targets_than_transfers_are_refused(void **state)
 	mapping_free(m);
 }
 
+static struct endpoint take_copy(struct mapping *m, struct endpoint client, unsigned copy,
+				 struct endpoint target)
+{
+	struct endpoint faked;
+
+	assert_int_equal(mapping_take(m, &client, copy, &target, &faked), 0);
+	return faked;
+}
+
+/* Whatever else is in use: the client's hash, and the copy's, decide. */
+static void copy_keeps_its_address_and_port(void **state)
+{
+	struct mapping *m = mapping_to("10.20.30.1", "10.20.30.254");
+	struct endpoint target = at("10.0.0.2", 80), client = at("192.0.2.7", 40000);
+	struct endpoint first[4];
+	size_t others = 0;
+
+	(void)state;
+	for (unsigned copy = 0; copy < 4; copy++) {
+		first[copy] = take_copy(m, client, copy, target);
+		others += !ip_addr_equal(&first[copy].addr, &first[0].addr);
+	}
+	assert_true(others >= 2); /* by the hash two may share one of 254, all four hardly */
+	for (unsigned copy = 0; copy < 4; copy++)
+		release(m, first[copy], target);
+	for (unsigned copy = 4; copy-- > 0;) {
+		struct endpoint again = take_copy(m, client, copy, target);
+
+		assert_true(endpoint_equal(&again, &first[copy]));
+	}
+	mapping_free(m);
+}
+
+/* Copies of clients with ports in a row, on one address: each finds its own place free. */
+static void copies_on_one_address_stay_out_of_each_others_way(void **state)
+{
+	struct mapping *m = mapping_to("10.20.30.9", "10.20.30.9");
+	struct endpoint target = at("10.0.0.2", 80);
+	uint16_t home[10];
+
+	(void)state;
+	for (unsigned copy = 0; copy < 10; copy++)
+		home[copy] = take_copy(m, at("192.0.2.7", 40000), copy, target).port;
+	assert_int_equal(home[0], 40000);
+	for (uint16_t i = 1; i < 1000; i++) {
+		for (unsigned copy = 0; copy < 10; copy++) {
+			uint32_t want = home[copy] + UINT32_C(1) * i;
+
+			if (want > LAST_PORT)
+				want -= LAST_PORT - FIRST_PORT + 1;
+			assert_int_equal(
+				take_copy(m, at("192.0.2.7", (uint16_t)(40000 + i)), copy, target)
+					.port,
+				want);
+		}
+	}
+	mapping_free(m);
+}
+
+static struct mapping *shifted(unsigned shift)
+{
+	struct addr_range pool = range("10.20.30.9", "10.20.30.9");
+	struct mapping_config config = {
+		.key = test_key,
+		.pool = &pool,
+		.pool_count = 1,
+		.first_port = FIRST_PORT,
+		.last_port = LAST_PORT,
+		.port_shift = shift,
+	};
+	struct mapping *m = mapping_new(&config);
+
+	assert_non_null(m);
+	return m;
+}
+
+static uint16_t port_with_shift(unsigned shift, uint16_t client_port)
+{
+	struct mapping *m = shifted(shift);
+	uint16_t port = take(m, at("192.0.2.7", client_port), at("10.0.0.2", 80)).port;
+
+	mapping_free(m);
+	return port;
+}
+
+static void every_shift_gives_a_client_another_port(void **state)
+{
+	static bool seen[UINT16_MAX + 1];
+
+	(void)state;
+	for (unsigned shift = 0; shift < MAPPING_SHIFTS; shift++) {
+		uint16_t port = port_with_shift(shift, 40000);
+
+		assert_true(port >= FIRST_PORT && !seen[port]);
+		seen[port] = true;
+	}
+	assert_true(seen[40000]);
+}
+
+/* Linux takes clients' ports from 32768 to 60999: with -f 1 none of these is wanted. */
+static void first_two_shifts_share_no_port_of_the_usual_range(void **state)
+{
+	struct mapping *m = shifted(1);
+
+	(void)state;
+	for (unsigned port = 32768; port < 61000; port++) {
+		uint16_t faked = take(m, at("192.0.2.7", (uint16_t)port), at("10.0.0.2", 80)).port;
+
+		assert_true(faked < 32768 || faked > 60999);
+	}
+	mapping_free(m);
+}
+
 static void wrong_configuration_is_refused(void **state)
 {
 	struct addr_range reversed = range("10.0.0.2", "10.0.0.1");
@@ -526,7 +639,7 @@ static void mapping_agrees_with_a_plain_array_under_random_operations(void **sta
 
 		if (random_below(100) < (filling ? 80u : 30u)) {
 			e.addr = ip_addr_v4((uint32_t)random_below(UINT32_MAX));
-			if (mapping_take(m, &e, &target, &e)) {
+			if (mapping_take(m, &e, 0, &target, &e)) {
 				assert_int_equal(errno, EADDRNOTAVAIL);
 				for (unsigned h = 0; h < MODEL_HOSTS; h++)
 					assert_null(memchr(taken[t][h], 0, MODEL_PORTS));
@@ -578,6 +691,10 @@ int main(void)
 		cmocka_unit_test(overlapping_ranges_count_an_address_once),
 		cmocka_unit_test(range_within_another_changes_nothing),
 		cmocka_unit_test(more_targets_than_transfers_are_refused),
+		cmocka_unit_test(copy_keeps_its_address_and_port),
+		cmocka_unit_test(copies_on_one_address_stay_out_of_each_others_way),
+		cmocka_unit_test(every_shift_gives_a_client_another_port),
+		cmocka_unit_test(first_two_shifts_share_no_port_of_the_usual_range),
 		cmocka_unit_test(wrong_configuration_is_refused),
 		cmocka_unit_test(mapping_agrees_with_a_plain_array_under_random_operations),
 	};

@@ -275,6 +275,7 @@ static void new_replay_without_memory(void **state)
 		.client_pool = &pool,
 		.client_pool_count = 1,
 		.max_sessions = 100,
+		.copies = 2,
 		.max_memory_bytes = 1 << 20,
 	};
 	unsigned n = 0;

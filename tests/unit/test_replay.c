@@ -203,34 +203,83 @@ static void round_trip_after_a_refusal_is_timed_from_the_new_syn(void **state)
 	assert_in_range(expect_segment(f, "P. 1:6(5) ack 1")->at_us - at, 200000, 203000);
 }
 
+static void refuse_newest(struct fixture *f)
+{
+	replay_on_register_refused(f->replay, f->faked[f->faked_count - 1].id, f->now_us);
+	end_batch(f);
+}
+
+/* The second time the SYN waits for one, so that a pool that is all another's costs no SYN each round trip. */
 static void refusals_may_come_in_a_row(void **state)
 {
 	struct fixture *f = *state;
 
 	session_syn_sent(f);
-	for (size_t i = 0; i < 20; i++) {
-		replay_on_register_refused(f->replay, f->faked[i].id, f->now_us);
-		end_batch(f);
-		assert_int_equal(expect_segment(f, "S 0:0(0)")->faked, i + 1);
+	refuse_newest(f);
+	assert_int_equal(expect_segment(f, "S 0:0(0)")->faked, 1);
+	for (size_t i = 2; i < 16; i++) {
+		refuse_newest(f);
+		pass_in_silence(f, 9);
 	}
+	refuse_newest(f);
+	pass_ms(f, 12);
+	assert_int_equal(expect_segment(f, "S 0:0(0)")->faked, 16);
 	replay_on_register_refused(f->replay, f->faked[3].id, f->now_us); /* late: nobody's */
 	end_batch(f);
 	expect_nothing(f);
 	assert_int_equal(fixture_registered(f), 1);
+	target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
+	expect_segment(f, ". 1:1(0) ack 1");
 }
 
-static void refusal_of_a_live_session_ends_it_without_a_word(void **state)
+static void tuples_that_are_all_anothers_end_the_session_without_a_word(void **state)
+{
+	struct fixture *f = *state;
+
+	session_syn_sent(f);
+	for (size_t i = 0; i < 17; i++)
+		refuse_newest(f);
+	expect_segment(f, "S 0:0(0)"); /* the second */
+	pass_in_silence(f, 500);       /* a RST might hit the other's connection */
+	assert_int_equal(f->faked_count, 17);
+	assert_int_equal(fixture_registered(f), 0);
+	client_data(f, 1, 1, "GET /");
+	assert_int_equal(stream(f)->dropped[DROP_NO_TUPLE].bytes, 5);
+}
+
+/* Intercept came back and another was faster: what is in flight is in doubt, what is not goes on. */
+static void refusal_of_a_live_session_ends_its_connection(void **state)
 {
 	struct fixture *f = *state;
 
 	session_established(f);
 	client_data(f, 1, 1, "GET /");
 	expect_segment(f, "P. 1:6(5) ack 1");
-	replay_on_register_refused(f->replay, f->faked[0].id, f->now_us);
-	end_batch(f);
-	expect_nothing(f); /* a RST would hit another's connection */
+	refuse_newest(f);
+	expect_segment(f, "R. 1:1(0) ack 1"); /* numbers that no other's connection expects */
+	expect_segment(f, "R. 6:6(0) ack 1");
+	expect_nothing(f);
 	assert_int_equal(fixture_registered(f), 0);
 	assert_int_equal(stream(f)->dropped[DROP_NO_TUPLE].bytes, 5);
+}
+
+static void what_was_not_said_goes_on_after_the_refusal_of_a_live_session(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET /1");
+	expect_segment(f, "P. 1:7(6) ack 1");
+	client_data(f, 7, 301, "GET /2"); /* its gate is closed */
+	refuse_newest(f);
+	expect_segment(f, "R. 1:1(0) ack 1");
+	expect_segment(f, "R. 7:7(0) ack 1");
+	expect_segment(f, "S 0:0(0)");
+	target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
+	expect_segment(f, "P. 1:7(6) ack 1");
+	expect_payload(f, "GET /2");
+	assert_int_equal(stream(f)->dropped[DROP_NO_TUPLE].requests, 1);
+	assert_int_equal(account_of(f, 0)->sessions.rejoined, 1);
 }
 
 static void refusal_in_time_wait(void **state)
@@ -841,7 +890,9 @@ int main(void)
 		fixture_test(syn_after_a_refusal_is_repeated_too),
 		fixture_test(round_trip_after_a_refusal_is_timed_from_the_new_syn),
 		fixture_test(refusals_may_come_in_a_row),
-		fixture_test(refusal_of_a_live_session_ends_it_without_a_word),
+		fixture_test(tuples_that_are_all_anothers_end_the_session_without_a_word),
+		fixture_test(refusal_of_a_live_session_ends_its_connection),
+		fixture_test(what_was_not_said_goes_on_after_the_refusal_of_a_live_session),
 		fixture_test(refusal_in_time_wait),
 		fixture_test(each_session_is_visited_once_whatever_the_steps),
 		cmocka_unit_test(sessions_beyond_the_limit_are_shed_and_counted),

@@ -225,7 +225,7 @@ static void stranger_that_finds_the_table_full_is_counted_for_his_source_only(vo
 {
 	struct fixture *f = fixture_new(&(struct fixture_config){
 		.transfers = {"10.0.0.2:80-10.1.0.1:8080", "10.0.0.2:81-10.1.0.1:8080"},
-		.max_sessions = 2});
+		.max_sessions = 1});
 
 	(void)state;
 	session_established(f);

@@ -42,7 +42,7 @@ static int setup(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);
-	ledger_init(&f->ledger, 1);
+	assert_int_equal(ledger_init(&f->ledger, 1, 1), 0);
 	assert_int_equal(ip_addr_parse(&f->transfers[0].target.addr, "10.0.0.2"), 0);
 	f->transfers[0].target.port = 8080;
 	f->transfers[0].source.port = 80;
@@ -51,8 +51,8 @@ static int setup(void **state)
 	for (int i = 0; i < 3000; i++)
 		ledger_packet(&f->ledger, PACKET_FATE_USED);
 	ledger_packet(&f->ledger, PACKET_FATE_DUPLICATE);
-	ledger_captured(&f->ledger, 0, 100000, 1000);
-	ledger_delivered(&f->ledger, 0, 100000, 1000);
+	ledger_captured(&f->ledger, 0, 0, 100000, 1000);
+	ledger_delivered(&f->ledger, 0, 0, 100000, 1000);
 	f->ledger.targets[0].sessions.active = 7;
 	f->ledger.targets[0].sessions.established = 12;
 	f->ledger.targets[0].traffic.syn_sent = 13;
@@ -117,8 +117,8 @@ static void one_request_missing_is_not_a_hundred_percent(void **state)
 {
 	struct fixture *f = *state;
 
-	ledger_captured(&f->ledger, 0, 100000000, 1000000);
-	ledger_delivered(&f->ledger, 0, 99999900, 999999);
+	ledger_captured(&f->ledger, 0, 0, 100000000, 1000000);
+	ledger_delivered(&f->ledger, 0, 0, 99999900, 999999);
 	report_ledger(&f->facts, collect, f);
 	assert_non_null(strstr(f->text, "99.99 %"));
 	assert_null(strstr(f->text, "100.00 %"));
@@ -129,9 +129,9 @@ static void drops_are_listed_by_cause_with_what_to_do(void **state)
 {
 	struct fixture *f = *state;
 
-	ledger_captured(&f->ledger, 0, 500, 5);
-	ledger_dropped(&f->ledger, 0, DROP_CAPTURE_GAP, 300, 3);
-	ledger_dropped(&f->ledger, 0, DROP_BACKLOG, 200, 2);
+	ledger_captured(&f->ledger, 0, 0, 500, 5);
+	ledger_dropped(&f->ledger, 0, 0, DROP_CAPTURE_GAP, 300, 3);
+	ledger_dropped(&f->ledger, 0, 0, DROP_BACKLOG, 200, 2);
 	f->ledger.targets[0].sessions.not_started[DROP_NO_INTERCEPT] = 4;
 	report_ledger(&f->facts, collect, f);
 	assert_non_null(strstr(f->text, "dropped                 3 requests              300 "
@@ -173,7 +173,7 @@ static void two_targets_have_a_line_each(void **state)
 	struct fixture *f = *state;
 
 	f->ledger.target_count = 2;
-	ledger_captured(&f->ledger, 1, 100, 1);
+	ledger_captured(&f->ledger, 1, 0, 100, 1);
 	report_ledger(&f->facts, collect, f);
 	assert_non_null(strstr(f->text, "to 10.0.0.2:8080: captured 1000, delivered 1000 requests "
 					"(100.00 %)"));
@@ -185,7 +185,7 @@ static void nothing_captured_has_no_share(void **state)
 {
 	struct fixture *f = *state;
 
-	ledger_init(&f->ledger, 1);
+	assert_int_equal(ledger_init(&f->ledger, 1, 1), 0);
 	report_ledger(&f->facts, collect, f);
 	assert_non_null(strstr(f->text, "0 bytes  -\n"));
 }
