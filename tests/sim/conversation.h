@@ -49,7 +49,7 @@ struct missed {
 	bool has_said; /* a request was captured */
 };
 
-/* What the oracle knows of a conversation's copies at a target. */
+/* What the oracle knows of one copy of a conversation at a target. */
 struct copied {
 	uint32_t next_turn; /* the next request that may arrive there */
 	uint32_t high;      /* behind the highest byte of the stream that was taken there */
@@ -80,7 +80,7 @@ struct conversation {
 	uint64_t hole_since_us; /* 0: nothing is missing before that */
 	uint64_t ended_us;
 	struct missed missed;
-	struct copied copies[SIM_TRANSFERS];
+	struct copied copies[SIM_TRANSFERS][SIM_COPIES];
 };
 
 /* Tuples whose conversation is over, for those that use a client's port again. */

@@ -6,6 +6,7 @@
 
 #include "common/packet.h"
 #include "tests/sim/frame.h"
+#include "tests/sim/hooks.h"
 #include "tests/sim/world.h"
 
 enum {
@@ -80,6 +81,7 @@ static void effect_register(void *ctx, uint32_t session_id, const struct tuple *
 	    !settings_samples(w->settings, &f->owner->tuple.src))
 		oracle_fail(w, "conversation %u is copied, and is not in the sample", f->owner->id);
 	f->transfer = target_transfer_of(w->settings, &tuple.dst);
+	f->copy = (uint8_t)hooks_begun_copy();
 	trace_say(w, "session %u is registered for conversation %u", session_id, f->owner->id);
 	intercept_link_register(c->link, session_id, response);
 }
@@ -430,7 +432,7 @@ static void make_replay(struct world *w)
 		.rate_per_s = s->rate_per_s,
 		.no_wait = s->no_wait,
 		.without_intercept = s->waits_for_links,
-		.copies = 1,
+		.copies = s->copies,
 		.max_memory_bytes = s->max_memory_bytes,
 		.max_sessions = s->max_sessions,
 		.check_checksums = true,

@@ -212,9 +212,9 @@ static void give_frame(struct world *w, const struct captured *one, const struct
 		spoil(c->buffer, len - p->payload_len_bytes - f.options_len - 20, len, chance);
 	if (one->is_truncated && p->payload_len_bytes) {
 		len -= 1 + chance % p->payload_len_bytes;
-		for (unsigned i = 0; i < SIM_TRANSFERS; i++)
-			owner->copies[i].crosses =
-				true; /* it looks as if the client wrote in parts */
+		for (unsigned i = 0; i < SIM_TRANSFERS * SIM_COPIES;
+		     i++) /* as if written in parts */
+			owner->copies[i / SIM_COPIES][i % SIM_COPIES].crosses = true;
 	}
 	c->current = owner;
 	/* The server's SYN-ACK, too: it confirms a SYN on a tuple that was in use. */

@@ -27,6 +27,7 @@ struct faked {
 	uint32_t iss;
 	uint32_t irs; /* of its latest connection at the target */
 	uint8_t transfer;
+	uint8_t copy; /* which, of its connection at this target */
 	bool is_registered;
 	bool has_syn;
 	bool is_whole;   /* begun by the connection's SYN or first byte */

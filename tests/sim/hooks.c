@@ -13,6 +13,13 @@ static struct {
 	void *ctx;
 } listener;
 
+static unsigned begun_copy;
+
+unsigned hooks_begun_copy(void)
+{
+	return begun_copy;
+}
+
 void hooks_listen(void (*fn)(void *ctx, const struct session_step *step), void *ctx)
 {
 	listener.fn = fn;
@@ -34,9 +41,13 @@ static void tell(const struct session *s, uint8_t before, const char *who)
 
 /* The linker's names for the core's own functions, and for those that take their place. */
 void __real_session_start(struct session *s, struct session_env *env, const struct tuple *tuple,
-			  uint32_t id, const struct session_offer *offer, uint64_t start);
+			  uint32_t id);
 void __wrap_session_start(struct session *s, struct session_env *env, const struct tuple *tuple,
-			  uint32_t id, const struct session_offer *offer, uint64_t start);
+			  uint32_t id);
+void __real_session_restart_on(struct session *s, struct session_env *env,
+			       const struct tuple *tuple, uint64_t delay_us);
+void __wrap_session_restart_on(struct session *s, struct session_env *env,
+			       const struct tuple *tuple, uint64_t delay_us);
 void __real_session_on_stream(struct session *s, struct session_env *env, struct turn *turn,
 			      bool is_new);
 void __wrap_session_on_stream(struct session *s, struct session_env *env, struct turn *turn,
@@ -53,12 +64,20 @@ void __real_session_abort(struct session *s, struct session_env *env, enum drop_
 void __wrap_session_abort(struct session *s, struct session_env *env, enum drop_cause cause);
 
 void __wrap_session_start(struct session *s, struct session_env *env, const struct tuple *tuple,
-			  uint32_t id, const struct session_offer *offer, uint64_t start)
+			  uint32_t id)
 {
 	uint8_t before = s->state;
 
-	__real_session_start(s, env, tuple, id, offer, start);
+	begun_copy = s->copy;
+	__real_session_start(s, env, tuple, id);
 	tell(s, before, "its start");
+}
+
+void __wrap_session_restart_on(struct session *s, struct session_env *env,
+			       const struct tuple *tuple, uint64_t delay_us)
+{
+	begun_copy = s->copy;
+	__real_session_restart_on(s, env, tuple, delay_us);
 }
 
 void __wrap_session_on_stream(struct session *s, struct session_env *env, struct turn *turn,

@@ -27,6 +27,7 @@ enum option_key {
 	KEY_CAPTURE_LOSS,
 	KEY_REQUEST_LOSS,
 	KEY_REQUESTS,
+	KEY_COPIES,
 	KEY_NO_REJOIN,
 	KEY_SAMPLE,
 	KEY_RATE,
@@ -50,6 +51,7 @@ static const struct option known[] = {
 	{"capture-loss", required_argument, NULL, KEY_CAPTURE_LOSS},
 	{"request-loss", required_argument, NULL, KEY_REQUEST_LOSS},
 	{"requests", required_argument, NULL, KEY_REQUESTS},
+	{"copies", required_argument, NULL, KEY_COPIES},
 	{"no-rejoin", no_argument, NULL, KEY_NO_REJOIN},
 	{"sample", required_argument, NULL, KEY_SAMPLE},
 	{"rate", required_argument, NULL, KEY_RATE},
@@ -78,6 +80,7 @@ void options_usage(void)
 	     "  --request-loss P   likewise, but only clients' SYNs and data\n"
 	     "  --requests N       a conversation is N requests of one packet each, and their "
 	     "answers\n"
+	     "  --copies N         of each connection at each target, as with tcpcopy -n: 1 to 4\n"
 	     "  --no-rejoin        only whole connections are copied, as with tcpcopy -O\n"
 	     "  --sample PPM       the share of the connections that is copied, in parts of a "
 	     "million\n"
@@ -164,6 +167,11 @@ static int take(struct options *o, int key, const char *value)
 		if (read_number(&number, value, "--requests", SCRIPT_TURNS_MAX))
 			return -1;
 		o->requests = (uint32_t)number;
+		return 0;
+	case KEY_COPIES:
+		if (read_number(&number, value, "--copies", SIM_COPIES))
+			return -1;
+		o->copies = (uint32_t)number;
 		return 0;
 	case KEY_NO_REJOIN:
 		o->joins = false;
@@ -253,6 +261,8 @@ void options_settings(const struct options *o, uint64_t seed, struct settings *s
 	raise_rate(s, LEG_CAPTURE, FAULT_MISS, o->request_loss);
 	if (o->requests)
 		settings_requests(s, o->requests);
+	if (o->copies)
+		s->copies = o->copies;
 	s->joins &= o->joins;
 	s->no_wait |= o->no_wait;
 	if (o->sample_ppm)
@@ -294,6 +304,9 @@ const char *options_command(const struct options *o, uint64_t seed, char text[OP
 				       o->rate_per_s);
 	if (o->no_wait)
 		at += (size_t)snprintf(text + at, OPTIONS_COMMAND_MAX - at, " --no-wait");
+	if (o->copies)
+		at += (size_t)snprintf(text + at, OPTIONS_COMMAND_MAX - at, " --copies %u",
+				       o->copies);
 	if (!o->joins)
 		snprintf(text + at, OPTIONS_COMMAND_MAX - at, " --no-rejoin");
 	return text;

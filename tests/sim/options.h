@@ -25,6 +25,7 @@ struct options {
 	double corrupt;
 	double capture_loss;
 	double request_loss;
+	uint32_t copies;   /* 0: one, or as the seed chooses */
 	uint32_t requests; /* a conversation; 0: as the scripts have it */
 	bool joins;
 	uint32_t sample_ppm; /* 0: all */

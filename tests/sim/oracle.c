@@ -44,6 +44,8 @@ void oracle_step(struct world *w)
 					    drop_cause_name((enum drop_cause)cause));
 		if (!ledger_stream_adds_up(&t->stream))
 			oracle_fail(w, "the ledger's stream of target %zu does not add up", i);
+		if (!ledger_copies_add_up(l, i))
+			oracle_fail(w, "the copies at target %zu do not make up its stream", i);
 		if (t->stream.delivered.bytes > w->target.accepted[i] - w->target.before[i] &&
 		    !w->settings->lies)
 			oracle_fail(w,
@@ -82,7 +84,9 @@ static void judge_answers(struct world *w, const struct target_connection *c, ui
 
 static struct copied *copy_of(const struct target_connection *c)
 {
-	return &c->owner->copies[c->faked ? c->faked->transfer : 0];
+	const struct faked *f = c->faked;
+
+	return &c->owner->copies[f ? f->transfer : 0][f ? f->copy : 0];
 }
 
 /*
@@ -211,6 +215,17 @@ static void judge_streams(struct world *w)
 	}
 }
 
+static void judge_copies(struct world *w, const struct conversation *c, unsigned transfer)
+{
+	for (unsigned copy = 0; copy < w->settings->copies; copy++)
+		if (c->copies[transfer][copy].accepted != c->passed_end)
+			oracle_fail(w,
+				    "conversation %u: target %u took %" PRIu64 " of %" PRIu64
+				    " bytes of copy %u",
+				    c->id, transfer, c->copies[transfer][copy].accepted,
+				    c->passed_end, copy);
+}
+
 /* Everything that a conversation's client said must have arrived at each of its targets. */
 static void judge_conversations(struct world *w)
 {
@@ -223,11 +238,8 @@ static void judge_conversations(struct world *w)
 		    !settings_samples(w->settings, &c->tuple.src))
 			continue;
 		for (unsigned t = 0; t < w->settings->transfers; t++)
-			if (t % SIM_PORTS == c->port && c->copies[t].accepted != c->passed_end)
-				oracle_fail(w,
-					    "conversation %u: target %u took %" PRIu64
-					    " of %" PRIu64 " bytes",
-					    i, t, c->copies[t].accepted, c->passed_end);
+			if (t % SIM_PORTS == c->port)
+				judge_copies(w, c, t);
 	}
 }
 
@@ -269,7 +281,7 @@ static void judge_session(struct world *w, const struct faked *f)
 static void judge_missed(struct world *w, const struct conversation *c, struct ledger_amount *seen)
 {
 	const struct missed *m = &c->missed;
-	uint64_t accepted = c->copies[c->port].accepted;
+	uint64_t accepted = c->copies[c->port][0].accepted;
 	bool is_complete = accepted == c->script.length_bytes;
 
 	for (uint32_t i = 0; i < c->script.turn_count; i++) {

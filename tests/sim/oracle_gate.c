@@ -32,7 +32,7 @@ static bool is_current(const struct faked *f, const struct wire_record *r)
 
 static void note_acked(struct faked *f)
 {
-	struct copied *copy = &f->owner->copies[f->transfer];
+	struct copied *copy = &f->owner->copies[f->transfer][f->copy];
 
 	if (f->is_located && f->start + f->acked > copy->heard)
 		copy->heard = f->start + f->acked;
@@ -91,7 +91,7 @@ static int spoken_before(const struct script *s, uint32_t turn)
 static bool gate_may_be_open(const struct world *w, struct faked *f, const struct script *s,
 			     uint32_t turn)
 {
-	bool *crosses = &f->owner->copies[f->transfer].crosses;
+	bool *crosses = &f->owner->copies[f->transfer][f->copy].crosses;
 	int before = spoken_before(s, turn);
 
 	/* What had come too early to count has been waited for in vain: from now on it counts. */
@@ -135,7 +135,7 @@ static void judge_turns(struct world *w, struct faked *f, uint32_t from, uint32_
 				    f->owner->id, turn, s->turns[turn].start, f->start + f->acked,
 				    f->start + f->answered);
 		else if (is_ahead(f, spoken_before(s, turn)))
-			f->owner->copies[f->transfer].crosses = true;
+			f->owner->copies[f->transfer][f->copy].crosses = true;
 		f->said_us = copy_now(w);
 	}
 }

@@ -155,6 +155,8 @@ check_all() {
     --seed 1 --sessions 2000 --requests $requests --request-loss 0.01 --sample 200000
   expect "200 new sessions a second" --seed 1 --sessions 2000 --rate 200
   expect "requests wait for no answer" --seed 1 --sessions 2000 --loss 0.1 --reorder 0.1 --no-wait
+  expect "three copies of everything, a lossy network" --seed 1 --sessions 3000 --copies 3 --loss 0.1 --reorder 0.1
+  expect "three copies, nothing lost" --seed 1 --sessions 3000 --copies 3
   expect "$seeds worlds of mixed faults" --mix --seeds "1-$seeds"
   expect "false records: safety" --lying-headers --seeds 1-200
   check_hashes

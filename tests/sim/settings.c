@@ -81,6 +81,7 @@ void settings_plain(struct settings *s, uint64_t seed, uint32_t sessions)
 		.sessions = sessions,
 		.arrival_us = 1 * MS,
 		.transfers = 2,
+		.copies = 1,
 		.second_port_percent = 50,
 		.link_delay_us = 100,
 		.link_chunk_bytes = 8192,
@@ -216,6 +217,14 @@ static void choose_selection(struct rng *r, struct settings *s)
 	s->waits_for_links = rng_below(r, 6) == 0;
 }
 
+/* By chances of its own, so that the rest of a seed's world is as it was without copies. */
+static uint32_t choose_copies(uint64_t seed)
+{
+	struct rng r = rng_of(seed, 0x636f7079);
+
+	return rng_below(&r, 3) ? 1 : rng_range(&r, 2, SIM_COPIES);
+}
+
 void settings_mix(struct settings *s, uint64_t seed, uint32_t sessions)
 {
 	struct rng r = rng_of(seed, 0x6d6978);
@@ -225,6 +234,7 @@ void settings_mix(struct settings *s, uint64_t seed, uint32_t sessions)
 	make_stacks(s);
 	s->transfers = rng_range(&r, 1, SIM_TRANSFERS);
 	s->second_port_percent = s->transfers > 1 ? 50 : 0;
+	s->copies = choose_copies(seed);
 	s->uses_pool = !s->is_ipv6 && rng_below(&r, 4) == 0;
 	s->wraps = rng_below(&r, 3) == 0;
 	s->busy_us = rng_size(&r, 1, 10 * MS);
@@ -304,7 +314,7 @@ bool settings_capture_is_clean(const struct settings *s)
 /* Only plain worlds have such conversations: but for loss nothing befalls what tcpcopy captures there. */
 bool settings_misses_are_known(const struct settings *s)
 {
-	return s->profiles[0].requests && !s->lies;
+	return s->profiles[0].requests && s->copies == 1 && !s->lies;
 }
 
 bool settings_is_exact(const struct settings *s, unsigned transfer)

@@ -15,6 +15,7 @@
 enum {
 	SIM_PORTS = 2,     /* of the online server: each has its profile and its target */
 	SIM_TRANSFERS = 3, /* the third copies the first port to another target */
+	SIM_COPIES = 4,    /* of a connection, at most */
 	SIM_CONFIGS = 6,   /* kinds of TCP stacks */
 	SIM_SLOW = 3,      /* and of slow readers */
 };
@@ -53,6 +54,7 @@ struct settings {
 	struct tcp_config target_configs[SIM_CONFIGS];
 	struct tcp_config slow_configs[SIM_SLOW]; /* of servers that read slowly */
 	uint32_t transfers;
+	uint32_t copies; /* of each connection, at each of its targets */
 	uint32_t link_delay_us;
 	uint32_t link_chunk_bytes;  /* what is written is cut to pieces of up to this; 0: whole */
 	uint32_t link_buffer_bytes; /* in flight, a direction */

@@ -224,7 +224,7 @@ static bool identify_among_all(struct world *w, struct target_connection *c, boo
 /* A whole request, too small to name itself, and nothing behind it: the next one that is missing here. */
 static bool identify_small(struct target_connection *c, struct conversation *owner)
 {
-	const struct copied *copy = &owner->copies[c->faked->transfer];
+	const struct copied *copy = &owner->copies[c->faked->transfer][c->faked->copy];
 
 	for (uint32_t turn = 0; owner->is_begun && turn < owner->script.turn_count; turn++) {
 		const struct script_turn *t = &owner->script.turns[turn];
