@@ -47,6 +47,8 @@ struct mapping_target {
 struct mapping {
 	struct hash_key key;
 	bool has_pool;
+	struct ip_addr localhost_ip4;
+	struct ip_addr localhost_ip6;
 	struct pool v4;
 	struct pool v6;
 	struct mapping_target targets[TRANSFERS_MAX];
@@ -146,7 +148,7 @@ static struct ip_addr pool_address(const struct pool *pool, uint64_t index)
 	return ip_addr_add(&pool->ranges[low].addrs.first, index - pool->ranges[low].start);
 }
 
-/* The index of an address of the pool. */
+/* The index of an address of the pool; UINT64_MAX for one of -H, which is in none. */
 static uint64_t pool_index(const struct pool *pool, const struct ip_addr *addr)
 {
 	size_t low = 0, high = pool->range_count;
@@ -160,7 +162,8 @@ static uint64_t pool_index(const struct pool *pool, const struct ip_addr *addr)
 		else
 			high = middle;
 	}
-	assert(addr_range_contains(&pool->ranges[low].addrs, addr));
+	if (!addr_range_contains(&pool->ranges[low].addrs, addr))
+		return UINT64_MAX;
 	before = (struct addr_range){.first = pool->ranges[low].addrs.first, .last = *addr};
 	return pool->ranges[low].start + addr_range_count(&before) - 1;
 }
@@ -205,6 +208,8 @@ struct mapping *mapping_new(const struct mapping_config *config)
 	m->first_port = config->first_port;
 	m->port_count = (uint32_t)config->last_port - config->first_port + 1;
 	m->shift = shift_of(config->port_shift, m->port_count);
+	m->localhost_ip4 = config->localhost_ip4;
+	m->localhost_ip6 = config->localhost_ip6;
 	m->has_pool = config->pool_count != 0;
 	m->memory_bytes = sizeof(*m);
 	if (pool_init(m, &m->v4, config, true) || pool_init(m, &m->v6, config, false)) {
@@ -272,9 +277,11 @@ static void note_full(struct mapping *m, struct mapping_target *t, const struct 
 static void note_not_full(struct mapping *m, struct mapping_target *t, const struct pool *pool,
 			  const struct ip_addr *addr)
 {
-	if (!t->full)
+	uint64_t index = t->full ? pool_index(pool, addr) : UINT64_MAX;
+
+	if (index == UINT64_MAX)
 		return;
-	bitset_remove(t->full, (uint32_t)pool_index(pool, addr));
+	bitset_remove(t->full, (uint32_t)index);
 	if (t->full->count)
 		return;
 	m->memory_bytes -= t->full->memory_bytes;
@@ -366,28 +373,35 @@ static int take_from_pool(struct mapping *m, size_t target, const struct pool *p
 	return -1;
 }
 
-/* A target can answer it there: an address of its family, and not of somebody's loopback. */
-static bool may_keep_address(const struct endpoint *client, const struct endpoint *target)
+/* The one address that a client has at this target; NULL: there is none, or one of the pool is to be found. */
+static const struct ip_addr *only_address(const struct mapping *m, const struct ip_addr *client,
+					  const struct ip_addr *target)
 {
-	return ip_addr_is_v4(&client->addr) == ip_addr_is_v4(&target->addr) &&
-	       (!ip_addr_is_loopback(&client->addr) || ip_addr_is_loopback(&target->addr));
+	const struct ip_addr *localhost =
+		ip_addr_is_v4(target) ? &m->localhost_ip4 : &m->localhost_ip6;
+
+	if (ip_addr_is_loopback(client) && !ip_addr_is_unspecified(localhost))
+		return localhost;
+	if (m->has_pool || ip_addr_is_v4(client) != ip_addr_is_v4(target))
+		return NULL;
+	return ip_addr_is_loopback(client) && !ip_addr_is_loopback(target) ? NULL : client;
 }
 
 int mapping_take(struct mapping *m, const struct endpoint *client, unsigned copy,
 		 const struct endpoint *target, struct endpoint *faked)
 {
-	bool is_v4 = ip_addr_is_v4(&target->addr);
+	const struct ip_addr *only = only_address(m, &client->addr, &target->addr);
 	size_t t = find_or_add_target(m, target);
 	bool is_full;
 
-	if (t == TRANSFERS_MAX || (!m->has_pool && !may_keep_address(client, target))) {
+	if (t == TRANSFERS_MAX || (!only && !m->has_pool)) {
 		errno = EADDRNOTAVAIL;
 		return -1;
 	}
-	if (!m->has_pool)
-		return take_port(m, t, &client->addr, wanted_port(m, client->port, copy), faked,
-				 &is_full);
-	return take_from_pool(m, t, is_v4 ? &m->v4 : &m->v6, client, copy, faked);
+	if (only)
+		return take_port(m, t, only, wanted_port(m, client->port, copy), faked, &is_full);
+	return take_from_pool(m, t, ip_addr_is_v4(&target->addr) ? &m->v4 : &m->v6, client, copy,
+			      faked);
 }
 
 void mapping_release(struct mapping *m, const struct endpoint *faked, const struct endpoint *target)

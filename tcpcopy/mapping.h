@@ -8,6 +8,8 @@
  * free, otherwise the next free one of that address; when the address is full, the next address. A
  * faked address always has the target's family; the client's does not matter where there is a pool.
  *
+ * A client on loopback, which nobody could answer there, has the address of -H where one is given.
+ *
  * Copies of one client (-n) have addresses of their own, as far as the pool goes, and look for
  * their ports far from each other: each copy keeps its address, and where nothing is in its way
  * also its port. A shift (-f) moves all ports, so that several tcpcopies with one pool rarely want
@@ -30,6 +32,9 @@ struct mapping_config {
 	size_t pool_count;
 	uint16_t first_port; /* faked ports lie in [first_port, last_port]; a slice of a worker */
 	uint16_t last_port;
+	/* Instead of a loopback client's, by the target's family; unspecified: it is mapped as others are. */
+	struct ip_addr localhost_ip4;
+	struct ip_addr localhost_ip6;
 	unsigned port_shift; /* below MAPPING_SHIFTS; 0: clients keep their ports */
 };
 

@@ -85,6 +85,8 @@ struct replay *replay_new(const struct replay_config *config, const struct repla
 		.pool_count = config->client_pool_count,
 		.first_port = REPLAY_FIRST_PORT,
 		.last_port = REPLAY_LAST_PORT,
+		.localhost_ip4 = config->localhost_ip4,
+		.localhost_ip6 = config->localhost_ip6,
 		.port_shift = config->port_shift,
 	};
 	struct replay *r = calloc(1, sizeof(*r));
@@ -96,8 +98,6 @@ struct replay *replay_new(const struct replay_config *config, const struct repla
 	memcpy(r->transfers, config->transfers, config->transfer_count * sizeof(r->transfers[0]));
 	r->transfer_count = config->transfer_count;
 	r->copies = config->copies;
-	r->localhost_ip4 = config->localhost_ip4;
-	r->localhost_ip6 = config->localhost_ip6;
 	r->key = config->key;
 	r->max_memory_bytes = config->max_memory_bytes;
 	r->max_sessions = config->max_sessions < SESSIONS_MAX ? config->max_sessions : SESSIONS_MAX;

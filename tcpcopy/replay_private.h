@@ -32,8 +32,6 @@ struct replay {
 	struct transfer transfers[TRANSFERS_MAX];
 	size_t transfer_count;
 	unsigned copies; /* of every connection, at each target */
-	struct ip_addr localhost_ip4;
-	struct ip_addr localhost_ip6;
 	struct ip_addr *local;
 	size_t local_count;
 	uint64_t max_memory_bytes;

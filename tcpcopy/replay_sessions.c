@@ -32,19 +32,6 @@ static void release_tuple(struct replay *r, struct session *s)
 	r->ledger.targets[s->target_index].sessions.active--;
 }
 
-/* The endpoint that a session's faked one is made from: -H stands for clients on loopback. */
-static struct endpoint client_of(const struct replay *r, const struct session *s)
-{
-	struct endpoint client = s->online->tuple.src;
-	const struct ip_addr *instead = ip_addr_is_v4(&r->transfers[s->target_index].target.addr)
-						? &r->localhost_ip4
-						: &r->localhost_ip6;
-
-	if (ip_addr_is_loopback(&client.addr) && !ip_addr_is_unspecified(instead))
-		client.addr = *instead;
-	return client;
-}
-
 /*
  * Takes a faked endpoint, registers it and starts. False if the pool is exhausted. What it held before is given back only
  * then, so that the target sees a fresh one.
@@ -52,11 +39,10 @@ static struct endpoint client_of(const struct replay *r, const struct session *s
 static bool start_session(struct replay *r, struct session *s)
 {
 	const struct transfer *transfer = &r->transfers[s->target_index];
-	struct endpoint client = client_of(r, s);
 	struct tuple tuple = {.dst = transfer->target, .protocol = PROTOCOL_TCP};
 	struct tuple response;
 
-	if (mapping_take(r->mapping, &client, s->copy, &transfer->target, &tuple.src))
+	if (mapping_take(r->mapping, &s->online->tuple.src, s->copy, &transfer->target, &tuple.src))
 		return false;
 	release_tuple(r, s);
 	response = tuple_reverse(&tuple);
@@ -360,7 +346,7 @@ static void give_up_tuple(struct replay *r, struct session *s)
  */
 void replay_remap(struct replay *r, struct session *s)
 {
-	struct endpoint client = client_of(r, s);
+	struct endpoint client = s->online->tuple.src;
 	struct tuple tuple = s->tuple;
 	struct tuple response;
 

@@ -366,22 +366,31 @@ static void loopback_client_keeps_it_when_its_tuple_is_refused(void **state)
 	fixture_free(f);
 }
 
-/* By the pool it is mapped as a client of that address would be. */
-static void loopback_client_has_its_place_in_the_pool(void **state)
+static const char *const mixed_sources[4] = {"127.0.0.1:80-10.1.0.1:8080",
+					     "10.0.0.2:80-10.1.0.1:8080"};
+
+/* So the target tells local clients from the rest. Without -H they are mapped like these. */
+static void loopback_client_gets_it_beside_a_pool(void **state)
 {
-	struct fixture *f = fixture_new(&(struct fixture_config){
-		.transfers = {"127.0.0.1:80-10.1.0.1:8080", "10.0.0.2:80-10.1.0.1:8080"},
-		.pool_first = "10.20.0.1",
-		.pool_last = "10.20.0.254",
-		.localhost = "10.30.0.7"});
+	struct fixture_config config = {
+		.pool_first = "10.20.0.1", .pool_last = "10.20.0.1", .localhost = "10.30.0.7"};
+	struct endpoint want = endpoint_of("10.30.0.7:40000");
+	struct fixture *f;
 
 	(void)state;
-	faked_of_loopback(f, "127.0.0.1:80");
-	f->client = "10.30.0.7:40001";
+	memcpy(config.transfers, mixed_sources, sizeof(mixed_sources));
+	f = fixture_new(&config);
+	assert_true(endpoint_equal(faked_of_loopback(f, "127.0.0.1:80"), &want));
+	f->client = "10.30.0.8:40000";
 	f->server = "10.0.0.2:80";
 	client_says(f, "S 0:0(0)");
-	assert_int_equal(f->faked_count, 2);
-	assert_true(ip_addr_equal(&f->faked[0].response.dst.addr, &f->faked[1].response.dst.addr));
+	want = endpoint_of("10.20.0.1:40000");
+	assert_true(endpoint_equal(&f->faked[1].response.dst, &want));
+	fixture_free(f);
+
+	config.localhost = NULL;
+	f = fixture_new(&config);
+	assert_true(endpoint_equal(faked_of_loopback(f, "127.0.0.1:80"), &want));
 	fixture_free(f);
 }
 
@@ -417,7 +426,7 @@ int main(void)
 		cmocka_unit_test(loopback_client_of_a_target_on_loopback_keeps_its_own),
 		cmocka_unit_test(other_clients_keep_theirs),
 		cmocka_unit_test(loopback_client_keeps_it_when_its_tuple_is_refused),
-		cmocka_unit_test(loopback_client_has_its_place_in_the_pool),
+		cmocka_unit_test(loopback_client_gets_it_beside_a_pool),
 		cmocka_unit_test(shift_moves_the_port),
 	};
 

@@ -533,6 +533,39 @@ static void copies_on_one_address_stay_out_of_each_others_way(void **state)
 	mapping_free(m);
 }
 
+/* A full address of -H is no address of the pool, which has a full one too. */
+static void localhost_address_is_apart_from_the_pool(void **state)
+{
+	struct addr_range pool = range("10.20.30.9", "10.20.30.9");
+	struct mapping_config config = {
+		.key = test_key,
+		.pool = &pool,
+		.pool_count = 1,
+		.localhost_ip4 = at("10.20.31.1", 0).addr,
+		.localhost_ip6 = at("2001:db8::1", 0).addr,
+		.first_port = 5000,
+		.last_port = 5001,
+	};
+	struct mapping *m = mapping_new(&config);
+	struct endpoint target = at("10.0.0.2", 80), local = at("127.0.0.1", 5000);
+	struct endpoint first, second;
+
+	(void)state;
+	assert_non_null(m);
+	take(m, at("192.0.2.7", 5000), target);
+	take(m, at("192.0.2.7", 5000), target); /* the pool is full */
+	first = take(m, local, target);
+	second = take(m, local, target);
+	assert_taken(first, "10.20.31.1", 5000);
+	assert_taken(second, "10.20.31.1", 5001);
+	assert_not_available(m, local, target);
+	release(m, second, target);
+	assert_taken(take(m, local, target), "10.20.31.1", 5001);
+	assert_not_available(m, at("192.0.2.7", 5000), target);
+	assert_taken(take(m, local, at("2001:db8::2", 80)), "2001:db8::1", 5000);
+	mapping_free(m);
+}
+
 static struct mapping *shifted(unsigned shift)
 {
 	struct addr_range pool = range("10.20.30.9", "10.20.30.9");
@@ -693,6 +726,7 @@ int main(void)
 		cmocka_unit_test(more_targets_than_transfers_are_refused),
 		cmocka_unit_test(copy_keeps_its_address_and_port),
 		cmocka_unit_test(copies_on_one_address_stay_out_of_each_others_way),
+		cmocka_unit_test(localhost_address_is_apart_from_the_pool),
 		cmocka_unit_test(every_shift_gives_a_client_another_port),
 		cmocka_unit_test(first_two_shifts_share_no_port_of_the_usual_range),
 		cmocka_unit_test(wrong_configuration_is_refused),
