@@ -123,6 +123,26 @@ static void target_lines(struct report *r)
 	}
 }
 
+/* The least and the most that any copy, at any target, was delivered: they differ if copies fail. */
+static void copies_line(struct report *r)
+{
+	const struct ledger *l = r->facts->ledger;
+	uint64_t least = UINT64_MAX, most = 0;
+
+	if (l->copy_count == 1)
+		return;
+	for (size_t i = 0; i < l->target_count * l->copy_count; i++) {
+		struct ledger_copy c = ledger_copy_of(l, i / l->copy_count, i % l->copy_count);
+
+		least = c.delivered.requests < least ? c.delivered.requests : least;
+		most = c.delivered.requests > most ? c.delivered.requests : most;
+	}
+	report_line(r,
+		    "  copies       %12zu of each connection, delivered %" PRIu64 " to %" PRIu64
+		    " requests each",
+		    l->copy_count, least, most);
+}
+
 static void packet_lines(struct report *r)
 {
 	const struct ledger_packets *p = &r->facts->ledger->packets;
@@ -177,6 +197,7 @@ void report_ledger(const struct report_facts *facts, report_line_fn *fn, void *c
 		    facts->is_paused ? " (paused: the target does not answer)" : "");
 	stream_lines(&r, &r.total);
 	target_lines(&r);
+	copies_line(&r);
 	packet_lines(&r);
 	if (facts->sample_ppm < ALL_PPM)
 		report_line(&r, "  sample       %" PRIu32 ".%04" PRIu32 " %% of new connections",
@@ -349,6 +370,22 @@ static const char *source_text(char text[ENDPOINT_TEXT_MAX], const struct endpoi
 	return text;
 }
 
+/* Requests only: it is written once a second, and there may be 1,023 copies. */
+static void json_copies(struct stats_json *j, const struct ledger *l, size_t target)
+{
+	stats_json_array(j, "copies");
+	for (size_t i = 0; i < l->copy_count; i++) {
+		struct ledger_copy c = ledger_copy_of(l, target, i);
+
+		stats_json_object(j, NULL);
+		stats_json_uint(j, "captured", c.captured.requests);
+		stats_json_uint(j, "delivered", c.delivered.requests);
+		stats_json_uint(j, "dropped", c.dropped.requests);
+		stats_json_end(j);
+	}
+	stats_json_end(j);
+}
+
 static void json_targets(struct stats_json *j, const struct report_facts *facts)
 {
 	char text[ENDPOINT_TEXT_MAX];
@@ -361,6 +398,7 @@ static void json_targets(struct stats_json *j, const struct report_facts *facts)
 		stats_json_string(j, "source", source_text(text, &t->source));
 		stats_json_string(j, "target", endpoint_format(text, sizeof(text), &t->target));
 		json_target(j, &facts->ledger->targets[i]);
+		json_copies(j, facts->ledger, i);
 		stats_json_end(j);
 	}
 	stats_json_end(j);

@@ -81,7 +81,10 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	free(*state);
+	struct fixture *f = *state;
+
+	ledger_fini(&f->ledger);
+	free(f);
 	return 0;
 }
 
@@ -179,6 +182,47 @@ static void two_targets_have_a_line_each(void **state)
 					"(100.00 %)"));
 	assert_non_null(strstr(f->text, "to 10.0.0.4:8080: captured 1, delivered 0 requests "
 					"(0.00 %)"));
+}
+
+static void copies_are_told_apart(void **state)
+{
+	static const char *const told[] = {
+		"\"captured\": 10", "\"delivered\": 8",  "\"dropped\": 0",
+		"\"captured\": 10", "\"delivered\": 9",  "\"dropped\": 1",
+		"\"captured\": 10", "\"delivered\": 10", "\"dropped\": 0",
+	};
+	struct fixture *f = *state;
+	struct stats_json j;
+	const char *at;
+
+	ledger_fini(&f->ledger);
+	assert_int_equal(ledger_init(&f->ledger, 1, 3), 0);
+	for (size_t copy = 0; copy < 3; copy++) {
+		ledger_captured(&f->ledger, 0, copy, 1000, 10);
+		ledger_delivered(&f->ledger, 0, copy, 800, 8 + copy);
+	}
+	ledger_dropped(&f->ledger, 0, 1, DROP_TARGET_RESET, 200, 1);
+	report_ledger(&f->facts, collect, f);
+	assert_non_null(strstr(f->text, "captured               30 requests"));
+	assert_non_null(strstr(f->text, "copies                  3 of each connection, delivered "
+					"8 to 10 requests each\n"));
+	stats_json_init(&j);
+	report_json(&f->facts, &j);
+	at = strstr(j.text, "\"copies\": [");
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		assert_non_null(at);
+		at = strstr(at, told[i]);
+	}
+	assert_non_null(at);
+	stats_json_fini(&j);
+}
+
+static void one_copy_needs_no_line(void **state)
+{
+	struct fixture *f = *state;
+
+	report_ledger(&f->facts, collect, f);
+	assert_null(strstr(f->text, "copies"));
 }
 
 static void nothing_captured_has_no_share(void **state)
@@ -284,6 +328,8 @@ int main(void)
 		with_fixture(kernel_drops_sender_failures_and_pause_are_told),
 		with_fixture(sample_is_told_with_its_fraction),
 		with_fixture(two_targets_have_a_line_each),
+		with_fixture(copies_are_told_apart),
+		with_fixture(one_copy_needs_no_line),
 		with_fixture(nothing_captured_has_no_share),
 		with_fixture(sums_that_do_not_add_up_are_said_to_be_a_bug),
 		with_fixture(extreme_counters_fit_their_lines),
