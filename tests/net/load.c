@@ -33,6 +33,8 @@ enum {
 
 struct settings {
 	struct sockaddr_in to;
+	struct sockaddr_in from; /* the first client's address; family 0: whatever the route says */
+	uint32_t clients;        /* so many addresses from there on, in turn */
 	unsigned connections;
 	uint64_t requests;     /* in total */
 	double rate_per_s;     /* 0: closed loop */
@@ -110,6 +112,21 @@ static void watch(struct load *l, unsigned i, uint32_t events)
 	c->events = events;
 }
 
+/* The next client's address; the port is chosen by the kernel as it connects. */
+static void choose_client(struct load *l, int fd)
+{
+	struct sockaddr_in from = l->set.from;
+	int one = 1;
+
+	if (!from.sin_family)
+		return;
+	from.sin_addr.s_addr =
+		htonl(ntohl(from.sin_addr.s_addr) + (uint32_t)(l->numbered % l->set.clients));
+	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
+	if (bind(fd, (struct sockaddr *)&from, sizeof(from)) < 0)
+		die("bind");
+}
+
 static int connection_open(struct load *l, unsigned i)
 {
 	struct connection *c = &l->connections[i];
@@ -119,6 +136,7 @@ static int connection_open(struct load *l, unsigned i)
 	if (c->fd < 0)
 		die("socket");
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	choose_client(l, c->fd);
 	c->number = l->numbered++;
 	c->sequence = 0;
 	c->events = 0;
@@ -406,7 +424,9 @@ static const char usage[] =
 	"  --body BYTES     of a request        --limit S      give up after S seconds (60)\n"
 	"  --hold S         keep connections open at the end\n"
 	"  --think MS       closed loop: pause between answer and next request\n"
-	"  --id-prefix P    before every id\n";
+	"  --id-prefix P    before every id\n"
+	"  --from IP        address of the first client; default: the route's\n"
+	"  --clients N      so many addresses from there on, in turn (1)\n";
 
 static void bad_usage(void)
 {
@@ -430,6 +450,13 @@ static void parse_to(struct settings *s, const char *text)
 		bad_usage();
 }
 
+static void parse_from(struct settings *s, const char *text)
+{
+	s->from.sin_family = AF_INET;
+	if (inet_pton(AF_INET, text, &s->from.sin_addr) != 1)
+		bad_usage();
+}
+
 static void parse_options(struct settings *s, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -437,7 +464,7 @@ static void parse_options(struct settings *s, int argc, char **argv)
 		{"rate", 1, NULL, 'r'}, {"short", 0, NULL, 's'},       {"method", 1, NULL, 'm'},
 		{"path", 1, NULL, 'p'}, {"body", 1, NULL, 'b'},        {"limit", 1, NULL, 'l'},
 		{"hold", 1, NULL, 'h'}, {"think", 1, NULL, 'k'},       {"id-prefix", 1, NULL, 'i'},
-		{NULL, 0, NULL, 0},
+		{"from", 1, NULL, 'f'}, {"clients", 1, NULL, 'a'},     {NULL, 0, NULL, 0},
 	};
 	int letter;
 
@@ -479,12 +506,18 @@ static void parse_options(struct settings *s, int argc, char **argv)
 		case 'i':
 			s->id_prefix = optarg;
 			break;
+		case 'f':
+			parse_from(s, optarg);
+			break;
+		case 'a':
+			s->clients = (uint32_t)atoi(optarg);
+			break;
 		default:
 			bad_usage();
 		}
 	}
 	if (!s->to.sin_port || s->connections < 1 || s->connections > CONNECTIONS_MAX ||
-	    s->body_bytes > BODY_MAX || s->requests < 1)
+	    s->body_bytes > BODY_MAX || s->requests < 1 || s->clients < 1)
 		bad_usage();
 }
 
@@ -506,7 +539,8 @@ static void prepare(struct load *l)
 int main(int argc, char **argv)
 {
 	struct load l = {
-		.set = {.connections = 10,
+		.set = {.clients = 1,
+			.connections = 10,
 			.requests = 1000,
 			.method = "GET",
 			.path = "/",
