@@ -38,10 +38,10 @@ first_units() {
     tcpcopy/port_table.c) echo 'mapping' ;;
     tcpcopy/turn.c) echo 'turn gate join' ;;
     tcpcopy/half_open.c) echo 'join replay' ;;
-    tcpcopy/session_gate.c) echo 'gate join session*' ;;
+    tcpcopy/session_gate.c) echo 'gate join session* copies' ;;
     tcpcopy/session*.c) echo 'session* gate join replay online*' ;;
     tcpcopy/online.c | tcpcopy/online_gap.c) echo 'online* gate join session*' ;;
-    tcpcopy/replay*.c) echo 'replay join online* session*' ;;
+    tcpcopy/replay*.c) echo 'replay copies join online* session*' ;;
     *) echo "$base*" ;;
   esac
 }
