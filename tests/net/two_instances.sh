@@ -11,11 +11,11 @@ start_nginx online 80
 start_nginx target 8080
 start_intercept
 
-# load PREFIX: short and kept-alive connections at the same time
+# load PREFIX REQUESTS: so many on short and on kept-alive connections, at the same time
 load() {
-  on client "$LOAD" --to 10.90.0.20:80 --connections 50 --requests 2500 --rate 700 --short --id-prefix "$1short" \
+  on client "$LOAD" --to 10.90.0.20:80 --connections 50 --requests "$2" --rate 700 --short --id-prefix "$1short" \
     >"$net_dir/short.json" &
-  run_load --connections 20 --requests 2000 --rate 600 --id-prefix "$1keep"
+  run_load --connections 20 --requests "$2" --rate 700 --id-prefix "$1keep"
   load_is_ok "$1: the online server answers kept-alive connections"
   wait $!
   load_result=$(cat "$net_dir/short.json")
@@ -25,7 +25,7 @@ load() {
 start_named first -x 80-10.90.0.30:8080
 first=$tcpcopy
 start_named second -x 80-10.90.0.30:8080
-load same
+load same 2500
 exactly_times 2 "the same ports: every id exactly twice, in order within each connection"
 named_delivered first
 named_delivered second
@@ -36,7 +36,7 @@ stop_pid "$tcpcopy"
 start_named shifted -x 80-10.90.0.30:8080 -f 1
 : >"$net_dir/online/access.log"
 : >"$net_dir/target/access.log"
-load shifted
+load shifted 1000
 exactly_times 2 "with -f 1: every id exactly twice"
 named_delivered first
 named_delivered shifted
