@@ -107,6 +107,7 @@ struct script_config {
 	uint64_t keep_alive_us;
 	uint64_t memory_bytes;
 	uint32_t sessions;
+	uint32_t copies;
 	int mtu_bytes;
 	int online_mtu_bytes;
 	uint64_t clock_us; /* the first moment */

@@ -111,6 +111,8 @@ int parse_config(struct words *w, struct script_config *config)
 		return words_number(w, key, UINT64_MAX, &config->memory_bytes);
 	if (strcmp(key, "sessions") == 0)
 		return parse_u32(w, key, &config->sessions);
+	if (strcmp(key, "copies") == 0)
+		return parse_u32(w, key, &config->copies);
 	if (strcmp(key, "mtu") == 0)
 		return parse_mtu(w, key, &config->mtu_bytes);
 	if (strcmp(key, "online-mtu") == 0)

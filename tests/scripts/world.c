@@ -243,7 +243,7 @@ static bool make_config(struct world *w, struct replay_config *c, struct addr_ra
 		.give_up_us = from->give_up_us,
 		.keep_alive_us = from->keep_alive_us,
 		.whole_connections_only = from->whole_only,
-		.copies = 1,
+		.copies = from->copies,
 		.max_memory_bytes = from->memory_bytes,
 		.max_sessions = from->sessions,
 		.check_checksums = !from->any_checksum,
