@@ -295,6 +295,103 @@ static void half_open_budget_counts_sessions(void **state)
 	fixture_free(f);
 }
 
+/* ---- the last tuple ---- */
+
+struct crowd {
+	uint64_t registered;
+	uint64_t syns;
+};
+
+static int crowd_emit(void *ctx, const struct segment *seg)
+{
+	((struct crowd *)ctx)->syns += seg->flags == TCP_SYN;
+	return 0;
+}
+
+static void crowd_register(void *ctx, uint32_t id, const struct tuple *response)
+{
+	(void)id, (void)response;
+	((struct crowd *)ctx)->registered++;
+}
+
+static void crowd_unregister(void *ctx, uint32_t id)
+{
+	(void)id;
+	((struct crowd *)ctx)->registered--;
+}
+
+static void crowd_urgency(void *ctx, bool urgent)
+{
+	(void)ctx, (void)urgent;
+}
+
+static void crowd_notice(void *ctx, enum replay_notice notice, size_t target)
+{
+	(void)ctx, (void)notice, (void)target;
+}
+
+static void crowd_says(struct replay *r, unsigned client, const char *flags, uint32_t seq,
+		       uint64_t now_us)
+{
+	char src[32];
+	struct built_frame frame;
+
+	snprintf(src, sizeof(src), "10.9.0.%u:40000", client);
+	frame = build_frame(
+		&(struct frame_spec){.src = src, .dst = "10.0.0.2:80", .flags = flags, .seq = seq});
+	replay_on_frame(r, frame.link_type, frame.data, frame.len_bytes, frame.len_bytes, now_us);
+	built_frame_free(&frame);
+}
+
+/* 63 connections of 1,023 copies and 63 copies of another fill one address; the rest is shed and counted. */
+static void address_is_used_to_its_last_port(void **state)
+{
+	static const struct replay_effects effects = {
+		.emit = crowd_emit,
+		.register_session = crowd_register,
+		.unregister_session = crowd_unregister,
+		.urgency = crowd_urgency,
+		.notice = crowd_notice,
+	};
+	struct crowd crowd = {0};
+	struct transfer transfer = transfer_of("10.0.0.2:80-10.1.0.1:8080");
+	struct addr_range pool = {addr_of("10.20.0.1"), addr_of("10.20.0.1")};
+	struct replay_config config = {
+		.transfers = &transfer,
+		.transfer_count = 1,
+		.client_pool = &pool,
+		.client_pool_count = 1,
+		.key = {1, 2},
+		.copies = COPIES_MAX,
+		.give_up_us = 600000000,
+		.keep_alive_us = 600000000,
+		.max_memory_bytes = 256 << 20,
+		.max_sessions = 1 << 17,
+		.online_mtu_bytes = 1500,
+	};
+	struct replay *r = replay_new(&config, &effects, &crowd, 1000);
+	const struct ledger_sessions *count;
+
+	(void)state;
+	assert_non_null(r);
+	count = &replay_ledger(r)->targets[0].sessions;
+	replay_on_links(r, 1, 1000);
+	for (unsigned client = 1; client <= 64; client++) {
+		crowd_says(r, client, "S", 1000, 1000);
+		crowd_says(r, client, ".", 1001, 1000); /* half-open no more */
+		replay_end_batch(r, 1000);
+	}
+	assert_int_equal(crowd.registered, 64512);
+	assert_int_equal(count->active, 64512);
+	assert_int_equal(count->not_started[DROP_NO_TUPLE], 64 * COPIES_MAX - 64512);
+	replay_on_time(r, 100000);
+	replay_end_batch(r, 100000);
+	assert_int_equal(crowd.syns, 64512);
+	replay_shutdown(r, 100000);
+	assert_int_equal(crowd.registered, 0);
+	replay_free(r);
+}
+
 /* ---- -H, -f ---- */
 
 static const struct endpoint *faked_of_loopback(struct fixture *f, const char *server)
@@ -421,6 +518,7 @@ int main(void)
 		cmocka_unit_test(all_copies_follow_within_50_ms_however_many),
 		cmocka_unit_test(connection_without_room_for_all_copies_is_shed),
 		cmocka_unit_test(half_open_budget_counts_sessions),
+		cmocka_unit_test(address_is_used_to_its_last_port),
 		cmocka_unit_test(loopback_client_gets_the_address_that_was_given_for_it),
 		cmocka_unit_test(loopback_client_without_one_is_shed),
 		cmocka_unit_test(loopback_client_of_a_target_on_loopback_keeps_its_own),
