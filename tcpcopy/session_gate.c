@@ -219,6 +219,18 @@ static void note_settled(struct session *s)
 		s->brief_answers++;
 }
 
+/*
+ * When this copy of the connection hears of t. What waited for no answer goes on with what was said before it, the bytes of which
+ * go at once: an end that came later than they would be judged by an answer that its client had not seen.
+ */
+static uint64_t heard_at(const struct session *s, const struct session_env *env,
+			 const struct turn *t)
+{
+	bool goes_on = !t->need && !t->is_request && s->turns_said;
+
+	return goes_on ? t->known_us : t->known_us + session_lag_us(s, env);
+}
+
 /* Whether the gate before t is open; if time will open it, *settle_at says when. */
 static bool gate_is_open(struct session *s, struct session_env *env, const struct turn *t,
 			 uint64_t *settle_at)
@@ -227,9 +239,9 @@ static bool gate_is_open(struct session *s, struct session_env *env, const struc
 	uint64_t at;
 
 	*settle_at = 0;
-	if (env->now_us < t->known_us + session_lag_us(s, env)) {
-		*settle_at = t->known_us + session_lag_us(s, env);
-		return false; /* a copy of -n hears of it later */
+	if (env->now_us < heard_at(s, env, t)) {
+		*settle_at = heard_at(s, env, t);
+		return false;
 	}
 	if ((t->need == 0 && may_end(s, t)) || s->gate_is_free)
 		return true;

@@ -157,6 +157,23 @@ static void end_keeps_the_lag(void **state)
 	target_says_to_all(f, "F. 1:1(0) ack 2");
 }
 
+/* The client ends without an answer: nor shall the copy's answer, which comes before its lag is over, hold the end. */
+static void end_behind_a_request_goes_with_it(void **state)
+{
+	struct fixture *f = *state;
+
+	copies_established(f);
+	client_bytes(f, 1, 1, 100);
+	expect_of_all(f, "P. 1:101(100) ack 1", f->now_us);
+	client_bytes(f, 101, 1, 100); /* more of the same request */
+	client_says(f, "F. 201:201(0) ack 1");
+	for (size_t copy = 0; copy < COPIES; copy++)
+		expect_segment(f, "P. 101:201(100) ack 1");
+	for (size_t copy = 0; copy < COPIES; copy++)
+		expect_segment(f, "F. 201:201(0) ack 1");
+	expect_nothing(f);
+}
+
 static void joined_copies_lag_too(void **state)
 {
 	struct fixture *f = *state;
@@ -292,6 +309,37 @@ static void half_open_budget_counts_sessions(void **state)
 	assert_int_equal(fixture_registered(f), 1024 * 4);
 	assert_int_equal(account_of(f, 0)->sessions.not_started[DROP_LIMIT], (1100 - 1024) * 4);
 	pass_ms(f, 10);
+	fixture_free(f);
+}
+
+static void what_is_left_out_counts_once_a_copy(void **state)
+{
+	struct fixture *f =
+		fixture_new(&(struct fixture_config){.copies = COPIES, .sample_ppm = 1});
+
+	(void)state;
+	client_says(f, "S 0:0(0)");
+	client_data(f, 1, 1, "GET /");
+	expect_nothing(f);
+	assert_int_equal(account_of(f, 0)->sessions.not_started[DROP_SAMPLED_OUT], COPIES);
+	assert_int_equal(stream(f)->dropped[DROP_SAMPLED_OUT].bytes, 5 * COPIES);
+	fixture_free(f);
+}
+
+/* --rate counts sessions: a connection of three copies takes three of ten in a second, and comes whole or not at all. */
+static void rate_counts_copies(void **state)
+{
+	struct fixture *f =
+		fixture_new(&(struct fixture_config){.copies = COPIES, .rate_per_s = 10});
+
+	(void)state;
+	for (unsigned n = 0; n < 3; n++) {
+		be_client(f, n);
+		client_says(f, "S 0:0(0)");
+		pass_ms(f, n ? 400 : 20);
+	}
+	assert_int_equal(fixture_registered(f), 2 * COPIES);
+	assert_int_equal(account_of(f, 0)->sessions.not_started[DROP_RATE], COPIES);
 	fixture_free(f);
 }
 
@@ -511,6 +559,7 @@ int main(void)
 		copies_test(lag_is_the_same_at_every_turn),
 		copies_test(lag_is_not_added_to_a_late_answer),
 		copies_test(end_keeps_the_lag),
+		copies_test(end_behind_a_request_goes_with_it),
 		copies_test(joined_copies_lag_too),
 		copies_test(captured_counts_once_a_copy),
 		copies_test(copy_that_is_reset_holds_no_other),
@@ -518,6 +567,8 @@ int main(void)
 		cmocka_unit_test(all_copies_follow_within_50_ms_however_many),
 		cmocka_unit_test(connection_without_room_for_all_copies_is_shed),
 		cmocka_unit_test(half_open_budget_counts_sessions),
+		cmocka_unit_test(what_is_left_out_counts_once_a_copy),
+		cmocka_unit_test(rate_counts_copies),
 		cmocka_unit_test(address_is_used_to_its_last_port),
 		cmocka_unit_test(loopback_client_gets_the_address_that_was_given_for_it),
 		cmocka_unit_test(loopback_client_without_one_is_shed),
