@@ -122,11 +122,27 @@ static bool is_answered_in_all(const struct session *s, const struct turn *t)
  * What was answered is exactly what the client had seen. Otherwise more may be on its way, and a server that hears of the client's end
  * drops what it still has to answer.
  */
+static bool is_settled_up(const struct session *s, const struct turn *t)
+{
+	return s->answered + s->forgotten == t->need + s->deficit;
+}
+
+/*
+ * A client that has closed right behind its request did not wait for that answer. It may have begun to come before the FIN was
+ * captured; all before was answered exactly.
+ */
+static bool is_half_close(const struct session *s, const struct turn *t)
+{
+	uint32_t since_turn = s->target.answer_seq - s->target.turn_seq;
+
+	return t->need == 0 && s->forgotten == s->deficit && s->answered == since_turn;
+}
+
 static bool may_end(const struct session *s, const struct turn *t)
 {
-	if (t->next != SLAB_NONE) /* a RST follows: nobody reads any more */
+	if (t->kind != TURN_FIN || t->next != SLAB_NONE) /* a RST follows: nobody reads any more */
 		return true;
-	return t->kind != TURN_FIN || s->answered + s->forgotten == t->need + s->deficit;
+	return is_settled_up(s, t) || is_half_close(s, t);
 }
 
 /*
