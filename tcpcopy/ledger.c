@@ -87,6 +87,17 @@ void ledger_delivered(struct ledger *l, size_t target, size_t copy, uint64_t byt
 		amount_add(&c->delivered, bytes, requests);
 }
 
+void ledger_taken_back(struct ledger *l, size_t target, size_t copy, uint64_t requests)
+{
+	struct ledger_stream *s = &l->targets[target].stream;
+	struct ledger_copy *c = find_copy(l, target, copy);
+
+	amount_take(&s->delivered, 0, requests);
+	amount_add(&s->in_flight, 0, requests);
+	if (c)
+		amount_take(&c->delivered, 0, requests);
+}
+
 void ledger_dropped(struct ledger *l, size_t target, size_t copy, enum drop_cause cause,
 		    uint64_t bytes, uint64_t requests)
 {

@@ -142,6 +142,8 @@ void ledger_captured(struct ledger *l, size_t target, size_t copy, uint64_t byte
 /* ... and leave in one of two ways. Never more than is in flight (asserted). */
 void ledger_delivered(struct ledger *l, size_t target, size_t copy, uint64_t bytes,
 		      uint64_t requests);
+/* Requests that were delivered as far as they were known, and go on: in flight again. */
+void ledger_taken_back(struct ledger *l, size_t target, size_t copy, uint64_t requests);
 void ledger_dropped(struct ledger *l, size_t target, size_t copy, enum drop_cause cause,
 		    uint64_t bytes, uint64_t requests);
 

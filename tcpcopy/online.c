@@ -90,6 +90,20 @@ void online_account_lost(struct online *o, struct session_env *env, uint64_t byt
 	}
 }
 
+void online_cut_short(struct online *o, struct session_env *env)
+{
+	struct turn *last = turn_list_last(&o->turns, env->turns);
+	bool is_new = last && last->kind == TURN_DATA && !last->is_cut;
+
+	for (struct session *s = o->sessions; s; s = s->next_of_online) {
+		session_take_back(s, env, DROP_CAPTURE_GAP);
+		if (is_new && s->acked_turn != SLAB_NONE)
+			session_account_dropped(s, env, DROP_CAPTURE_GAP, 0, 1);
+	}
+	if (is_new)
+		last->is_cut = true;
+}
+
 /* Response bytes that the client had seen when it sent this ACK; the server's FIN is not one. */
 uint64_t online_seen_by(const struct online *o, uint32_t ack)
 {
@@ -514,6 +528,8 @@ static enum packet_fate count_lost(struct online *o, struct session_env *env,
 		o->turns.seen = note.seen;
 	notice_streaming(o, &note);
 	online_remember(o, &note);
+	if (!is_request)
+		online_cut_short(o, env);
 	online_account_lost(o, env, fresh, is_request);
 	o->turns.any = true;
 	return PACKET_FATE_USED;

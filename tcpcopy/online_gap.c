@@ -24,7 +24,8 @@ struct beyond {
 	struct segment_note newest;
 	uint64_t seen; /* response bytes at the last turn */
 	uint64_t requests;
-	bool any; /* a turn */
+	bool any;     /* a turn */
+	bool goes_on; /* what came first belongs to the turn before the hole */
 	bool ever_pushed;
 };
 
@@ -40,6 +41,8 @@ static void pass(struct beyond *b, const struct segment_range *r)
 	if (!b->any || r->note.seen > b->seen) {
 		b->seen = r->note.seen;
 		b->requests++;
+	} else if (!b->requests) {
+		b->goes_on = true;
 	}
 	b->any = true;
 	b->newest = r->note;
@@ -104,6 +107,8 @@ static bool resume(struct online *o, struct session_env *env)
 	if (bytes < 0)
 		return false;
 	o->isn += (uint32_t)skipped;
+	if (b.goes_on)
+		online_cut_short(o, env);
 	online_say_end(o, env, TURN_GAP, seen_before);
 	drop_passed(o, env, &b, (uint64_t)bytes);
 	online_remember(o, &b.newest);
@@ -146,6 +151,8 @@ static void drop_beyond(struct online *o, struct session_env *env)
 		online_remember(o, &b.newest);
 	if (o->known_seq != o->isn + 1 + (uint32_t)end)
 		o->has_newest = false;
+	if (b.goes_on)
+		online_cut_short(o, env);
 	drop_passed(o, env, &b, segment_queue_drop_beyond(&o->queue, env->blocks));
 }
 

@@ -16,6 +16,8 @@ void online_account_captured(struct online *o, struct session_env *env, uint64_t
 			     uint64_t requests);
 void online_account_lost(struct online *o, struct session_env *env, uint64_t bytes,
 			 uint64_t requests);
+/* The rest of the request that was said last is lost. */
+void online_cut_short(struct online *o, struct session_env *env);
 /* Response bytes that the client had seen when it sent this ACK; the server's FIN is not one. */
 uint64_t online_seen_by(const struct online *o, uint32_t ack);
 /* The newest bytes that are known without a hole came with this note. */

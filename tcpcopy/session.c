@@ -155,6 +155,8 @@ void session_account_captured(struct session *s, struct session_env *env, uint64
 			      uint64_t requests)
 {
 	ledger_captured(env->ledger, s->target_index, s->copy, bytes, requests);
+	if (requests)
+		s->may_take_back = false; /* the last one is complete */
 	if (!session_is_live(s)) {
 		session_note_refused(s, env);
 		ledger_dropped(env->ledger, s->target_index, s->copy, s->closed_cause, bytes,
@@ -193,13 +195,26 @@ void session_acknowledged(struct session *s, struct session_env *env, uint64_t u
 		if (t->end > una_off)
 			break;
 		t->is_passed = true;
-		requests += t->is_request;
+		requests += turn_ends_request(env->turns, t);
+		s->may_take_back = t->kind == TURN_DATA && t->next == SLAB_NONE;
 		s->acked_turn = t->next;
 	}
 	assert(s->bytes_in_flight >= bytes && s->requests_in_flight >= requests);
 	s->bytes_in_flight -= bytes;
 	s->requests_in_flight -= requests;
 	ledger_delivered(env->ledger, s->target_index, s->copy, bytes, requests);
+}
+
+void session_take_back(struct session *s, struct session_env *env, enum drop_cause cause)
+{
+	if (!s->may_take_back)
+		return;
+	s->may_take_back = false;
+	ledger_taken_back(env->ledger, s->target_index, s->copy, 1);
+	if (cause != DROP_CAUSES)
+		ledger_dropped(env->ledger, s->target_index, s->copy, cause, 0, 1);
+	else
+		s->requests_in_flight++;
 }
 
 void session_set_waiting(struct session *s, struct session_env *env, bool waiting)
@@ -387,6 +402,10 @@ void session_on_timer(struct session *s, struct session_env *env)
 
 void session_on_stream(struct session *s, struct session_env *env, struct turn *turn, bool is_new)
 {
+	bool goes_on = is_new && turn->kind == TURN_DATA && !turn->is_request;
+
+	if (goes_on)
+		session_take_back(s, env, session_is_live(s) ? DROP_CAUSES : s->closed_cause);
 	if (!session_is_live(s))
 		return;
 	if (!session_is_awaiting_target(s))

@@ -214,6 +214,7 @@ struct session {
 	bool is_waiting; /* for the target's answer or window: wants records at once */
 	bool has_tuple;  /* holds a mapping and a registration */
 	bool was_started;
+	bool may_take_back; /* its last request was delivered as far as it is known */
 	bool overlaps; /* learned: the client does not wait for all answers before it speaks again */
 	bool gate_is_free; /* joined: what the client had seen before its first turn was another's answer */
 	bool syn_due;
@@ -338,6 +339,12 @@ void session_account_captured(struct session *s, struct session_env *env, uint64
 /* Bytes and requests that were captured for it but will not be delivered. */
 void session_account_dropped(struct session *s, struct session_env *env, enum drop_cause cause,
 			     uint64_t bytes, uint64_t requests);
+
+/*
+ * More of the request that was delivered last: it was none yet. cause: what its rest is dropped for; DROP_CAUSES: it is in flight
+ * again.
+ */
+void session_take_back(struct session *s, struct session_env *env, enum drop_cause cause);
 
 /* ---- Between the session's own files ---- */
 

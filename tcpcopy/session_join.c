@@ -57,7 +57,7 @@ static void skip_to(struct session *s, struct session_env *env, const struct tur
 	for (uint32_t at = s->acked_turn; at != t->index;) {
 		const struct turn *skipped = slab_at(env->turns, at);
 
-		requests += skipped->is_request;
+		requests += turn_ends_request(env->turns, skipped);
 		at = skipped->next;
 	}
 	session_account_dropped(s, env, cause, t->start - s->una_off, requests);

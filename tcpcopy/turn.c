@@ -52,7 +52,7 @@ static uint64_t waited_since(const struct turn_list *l, const struct segment_not
 struct turn *turn_list_data(struct turn_list *l, struct slab *turns, uint64_t start, uint64_t end,
 			    const struct segment_note *note, bool waited, bool *is_new)
 {
-	struct turn *last = l->last == SLAB_NONE ? NULL : slab_at(turns, l->last);
+	struct turn *last = turn_list_last(l, turns);
 	bool first_ever = !l->any;
 	uint64_t seen_before = l->seen;
 	uint64_t need = waited || first_ever ? seen_since(l, note->seen) : 0;
@@ -89,6 +89,16 @@ struct turn *turn_list_end(struct turn_list *l, struct slab *turns, enum turn_ki
 				    .kind = (uint8_t)kind});
 }
 
+static bool goes_on_with(const struct turn *next)
+{
+	return next && next->kind == TURN_DATA && !next->is_request;
+}
+
+bool turn_ends_request(const struct slab *turns, const struct turn *t)
+{
+	return t->kind == TURN_DATA && !t->is_cut && !goes_on_with(turn_next(turns, t));
+}
+
 struct turn *turn_next(const struct slab *turns, const struct turn *t)
 {
 	return t->next == SLAB_NONE ? NULL : slab_at(turns, t->next);
@@ -97,6 +107,11 @@ struct turn *turn_next(const struct slab *turns, const struct turn *t)
 struct turn *turn_list_first(const struct turn_list *l, const struct slab *turns)
 {
 	return l->first == SLAB_NONE ? NULL : slab_at(turns, l->first);
+}
+
+struct turn *turn_list_last(const struct turn_list *l, const struct slab *turns)
+{
+	return l->last == SLAB_NONE ? NULL : slab_at(turns, l->last);
 }
 
 void turn_list_release_first(struct turn_list *l, struct slab *turns)

@@ -34,6 +34,7 @@ struct turn {
 	uint8_t kind;       /* enum turn_kind */
 	bool is_request; /* counts in the ledger; false for the rest of a turn that was sent in part */
 	bool is_boundary; /* a request certainly begins here: another connection may begin with it */
+	bool is_cut;      /* the rest of its request was never captured: it is none any more */
 	bool is_passed;   /* a session has delivered all of it: it may not grow any more */
 };
 
@@ -57,10 +58,14 @@ struct turn *turn_list_data(struct turn_list *l, struct slab *turns, uint64_t st
 /* The client's FIN or RST at stream offset at. As above. */
 struct turn *turn_list_end(struct turn_list *l, struct slab *turns, enum turn_kind kind,
 			   uint64_t at, const struct segment_note *note);
+/* A request ends with t, as far as it is known: the rest may still come. */
+bool turn_ends_request(const struct slab *turns, const struct turn *t);
 /* The turn after t, or NULL. */
 struct turn *turn_next(const struct slab *turns, const struct turn *t);
 /* The first turn that is held, or NULL. */
 struct turn *turn_list_first(const struct turn_list *l, const struct slab *turns);
+/* The last turn, if it is held, or NULL. */
+struct turn *turn_list_last(const struct turn_list *l, const struct slab *turns);
 /* Gives back the first turn. */
 void turn_list_release_first(struct turn_list *l, struct slab *turns);
 #endif
