@@ -34,9 +34,17 @@ struct slab {
 	uint32_t chunks_empty;
 	struct chunk **chunks;
 	struct chunk *with_room;
+	struct slab_budget *budget;
+	struct slab_budget own; /* of a slab that shares none */
 };
 
-struct slab *slab_new(size_t object_size_bytes, uint32_t max_objects)
+static size_t chunk_size(const struct slab *s)
+{
+	return sizeof(struct chunk) + SLAB_CHUNK_OBJECTS * s->object_size;
+}
+
+struct slab *slab_new_within(size_t object_size_bytes, uint32_t max_objects,
+			     struct slab_budget *budget)
 {
 	struct slab *s = calloc(1, sizeof(*s));
 
@@ -44,13 +52,22 @@ struct slab *slab_new(size_t object_size_bytes, uint32_t max_objects)
 		return NULL;
 	s->object_size = (object_size_bytes + 15) & ~(size_t)15;
 	s->max_objects = max_objects < SLAB_NONE ? max_objects : SLAB_NONE - 1;
+	s->own.max_bytes = SIZE_MAX;
+	s->budget = budget ? budget : &s->own;
 	return s;
+}
+
+struct slab *slab_new(size_t object_size_bytes, uint32_t max_objects)
+{
+	return slab_new_within(object_size_bytes, max_objects, NULL);
 }
 
 void slab_free(struct slab *s)
 {
 	if (!s)
 		return;
+	s->budget->held_bytes -= s->chunks_live * chunk_size(s);
+	s->budget->used_bytes -= s->count * s->object_size;
 	for (uint32_t i = 0; i < s->chunk_limit; i++)
 		free(s->chunks[i]);
 	free(s->chunks);
@@ -102,14 +119,22 @@ static int grow_array(struct slab *s, uint32_t number)
 	return 0;
 }
 
+/* Chunks that the budget still allows. */
+static size_t chunks_allowed(const struct slab *s)
+{
+	const struct slab_budget *b = s->budget;
+
+	return b->held_bytes < b->max_bytes ? (b->max_bytes - b->held_bytes) / chunk_size(s) : 0;
+}
+
 static struct chunk *add_chunk(struct slab *s)
 {
 	uint32_t number = free_chunk_number(s);
 	struct chunk *c;
 
-	if (grow_array(s, number))
+	if (!chunks_allowed(s) || grow_array(s, number))
 		return NULL;
-	c = aligned_alloc(16, sizeof(*c) + SLAB_CHUNK_OBJECTS * s->object_size);
+	c = aligned_alloc(16, chunk_size(s));
 	if (!c)
 		return NULL;
 	memset(c, 0, sizeof(*c));
@@ -119,6 +144,7 @@ static struct chunk *add_chunk(struct slab *s)
 		s->chunk_limit++;
 	s->chunks_live++;
 	s->chunks_empty++;
+	s->budget->held_bytes += chunk_size(s);
 	list_add(s, c);
 	return c;
 }
@@ -152,6 +178,7 @@ void *slab_take(struct slab *s, uint32_t *index)
 	if (c->count == SLAB_CHUNK_OBJECTS)
 		list_remove(s, c);
 	s->count++;
+	s->budget->used_bytes += s->object_size;
 	*index = c->number << CHUNK_SHIFT | slot;
 	return c->objects + slot * s->object_size;
 }
@@ -162,6 +189,7 @@ static void drop_chunk(struct slab *s, struct chunk *c)
 	s->chunks[c->number] = NULL;
 	s->chunks_live--;
 	s->chunks_empty--;
+	s->budget->held_bytes -= chunk_size(s);
 	free(c);
 	while (s->chunk_limit && !s->chunks[s->chunk_limit - 1])
 		s->chunk_limit--;
@@ -175,6 +203,7 @@ void slab_give(struct slab *s, uint32_t index)
 	assert(c->taken[slot / 64] >> slot % 64 & 1);
 	c->taken[slot / 64] &= ~(UINT64_C(1) << slot % 64);
 	s->count--;
+	s->budget->used_bytes -= s->object_size;
 	if (c->count-- == SLAB_CHUNK_OBJECTS)
 		list_add(s, c);
 	if (c->count == 0 && ++s->chunks_empty > 1)
@@ -209,8 +238,20 @@ uint32_t slab_limit(const struct slab *s)
 	return s->chunk_limit << CHUNK_SHIFT;
 }
 
+bool slab_has_room(const struct slab *s, uint32_t objects)
+{
+	uint64_t free_objects = (uint64_t)s->chunks_live * SLAB_CHUNK_OBJECTS - s->count;
+	uint64_t chunks;
+
+	if (objects > s->max_objects - s->count)
+		return false;
+	if (objects <= free_objects)
+		return true;
+	chunks = (objects - free_objects + SLAB_CHUNK_OBJECTS - 1) / SLAB_CHUNK_OBJECTS;
+	return chunks <= chunks_allowed(s);
+}
+
 size_t slab_memory(const struct slab *s)
 {
-	return sizeof(*s) + s->chunk_room * sizeof(struct chunk *) +
-	       s->chunks_live * (sizeof(struct chunk) + SLAB_CHUNK_OBJECTS * s->object_size);
+	return sizeof(*s) + s->chunk_room * sizeof(struct chunk *) + s->chunks_live * chunk_size(s);
 }

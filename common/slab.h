@@ -7,6 +7,7 @@
 #ifndef COMMON_SLAB_H
 #define COMMON_SLAB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,8 +18,18 @@ enum {
 
 struct slab;
 
+/* What several slabs may hold together, and do; the owner sets max_bytes, the slabs keep the rest. */
+struct slab_budget {
+	size_t max_bytes;  /* a chunk that would exceed it is not taken; may change at any time */
+	size_t held_bytes; /* in chunks */
+	size_t used_bytes; /* of these, in objects that are taken */
+};
+
 /* Objects of at least 4 bytes, aligned to 16. At most max_objects. NULL with errno ENOMEM. */
 struct slab *slab_new(size_t object_size_bytes, uint32_t max_objects);
+/* Likewise, sharing a budget, which is borrowed; slab_take fails with ENOMEM when that is spent. */
+struct slab *slab_new_within(size_t object_size_bytes, uint32_t max_objects,
+			     struct slab_budget *budget);
 void slab_free(struct slab *s);
 /* An object that is not cleared, its index in *index; NULL with errno ENOMEM or ENOBUFS (at the maximum). */
 void *slab_take(struct slab *s, uint32_t *index);
@@ -30,5 +41,7 @@ void *slab_find(const struct slab *s, uint32_t index);
 /* Objects taken, and one more than the highest index that may be taken: for walking with slab_find. */
 uint32_t slab_count(const struct slab *s);
 uint32_t slab_limit(const struct slab *s);
+/* Whether maximum and budget leave room for so many more. (The heap may still refuse.) */
+bool slab_has_room(const struct slab *s, uint32_t objects);
 size_t slab_memory(const struct slab *s);
 #endif

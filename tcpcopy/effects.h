@@ -19,6 +19,7 @@ enum replay_notice {
 	REPLAY_NOTICE_TRY_IP,     /* the first 16 SYNs are unanswered: another sender might do */
 	REPLAY_NOTICE_REFUSED,    /* the target answers SYNs with RST */
 	REPLAY_NOTICE_TABLE_FULL, /* sessions at their limit, new ones are shed */
+	REPLAY_NOTICE_MEMORY,     /* -m is reached: the largest backlogs are shed */
 	REPLAY_NOTICE_MUTE,       /* the target has ended 16 connections in a row without a byte */
 	REPLAY_NOTICE_ENCRYPTED,  /* clients speak TLS */
 	REPLAY_NOTICE_JOIN_REFUSED, /* the target takes no connection in its middle */

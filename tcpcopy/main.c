@@ -7,6 +7,7 @@
  * or the statistics are written again and again to a directory of somebody else.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ enum {
 	EXIT_USAGE = 2,
 	LOCAL_ADDRESSES_MAX = 4096,
 	ERROR_MAX = 512,
+	MMAP_FROM_BYTES = 8192, /* the smallest chunk of a slab is above */
 };
 
 static int fail(int code, const char *error)
@@ -181,12 +183,23 @@ out:
 	return code;
 }
 
+/*
+ * What -m counts as given back goes back to the kernel at once: chunks of the tables get pages of
+ * their own, for in the middle of the heap they would stay. (By default the C library raises this limit with the
+ * first large block that is freed.)
+ */
+static void return_memory(void)
+{
+	mallopt(M_MMAP_THRESHOLD, MMAP_FROM_BYTES);
+}
+
 int main(int argc, char *argv[])
 {
 	static struct tcpcopy_options options;
 	char error[ERROR_MAX];
 
 	daemon_begin();
+	return_memory();
 	log_init("tcpcopy", LOG_LEVEL_INFO);
 	if (tcpcopy_options_parse(&options, argc, argv, error))
 		return fail(EXIT_USAGE, error);

@@ -161,12 +161,20 @@ static void announce(struct online *o, struct session_env *env, struct turn *t, 
 		session_on_stream(s, env, t, is_new);
 }
 
+/* Ends the sessions that have not delivered what lies before off. */
+static void shed_slower(struct online *o, struct session_env *env, uint64_t off,
+			enum drop_cause cause)
+{
+	for (struct session *s = o->sessions; s; s = s->next_of_online)
+		if (session_is_live(s) && s->una_off < off)
+			session_abort(s, env, cause);
+	online_release(o, env);
+}
+
 /* No memory for a turn: what cannot be described cannot be said in its order. */
 static void give_up(struct online *o, struct session_env *env, enum drop_cause cause)
 {
-	for (struct session *s = o->sessions; s; s = s->next_of_online)
-		if (session_is_live(s))
-			session_abort(s, env, cause);
+	shed_slower(o, env, UINT64_MAX, cause);
 	segment_queue_drop_beyond(&o->queue, env->blocks); /* what was in flight is accounted */
 	o->has_newest = false; /* it may lie before a hole: nothing that follows is judged by it */
 	online_lose(o, o->known_seq);
@@ -399,7 +407,7 @@ void online_advance(struct online *o, struct session_env *env)
 	struct segment_note note;
 	uint64_t end;
 
-	while (segment_queue_advance(&o->queue, &end, &note)) {
+	while (segment_queue_advance(&o->queue, env->blocks, &end, &note)) {
 		bool continues = is_told_to_continue(o->turns.seen, &note);
 		bool is_tls;
 		bool begins = is_boundary(o, &note) || (o->began && !o->has_newest);
@@ -469,31 +477,42 @@ void online_watch_hole(struct online *o, struct session_env *env, bool moved)
 	}
 }
 
-/* Makes room by ending those sessions that hold the oldest bytes. */
-static void shed_slowest(struct online *o, struct session_env *env)
+void online_shed(struct online *o, struct session_env *env, enum drop_cause cause)
 {
-	for (struct session *s = o->sessions; s; s = s->next_of_online)
-		if (session_is_live(s) && s->una_off <= o->queue.start)
-			session_abort(s, env, DROP_BACKLOG);
-	online_release(o, env);
+	bool had_ended = o->state == ONLINE_ENDED;
+	size_t before = backlog_bytes(o);
+
+	shed_slower(o, env, o->queue.start + (o->queue.end - o->queue.start + 1) / 2, cause);
+	if (online_has_live_session(o) && backlog_bytes(o) <= before / 2)
+		return;
+	give_up(o, env, cause);
+	if (had_ended) { /* it says no more, and need not be followed */
+		o->state = ONLINE_ENDED;
+		online_arm(o, env);
+	}
 }
 
-/* Puts the payload in its place. Returns the number of new bytes, or -1 if this connection was given up. */
+/*
+ * Puts the payload in its place. Beyond the backlog's limit the sessions that hold the oldest bytes make room. Returns the number of new bytes,
+ * or -1 if this connection was given up.
+ */
 static long take_payload(struct online *o, struct session_env *env, const struct packet *p,
 			 uint64_t off)
 {
 	struct segment_note note = note_of(o, env, p);
+	enum drop_cause cause = DROP_LIMIT;
 	long fresh = segment_queue_push(&o->queue, env->blocks, off, p->payload,
 					p->payload_len_bytes, &note, ONLINE_BACKLOG_MAX);
 
-	if (fresh < 0) {
-		shed_slowest(o, env);
+	if (fresh < 0 && errno == ENOBUFS) {
+		cause = DROP_BACKLOG;
+		shed_slower(o, env, o->queue.start + 1, cause);
 		if (online_has_live_session(o))
 			fresh = segment_queue_push(&o->queue, env->blocks, off, p->payload,
 						   p->payload_len_bytes, &note, ONLINE_BACKLOG_MAX);
 	}
 	if (fresh < 0) {
-		give_up(o, env, DROP_BACKLOG);
+		give_up(o, env, cause);
 		return -1;
 	}
 	if (fresh)
@@ -686,6 +705,7 @@ static enum packet_fate on_client_open(struct online *o, struct session_env *env
 	online_watch_hole(o, env, o->queue.end != end_before);
 	if (!online_has_live_session(o))
 		online_release(o, env); /* nobody will: its sessions have ended */
+	backlog_update(&env->backlog, o);
 	return is_news || fresh ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;
 }
 
@@ -806,6 +826,14 @@ bool online_on_timer(struct online *o, struct session_env *env)
 	return false;
 }
 
+static bool is_needed(const struct online *o, const struct turn *t)
+{
+	for (const struct session *s = o->sessions; s; s = s->next_of_online)
+		if (session_is_live(s) && (s->acked_turn == t->index || s->gate_turn == t->index))
+			return true;
+	return false;
+}
+
 void online_release(struct online *o, struct session_env *env)
 {
 	uint64_t needed = o->queue.end;
@@ -815,11 +843,7 @@ void online_release(struct online *o, struct session_env *env)
 		if (session_is_live(s) && s->una_off < needed)
 			needed = s->una_off;
 	segment_queue_release(&o->queue, env->blocks, needed);
-	while ((t = turn_list_first(&o->turns, env->turns))) {
-		for (const struct session *s = o->sessions; s; s = s->next_of_online)
-			if (session_is_live(s) &&
-			    (s->acked_turn == t->index || s->gate_turn == t->index))
-				return;
+	while ((t = turn_list_first(&o->turns, env->turns)) && !is_needed(o, t))
 		turn_list_release_first(&o->turns, env->turns);
-	}
+	backlog_update(&env->backlog, o);
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "common/packet.h"
+#include "tcpcopy/backlog.h"
 #include "tcpcopy/segment_queue.h"
 #include "tcpcopy/session.h"
 #include "tcpcopy/turn.h"
@@ -70,6 +71,7 @@ struct online {
 	struct segment_note
 		newest; /* of the newest bytes that are known without a hole; if has_newest */
 	uint64_t timer_at_us;
+	struct backlog_link backlog; /* its place in the list of backlog_class */
 	uint32_t index;
 	uint32_t isn;
 	uint32_t ack_last;
@@ -103,8 +105,9 @@ struct online {
 	bool has_server_fin;
 	bool has_server_rst;
 	bool has_reuse;
-	bool was_cut;   /* the stream ended at a gap, not by the client */
-	bool is_mapped; /* found by its tuple; false once a newer connection has that */
+	bool was_cut;          /* the stream ended at a gap, not by the client */
+	bool is_mapped;        /* found by its tuple; false once a newer connection has that */
+	uint8_t backlog_class; /* how much of the memory it holds: backlog.h */
 };
 
 /* began: isn is that of its SYN; otherwise just before the first byte that was captured. */
@@ -129,6 +132,11 @@ enum packet_fate online_on_server(struct online *o, struct session_env *env,
 bool online_on_timer(struct online *o, struct session_env *env);
 /* The stream ends here, whatever comes: the sessions finish what is complete, then reset. */
 void online_cut(struct online *o, struct session_env *env);
+/*
+ * Gives up, for cause, at least half of what it holds in memory: the sessions that lag behind most, or all of them, and what
+ * lies beyond a hole. Each may go on with another connection at a later boundary.
+ */
+void online_shed(struct online *o, struct session_env *env, enum drop_cause cause);
 /* Lets go of bytes and turns that no live session needs. */
 void online_release(struct online *o, struct session_env *env);
 /* The stream's bytes from off on are records of TLS. */

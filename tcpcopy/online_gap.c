@@ -114,6 +114,7 @@ static bool resume(struct online *o, struct session_env *env)
 	online_remember(o, &b.newest);
 	o->turns.spoke_us = b.newest.at_us;
 	online_advance(o, env);
+	backlog_update(&env->backlog, o);
 	return true;
 }
 
@@ -184,4 +185,5 @@ void online_cut(struct online *o, struct session_env *env)
 	o->turns.seen = seen_before; /* the end follows what came before the hole */
 	online_say_end(o, env, TURN_RST, is_gap ? seen_before : online_seen_by(o, o->ack_last));
 	o->turns.seen = o->turns.seen > seen_beyond ? o->turns.seen : seen_beyond;
+	backlog_update(&env->backlog, o);
 }

@@ -21,7 +21,6 @@ enum {
 	HALF_OPEN_FEWEST = 16,         /* connections, however many copies of each there are */
 	HALF_OPEN_TRIED_MAX = 8192,    /* SYNs that were copied */
 	HALF_OPEN_WAITING_MAX = 65536, /* and that were not */
-	TURNS_SHARE = 4,               /* turns may take this part of the memory limit */
 };
 
 /* ---- creation ---- */
@@ -38,7 +37,6 @@ static void init_env(struct replay *r, const struct replay_config *config,
 		     const struct replay_effects *effects, void *ctx, uint64_t now_us)
 {
 	struct session_env *env = &r->env;
-	uint64_t turns = config->max_memory_bytes / TURNS_SHARE / sizeof(struct turn);
 
 	env->effects = effects;
 	env->ctx = ctx;
@@ -59,8 +57,6 @@ static void init_env(struct replay *r, const struct replay_config *config,
 		env->mtu_bytes[i] = MTU_DEFAULT;
 	env->wheel = timer_wheel_new(now_us);
 	env->online_wheel = timer_wheel_new(now_us);
-	env->blocks = segment_blocks_new(config->max_memory_bytes);
-	env->turns = slab_new(sizeof(struct turn), turns < SLAB_NONE ? (uint32_t)turns : SLAB_NONE);
 }
 
 /* How many connections of which only the SYN is known may be in the tables, with all their copies. */
@@ -106,11 +102,11 @@ struct replay *replay_new(const struct replay_config *config, const struct repla
 	init_env(r, config, effects, ctx, now_us);
 	r->mapping = mapping_new(&mapping);
 	if (ledger_init(&r->ledger, config->transfer_count, config->copies) ||
-	    session_table_init(&r->table, &config->key, config->max_sessions) ||
+	    session_table_init(&r->table, &config->key, config->max_sessions, &r->slabs) ||
 	    half_open_init(&r->tried, half_open_max(r, HALF_OPEN_TRIED_MAX)) ||
 	    half_open_init(&r->waiting, half_open_max(r, HALF_OPEN_WAITING_MAX)) ||
 	    replay_init_left_out(r, config, now_us) || !r->mapping || !r->env.wheel ||
-	    !r->env.online_wheel || !r->env.blocks || !r->env.turns) {
+	    !r->env.online_wheel || replay_memory_init(r)) {
 		replay_free(r);
 		errno = ENOMEM;
 		return NULL;
@@ -135,6 +131,7 @@ void replay_free(struct replay *r)
 	if (!r)
 		return;
 	fini_onlines(r);
+	replay_memory_fini(r);
 	session_table_fini(&r->table);
 	half_open_fini(&r->tried);
 	half_open_fini(&r->waiting);
@@ -143,8 +140,6 @@ void replay_free(struct replay *r)
 	mapping_free(r->mapping);
 	timer_wheel_free(r->env.wheel);
 	timer_wheel_free(r->env.online_wheel);
-	slab_free(r->env.turns);
-	slab_free(r->env.blocks);
 	free(r->local);
 	free(r);
 }
@@ -291,6 +286,12 @@ static struct online *confirm_reuse(struct replay *r, struct online *o)
 	return session_table_find_online(&r->table, &tuple);
 }
 
+/* It may be one of those that there was no room to follow: they are not remembered. */
+static bool may_be_unfollowed(const struct replay *r)
+{
+	return r->unfollowed_us && r->env.now_us < r->unfollowed_us + ONLINE_IDLE_US;
+}
+
 /* Data of a connection whose beginning was not captured: counted, not copied. */
 static enum packet_fate on_unknown(struct replay *r, const struct packet *p)
 {
@@ -307,7 +308,7 @@ static enum packet_fate on_unknown(struct replay *r, const struct packet *p)
 	if (!p->payload_wire_len_bytes)
 		return PACKET_FATE_DUPLICATE; /* says nothing that would count */
 	if (cause == DROP_CAUSES)
-		cause = DROP_BEFORE_JOIN;
+		cause = may_be_unfollowed(r) ? DROP_LIMIT : DROP_BEFORE_JOIN;
 	replay_begin(r, &p->tuple, p->seq - 1, false, &common, cause);
 	o = session_table_find_online(&r->table, &p->tuple);
 	if (!o)
@@ -408,6 +409,7 @@ void replay_on_frame(struct replay *r, int link_type, const uint8_t *frame,
 {
 	r->env.now_us = now_us;
 	ledger_packet(&r->ledger, fate_of(r, link_type, frame, captured_len_bytes, wire_len_bytes));
+	replay_relieve(r);
 }
 
 /*
@@ -672,14 +674,6 @@ void replay_shutdown(struct replay *r, uint64_t now_us)
 const struct ledger *replay_ledger(const struct replay *r)
 {
 	return &r->ledger;
-}
-
-size_t replay_memory(const struct replay *r)
-{
-	return session_table_memory(&r->table) + mapping_memory(r->mapping) +
-	       ledger_memory(&r->ledger) + half_open_memory(&r->tried) +
-	       half_open_memory(&r->waiting) + (r->left_out ? left_out_memory(r->left_out) : 0) +
-	       slab_memory(r->env.blocks) + slab_memory(r->env.turns);
 }
 
 bool replay_is_paused(const struct replay *r)

@@ -27,9 +27,7 @@ void replay_leave_out(struct replay *r, const struct tuple *tuple, uint32_t isn,
 		      enum drop_cause cause)
 {
 	left_out_add(r->left_out, tuple, isn, cause, r->env.now_us);
-	for (size_t i = 0; i < r->transfer_count; i++)
-		if (replay_matches_source(r, &r->transfers[i], &tuple->dst))
-			r->ledger.targets[i].sessions.not_started[cause] += r->copies;
+	replay_count_not_started(r, tuple, cause);
 }
 
 struct left_out_entry *replay_find_left_out(struct replay *r, const struct packet *p)

@@ -34,15 +34,19 @@ struct replay {
 	unsigned copies; /* of every connection, at each target */
 	struct ip_addr *local;
 	size_t local_count;
+	struct slab_budget slabs; /* what all of them hold together */
 	uint64_t max_memory_bytes;
+	uint32_t turns_max;
 	uint32_t max_sessions;
-	uint64_t calm_at_us; /* when intercept is told that nothing waits any more; 0: not now */
-	bool is_urgent;      /* what it was told last */
+	uint64_t unfollowed_us; /* when there was no room to follow a connection; 0: never */
+	uint64_t calm_at_us;    /* when intercept is told that nothing waits any more; 0: not now */
+	bool is_urgent;         /* what it was told last */
 	int online_mtu_bytes;
 	unsigned links_up;
 	bool check_checksums;
 	bool is_blocked;
 	bool told_full;
+	bool told_memory;
 };
 
 /* Whether a transfer copies what clients say to this server. */
@@ -80,10 +84,23 @@ void replay_account_dropped(struct replay *r, const struct endpoint *server, enu
  */
 void replay_begin(struct replay *r, const struct tuple *tuple, uint32_t isn, bool began,
 		  const struct session_offer *offer, enum drop_cause cause);
+/* A connection of which nothing is kept that could count it. */
+void replay_count_not_started(struct replay *r, const struct tuple *tuple, enum drop_cause cause);
 /* The connection goes, and its sessions as soon as they have nothing more to say. */
 void replay_forget_online(struct replay *r, struct online *o);
 /* After a session's output: what its state asks of the tables. */
 void replay_settle_session(struct replay *r, struct session *s);
 /* Takes another tuple: somebody else holds this session's. */
 void replay_remap(struct replay *r, struct session *s);
+
+/* ---- replay_memory.c ---- */
+
+/* Behind the tables. -1 without memory; replay_memory_fini in any case. */
+int replay_memory_init(struct replay *r);
+void replay_memory_fini(struct replay *r);
+/* Whether a session may begin, as far as -m is concerned; and a connection with so many of them be followed at all. */
+bool replay_may_begin(const struct replay *r);
+bool replay_may_follow(struct replay *r, uint32_t sessions);
+/* Sheds what is too much. Between two packets: nobody holds on to a connection or session. */
+void replay_relieve(struct replay *r);
 #endif

@@ -5,8 +5,6 @@
 #include "tcpcopy/replay_private.h"
 
 enum {
-	ADMIT_NUMERATOR = 9, /* admission stops at nine tenths of the memory limit */
-	ADMIT_DENOMINATOR = 10,
 	REMAPS_MAX = 16, /* refused so often a session gives up: another tcpcopy has them all */
 	REMAP_HOLD_US = 10000, /* longer than a refusal takes */
 };
@@ -14,11 +12,6 @@ enum {
 void replay_notice(struct replay *r, enum replay_notice what, size_t target)
 {
 	r->env.effects->notice(r->env.ctx, what, target);
-}
-
-static bool has_room(const struct replay *r)
-{
-	return replay_memory(r) < r->max_memory_bytes / ADMIT_DENOMINATOR * ADMIT_NUMERATOR;
 }
 
 /* Gives back the tuple of a session that has ended and said so. */
@@ -80,6 +73,7 @@ void replay_forget_online(struct replay *r, struct online *o)
 			remove_session(r, s);
 	}
 	online_fini(o, &r->env);
+	backlog_remove(&r->env.backlog, o);
 	session_table_remove_online(&r->table, o);
 }
 
@@ -94,7 +88,7 @@ static enum drop_cause shortage(const struct replay *r, size_t target)
 	/* Where it waits for a link anyway, the breaker is asked when that is there. */
 	if (r->links_up && !breaker_may_send(&r->env.breakers[target], r->env.now_us))
 		return DROP_PAUSED;
-	if (!has_room(r))
+	if (!replay_may_begin(r))
 		return DROP_LIMIT;
 	return DROP_CAUSES;
 }
@@ -191,10 +185,14 @@ static struct session *add_session(struct replay *r, struct online *o, struct se
 	return s;
 }
 
-/* The copies for each transfer that this server endpoint is the source of. */
+/*
+ * The copies for each transfer that this server endpoint is the source of. One that there was no room to follow when it
+ * began is not counted again.
+ */
 static void add_sessions(struct replay *r, struct online *o, const struct session_offer *offer,
 			 enum drop_cause cause)
 {
+	bool was_counted = !o->began && cause == DROP_LIMIT;
 	struct session **last = &o->sessions;
 
 	for (size_t i = 0; i < r->transfer_count; i++) {
@@ -214,7 +212,7 @@ static void add_sessions(struct replay *r, struct online *o, const struct sessio
 				continue;
 			}
 			s->offer = *offer;
-			if (why != DROP_CAUSES || !start_session(r, s))
+			if ((why != DROP_CAUSES || !start_session(r, s)) && !was_counted)
 				count->not_started[s->closed_cause]++;
 		}
 	}
@@ -226,13 +224,10 @@ static struct online *add_online(struct replay *r, const struct tuple *tuple, ui
 	struct online *o = NULL;
 	uint32_t index;
 
-	/*
-	 * Without all its sessions nobody would hold the account of its bytes. (Those in
-	 * TIME-WAIT have no connection any more, so there are more of them than connections have.)
-	 */
-	if (slab_count(r->table.sessions) + sessions_wanted(r, &tuple->dst) <= r->max_sessions)
+	if (replay_may_follow(r, sessions_wanted(r, &tuple->dst)))
 		o = session_table_add_online(&r->table);
 	if (!o) {
+		r->unfollowed_us = r->env.now_us;
 		if (!r->told_full)
 			replay_notice(r, REPLAY_NOTICE_TABLE_FULL, 0);
 		r->told_full = true;
@@ -247,6 +242,7 @@ static struct online *add_online(struct replay *r, const struct tuple *tuple, ui
 		session_table_remove_online(&r->table, o);
 		return NULL;
 	}
+	backlog_add(&r->env.backlog, o);
 	return o;
 }
 
@@ -309,6 +305,13 @@ static enum drop_cause choice(struct replay *r, const struct tuple *tuple, enum 
 	return DROP_CAUSES;
 }
 
+void replay_count_not_started(struct replay *r, const struct tuple *tuple, enum drop_cause cause)
+{
+	for (size_t i = 0; i < r->transfer_count; i++)
+		if (replay_matches_source(r, &r->transfers[i], &tuple->dst))
+			r->ledger.targets[i].sessions.not_started[cause] += r->copies;
+}
+
 void replay_begin(struct replay *r, const struct tuple *tuple, uint32_t isn, bool began,
 		  const struct session_offer *offer, enum drop_cause cause)
 {
@@ -320,8 +323,11 @@ void replay_begin(struct replay *r, const struct tuple *tuple, uint32_t isn, boo
 		return;
 	}
 	o = add_online(r, tuple, isn, began);
-	if (!o)
+	if (!o) {
+		if (began)
+			replay_count_not_started(r, tuple, DROP_LIMIT);
 		return;
+	}
 	if (cause == DROP_CAUSES && !may_try(r, o))
 		cause = DROP_LIMIT;
 	add_sessions(r, o, offer, cause);

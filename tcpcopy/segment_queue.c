@@ -29,11 +29,78 @@ static uint64_t tree_blocks(unsigned height)
 	return UINT64_C(1) << (FANOUT_SHIFT * height);
 }
 
-struct slab *segment_blocks_new(size_t max_bytes)
-{
-	size_t blocks = max_bytes / SEGMENT_BLOCK_BYTES;
+struct segment_blocks {
+	struct slab *blocks;
+	struct slab *ranges;
+};
 
-	return slab_new(SEGMENT_BLOCK_BYTES, blocks < SLAB_NONE ? (uint32_t)blocks : SLAB_NONE);
+struct segment_blocks *segment_blocks_new(size_t max_bytes, struct slab_budget *budget)
+{
+	size_t most = max_bytes / SEGMENT_BLOCK_BYTES;
+	struct segment_blocks *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return NULL;
+	b->blocks = slab_new_within(SEGMENT_BLOCK_BYTES,
+				    most < SLAB_NONE ? (uint32_t)most : SLAB_NONE, budget);
+	b->ranges = slab_new_within(sizeof(struct segment_range), SLAB_NONE, budget);
+	if (b->blocks && b->ranges)
+		return b;
+	segment_blocks_free(b);
+	errno = ENOMEM;
+	return NULL;
+}
+
+void segment_blocks_free(struct segment_blocks *blocks)
+{
+	if (!blocks)
+		return;
+	slab_free(blocks->blocks);
+	slab_free(blocks->ranges);
+	free(blocks);
+}
+
+bool segment_blocks_have_room(const struct segment_blocks *blocks, size_t len_bytes)
+{
+	/* Neither end need lie at a border, and each level of the tree may need two nodes. */
+	uint32_t most = (uint32_t)(len_bytes / SEGMENT_BLOCK_BYTES) + 2 + 2 * HEIGHT_MAX;
+
+	return slab_has_room(blocks->blocks, most) && slab_has_room(blocks->ranges, 1);
+}
+
+uint32_t segment_blocks_count(const struct segment_blocks *blocks)
+{
+	return slab_count(blocks->blocks) + slab_count(blocks->ranges);
+}
+
+size_t segment_blocks_memory(const struct segment_blocks *blocks)
+{
+	return sizeof(*blocks) + slab_memory(blocks->blocks) + slab_memory(blocks->ranges);
+}
+
+/* A block for q; NULL with errno ENOMEM. */
+static void *take_block(struct segment_queue *q, struct segment_blocks *blocks, uint32_t *index)
+{
+	void *block = slab_take(blocks->blocks, index);
+
+	if (!block) {
+		errno = ENOMEM; /* at its maximum or without memory: not this queue's fault */
+		return NULL;
+	}
+	q->block_count++;
+	return block;
+}
+
+static void give_block(struct segment_queue *q, struct segment_blocks *blocks, uint32_t index)
+{
+	slab_give(blocks->blocks, index);
+	q->block_count--;
+}
+
+size_t segment_queue_memory(const struct segment_queue *q)
+{
+	return (size_t)q->block_count * SEGMENT_BLOCK_BYTES +
+	       q->range_count * sizeof(struct segment_range);
 }
 
 void segment_queue_init(struct segment_queue *q, uint64_t start)
@@ -42,40 +109,45 @@ void segment_queue_init(struct segment_queue *q, uint64_t start)
 		.start = start, .end = start, .ready_end = start, .root = SLAB_NONE};
 }
 
-static void free_tree(struct slab *blocks, uint32_t root, unsigned height)
+static void free_tree(struct segment_queue *q, struct segment_blocks *blocks, uint32_t root,
+		      unsigned height)
 {
 	if (root == SLAB_NONE)
 		return;
 	if (height) {
-		const uint32_t *node = slab_at(blocks, root);
+		const uint32_t *node = slab_at(blocks->blocks, root);
 
 		for (size_t i = 0; i < FANOUT; i++)
-			free_tree(blocks, node[i], height - 1);
+			free_tree(q, blocks, node[i], height - 1);
 	}
-	slab_give(blocks, root);
+	give_block(q, blocks, root);
 }
 
-static void free_ranges(struct segment_queue *q)
+static void drop_first_range(struct segment_queue *q, struct segment_blocks *blocks)
 {
-	while (q->ranges) {
-		struct segment_range *r = q->ranges;
+	struct segment_range *r = q->ranges;
 
-		q->ranges = r->next;
-		free(r);
-	}
-	q->range_count = 0;
+	q->ranges = r->next;
+	q->range_count--;
+	slab_give(blocks->ranges, r->index);
 }
 
-void segment_queue_fini(struct segment_queue *q, struct slab *blocks)
+static void free_ranges(struct segment_queue *q, struct segment_blocks *blocks)
 {
-	free_tree(blocks, q->root, q->height);
+	while (q->ranges)
+		drop_first_range(q, blocks);
+}
+
+void segment_queue_fini(struct segment_queue *q, struct segment_blocks *blocks)
+{
+	free_tree(q, blocks, q->root, q->height);
 	q->root = SLAB_NONE;
 	q->height = 0;
-	free_ranges(q);
+	free_ranges(q, blocks);
 }
 
 /* Puts nodes above the root until the tree spans the blocks of [start, last]. */
-static int grow_tree(struct segment_queue *q, struct slab *blocks, uint64_t last)
+static int grow_tree(struct segment_queue *q, struct segment_blocks *blocks, uint64_t last)
 {
 	while (block_of(last) - block_of(q->start) >= tree_blocks(q->height)) {
 		uint32_t index;
@@ -85,7 +157,7 @@ static int grow_tree(struct segment_queue *q, struct slab *blocks, uint64_t last
 			errno = ENOBUFS;
 			return -1;
 		}
-		node = slab_take(blocks, &index);
+		node = take_block(q, blocks, &index);
 		if (!node)
 			return -1;
 		memset(node, 0xff, SEGMENT_BLOCK_BYTES);
@@ -93,16 +165,16 @@ static int grow_tree(struct segment_queue *q, struct slab *blocks, uint64_t last
 			node[block_of(q->start) % FANOUT] = q->root;
 		} else if (q->root != SLAB_NONE) {
 			/* The old ring may wrap around its end: it then spreads over two new slots. */
-			uint32_t *old = slab_at(blocks, q->root);
+			uint32_t *old = slab_at(blocks->blocks, q->root);
 			uint64_t first = block_of(q->start);
 			uint64_t turn = first / FANOUT;
 			uint32_t wrapped = SLAB_NONE;
 			uint32_t *next = NULL;
 
 			if (first % FANOUT) {
-				next = slab_take(blocks, &wrapped);
+				next = take_block(q, blocks, &wrapped);
 				if (!next) {
-					slab_give(blocks, index);
+					give_block(q, blocks, index);
 					return -1;
 				}
 				memset(next, 0xff, SEGMENT_BLOCK_BYTES);
@@ -125,13 +197,13 @@ static uint32_t *slot_of(uint32_t *node, uint64_t block, unsigned height)
 }
 
 /* The data block of a block number, made if it is missing; NULL with errno. */
-static uint8_t *block_make(struct segment_queue *q, struct slab *blocks, uint64_t block)
+static uint8_t *block_make(struct segment_queue *q, struct segment_blocks *blocks, uint64_t block)
 {
 	uint32_t *at = &q->root;
 
 	for (unsigned h = q->height; h; h--) {
 		if (*at == SLAB_NONE) {
-			uint32_t *node = slab_take(blocks, at);
+			uint32_t *node = take_block(q, blocks, at);
 
 			if (!node) {
 				*at = SLAB_NONE;
@@ -139,38 +211,39 @@ static uint8_t *block_make(struct segment_queue *q, struct slab *blocks, uint64_
 			}
 			memset(node, 0xff, SEGMENT_BLOCK_BYTES);
 		}
-		at = slot_of(slab_at(blocks, *at), block, h);
+		at = slot_of(slab_at(blocks->blocks, *at), block, h);
 	}
 	if (*at == SLAB_NONE) {
-		uint8_t *data = slab_take(blocks, at);
+		uint8_t *data = take_block(q, blocks, at);
 
 		if (!data)
 			*at = SLAB_NONE;
 		return data;
 	}
-	return slab_at(blocks, *at);
+	return slab_at(blocks->blocks, *at);
 }
 
-static const uint8_t *block_find(const struct segment_queue *q, const struct slab *blocks,
+static const uint8_t *block_find(const struct segment_queue *q, const struct segment_blocks *blocks,
 				 uint64_t block)
 {
 	uint32_t at = q->root;
 
 	for (unsigned h = q->height; h; h--)
-		at = *slot_of(slab_at(blocks, at), block, h);
-	return slab_at(blocks, at);
+		at = *slot_of(slab_at(blocks->blocks, at), block, h);
+	return slab_at(blocks->blocks, at);
 }
 
 /* Empties the slots of the blocks in [first, last], both inclusive. */
-static void give_blocks(struct segment_queue *q, struct slab *blocks, uint64_t first, uint64_t last)
+static void give_blocks(struct segment_queue *q, struct segment_blocks *blocks, uint64_t first,
+			uint64_t last)
 {
 	for (uint64_t b = first; b <= last; b++) {
 		uint32_t *at = &q->root;
 
 		for (unsigned h = q->height; h && *at != SLAB_NONE; h--)
-			at = slot_of(slab_at(blocks, *at), b, h);
+			at = slot_of(slab_at(blocks->blocks, *at), b, h);
 		if (*at != SLAB_NONE) {
-			slab_give(blocks, *at);
+			give_block(q, blocks, *at);
 			*at = SLAB_NONE;
 		}
 	}
@@ -190,10 +263,11 @@ static bool holds_bytes(const struct segment_queue *q, uint64_t block)
 }
 
 /* Gives back what a reservation that failed had made: others may need it more. */
-static void unreserve(struct segment_queue *q, struct slab *blocks, uint64_t first, uint64_t last)
+static void unreserve(struct segment_queue *q, struct segment_blocks *blocks, uint64_t first,
+		      uint64_t last)
 {
 	if (q->start == q->end && !q->ranges) {
-		free_tree(blocks, q->root, q->height);
+		free_tree(q, blocks, q->root, q->height);
 		q->root = SLAB_NONE;
 		q->height = 0;
 		return;
@@ -204,7 +278,7 @@ static void unreserve(struct segment_queue *q, struct slab *blocks, uint64_t fir
 }
 
 /* Makes all blocks for [off, off + len) or says why not; copies nothing. */
-static int reserve(struct segment_queue *q, struct slab *blocks, uint64_t off, size_t len)
+static int reserve(struct segment_queue *q, struct segment_blocks *blocks, uint64_t off, size_t len)
 {
 	uint64_t last = block_of(off + len - 1);
 
@@ -222,8 +296,8 @@ static int reserve(struct segment_queue *q, struct slab *blocks, uint64_t off, s
 	return 0;
 }
 
-static void copy_in(struct segment_queue *q, struct slab *blocks, uint64_t off, const uint8_t *data,
-		    size_t len)
+static void copy_in(struct segment_queue *q, struct segment_blocks *blocks, uint64_t off,
+		    const uint8_t *data, size_t len)
 {
 	while (len) {
 		size_t at = off % SEGMENT_BLOCK_BYTES;
@@ -236,13 +310,15 @@ static void copy_in(struct segment_queue *q, struct slab *blocks, uint64_t off, 
 	}
 }
 
-static struct segment_range *range_new(struct segment_range *next, uint64_t start, uint64_t end,
+static struct segment_range *range_new(struct segment_blocks *blocks, struct segment_range *next,
+				       uint64_t start, uint64_t end,
 				       const struct segment_note *note)
 {
-	struct segment_range *r = malloc(sizeof(*r));
+	uint32_t index;
+	struct segment_range *r = slab_take(blocks->ranges, &index);
 
 	if (r)
-		*r = (struct segment_range){next, start, end, *note};
+		*r = (struct segment_range){next, start, end, *note, index};
 	return r;
 }
 
@@ -256,8 +332,8 @@ static bool continues(const struct segment_range *r, uint64_t from, const struct
  * Fills every gap that [off, end) covers between the ranges, in order: as ranges of their own or, within one write
  * (an upload behind a hole has thousands of segments), as more of the range before.
  */
-static long insert(struct segment_queue *q, struct slab *blocks, uint64_t off, const uint8_t *data,
-		   uint64_t end, const struct segment_note *note)
+static long insert(struct segment_queue *q, struct segment_blocks *blocks, uint64_t off,
+		   const uint8_t *data, uint64_t end, const struct segment_note *note)
 {
 	struct segment_range **at = &q->ranges;
 	struct segment_range *before = NULL;
@@ -279,7 +355,7 @@ static long insert(struct segment_queue *q, struct slab *blocks, uint64_t off, c
 			before->note = *note;
 			added += (long)(until - from);
 		} else if (from < until) {
-			struct segment_range *fresh = range_new(r, from, until, note);
+			struct segment_range *fresh = range_new(blocks, r, from, until, note);
 
 			if (!fresh)
 				return added ? added : -1;
@@ -295,7 +371,7 @@ static long insert(struct segment_queue *q, struct slab *blocks, uint64_t off, c
 	return added;
 }
 
-long segment_queue_push(struct segment_queue *q, struct slab *blocks, uint64_t off,
+long segment_queue_push(struct segment_queue *q, struct segment_blocks *blocks, uint64_t off,
 			const uint8_t *data, size_t len_bytes, const struct segment_note *note,
 			size_t queue_limit_bytes)
 {
@@ -323,7 +399,8 @@ long segment_queue_push(struct segment_queue *q, struct slab *blocks, uint64_t o
 	return insert(q, blocks, off, data, end, note);
 }
 
-int segment_queue_advance(struct segment_queue *q, uint64_t *end, struct segment_note *note)
+int segment_queue_advance(struct segment_queue *q, struct segment_blocks *blocks, uint64_t *end,
+			  struct segment_note *note)
 {
 	struct segment_range *r = q->ranges;
 
@@ -338,9 +415,7 @@ int segment_queue_advance(struct segment_queue *q, uint64_t *end, struct segment
 	q->end = r->end;
 	*end = r->end;
 	*note = r->note;
-	q->ranges = r->next;
-	q->range_count--;
-	free(r);
+	drop_first_range(q, blocks);
 	return 1;
 }
 
@@ -353,7 +428,7 @@ uint64_t segment_queue_beyond(const struct segment_queue *q)
 	return bytes;
 }
 
-uint64_t segment_queue_drop_beyond(struct segment_queue *q, struct slab *blocks)
+uint64_t segment_queue_drop_beyond(struct segment_queue *q, struct segment_blocks *blocks)
 {
 	uint64_t bytes = segment_queue_beyond(q);
 	uint64_t keep = q->end > q->start ? block_of(q->end - 1) + 1 : block_of(q->start);
@@ -362,17 +437,17 @@ uint64_t segment_queue_drop_beyond(struct segment_queue *q, struct slab *blocks)
 	for (const struct segment_range *r = q->ranges; r; r = r->next)
 		last = block_of(r->end - 1);
 	if (q->start == q->end) {
-		free_tree(blocks, q->root, q->height);
+		free_tree(q, blocks, q->root, q->height);
 		q->root = SLAB_NONE;
 		q->height = 0;
 	} else if (bytes && last >= keep) {
 		give_blocks(q, blocks, keep, last);
 	}
-	free_ranges(q);
+	free_ranges(q, blocks);
 	return bytes;
 }
 
-static void move_up(struct segment_queue *q, struct slab *blocks, struct segment_range *r,
+static void move_up(struct segment_queue *q, struct segment_blocks *blocks, struct segment_range *r,
 		    uint64_t by)
 {
 	for (uint64_t off = r->start; off < r->end;) {
@@ -389,22 +464,18 @@ static void move_up(struct segment_queue *q, struct slab *blocks, struct segment
 }
 
 /* Forgets the ranges before offset to; returns how many bytes they held. */
-static long drop_ranges(struct segment_queue *q, uint64_t to)
+static long drop_ranges(struct segment_queue *q, struct segment_blocks *blocks, uint64_t to)
 {
 	uint64_t bytes = 0;
 
 	while (q->ranges && q->ranges->start < to) {
-		struct segment_range *r = q->ranges;
-
-		bytes += r->end - r->start;
-		q->ranges = r->next;
-		q->range_count--;
-		free(r);
+		bytes += q->ranges->end - q->ranges->start;
+		drop_first_range(q, blocks);
 	}
 	return (long)bytes;
 }
 
-long segment_queue_skip(struct segment_queue *q, struct slab *blocks, uint64_t to)
+long segment_queue_skip(struct segment_queue *q, struct segment_blocks *blocks, uint64_t to)
 {
 	uint64_t by = to - q->end;
 	uint64_t last = 0;
@@ -415,7 +486,7 @@ long segment_queue_skip(struct segment_queue *q, struct slab *blocks, uint64_t t
 		if (r->start >= to &&
 		    reserve(q, blocks, r->start - by, (size_t)(r->end - r->start)))
 			return -1;
-	bytes = drop_ranges(q, to);
+	bytes = drop_ranges(q, blocks, to);
 	for (struct segment_range *r = q->ranges; r; r = r->next) {
 		last = block_of(r->end - 1);
 		move_up(q, blocks, r, by);
@@ -425,8 +496,9 @@ long segment_queue_skip(struct segment_queue *q, struct slab *blocks, uint64_t t
 	return bytes;
 }
 
-size_t segment_queue_peek(const struct segment_queue *q, const struct slab *blocks, uint64_t off,
-			  size_t len_bytes, struct iovec *iov, size_t max, uint16_t *count)
+size_t segment_queue_peek(const struct segment_queue *q, const struct segment_blocks *blocks,
+			  uint64_t off, size_t len_bytes, struct iovec *iov, size_t max,
+			  uint16_t *count)
 {
 	size_t total = 0;
 	uint16_t n = 0;
@@ -449,13 +521,13 @@ size_t segment_queue_peek(const struct segment_queue *q, const struct slab *bloc
 	return total;
 }
 
-void segment_queue_release(struct segment_queue *q, struct slab *blocks, uint64_t off)
+void segment_queue_release(struct segment_queue *q, struct segment_blocks *blocks, uint64_t off)
 {
 	assert(off <= q->end);
 	if (off <= q->start)
 		return;
 	if (off == q->end && !q->ranges) {
-		free_tree(blocks, q->root, q->height);
+		free_tree(q, blocks, q->root, q->height);
 		q->root = SLAB_NONE;
 		q->height = 0;
 	} else if (q->root != SLAB_NONE && block_of(off) > block_of(q->start)) {

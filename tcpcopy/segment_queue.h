@@ -32,12 +32,16 @@ struct segment_note {
 	bool small;       /* no MSS has filled it */
 };
 
+/* Blocks and ranges for all queues of a worker. */
+struct segment_blocks;
+
 /* A run of bytes beyond a hole, of one write of the client; the note is its last segment's. */
 struct segment_range {
 	struct segment_range *next;
 	uint64_t start;
 	uint64_t end;
 	struct segment_note note;
+	uint32_t index; /* in its slab */
 };
 
 struct segment_queue {
@@ -47,24 +51,31 @@ struct segment_queue {
 	struct segment_note ready_note; /* ... so that the usual packet needs no range */
 	struct segment_range *ranges;   /* beyond end, sorted, disjoint */
 	uint32_t root;                  /* a block: data (height 0) or a node */
+	uint32_t block_count;           /* that it holds, nodes included */
 	uint16_t range_count;
 	uint8_t height;
 };
 
-/* Blocks for all queues of a worker; at most max_bytes of payload. */
-struct slab *segment_blocks_new(size_t max_bytes);
+/* At most max_bytes in blocks; budget, borrowed, may be shared with others or NULL. NULL with errno ENOMEM. */
+struct segment_blocks *segment_blocks_new(size_t max_bytes, struct slab_budget *budget);
+void segment_blocks_free(struct segment_blocks *blocks);
+/* Whether a segment of len bytes would find its blocks, wherever it lies. */
+bool segment_blocks_have_room(const struct segment_blocks *blocks, size_t len_bytes);
+/* Blocks and ranges that queues hold; and bytes, chunks that are kept for the next included. */
+uint32_t segment_blocks_count(const struct segment_blocks *blocks);
+size_t segment_blocks_memory(const struct segment_blocks *blocks);
 
 void segment_queue_init(struct segment_queue *q, uint64_t start);
 /* Gives all blocks and ranges back. */
-void segment_queue_fini(struct segment_queue *q, struct slab *blocks);
+void segment_queue_fini(struct segment_queue *q, struct segment_blocks *blocks);
 
 /*
  * Copies what is new of [off, off + len) into its place. Bytes before the contiguous end are old. The note is kept with
  * bytes beyond a hole. Returns the number of new bytes (the contiguous end has not moved
- * yet: call segment_queue_advance until it returns 0), or -1 with errno ENOBUFS (queue_limit bytes from start,
- * the blocks' maximum or the number of holes) or ENOMEM: then nothing has changed.
+ * yet: call segment_queue_advance until it returns 0), or -1 with errno ENOBUFS (queue_limit bytes from start or
+ * the number of holes) or ENOMEM (the blocks' maximum, their budget or the heap): then nothing has changed.
  */
-long segment_queue_push(struct segment_queue *q, struct slab *blocks, uint64_t off,
+long segment_queue_push(struct segment_queue *q, struct segment_blocks *blocks, uint64_t off,
 			const uint8_t *data, size_t len_bytes, const struct segment_note *note,
 			size_t queue_limit_bytes);
 
@@ -72,27 +83,31 @@ long segment_queue_push(struct segment_queue *q, struct slab *blocks, uint64_t o
  * If the bytes at the contiguous end are there by now, moves it over those of one segment and fills *end and
  * *note. Returns 1, or 0 when the next byte is missing.
  */
-int segment_queue_advance(struct segment_queue *q, uint64_t *end, struct segment_note *note);
+int segment_queue_advance(struct segment_queue *q, struct segment_blocks *blocks, uint64_t *end,
+			  struct segment_note *note);
+/* Bytes of memory that it holds. */
+size_t segment_queue_memory(const struct segment_queue *q);
 
 /* Bytes that are held beyond the first hole. */
 uint64_t segment_queue_beyond(const struct segment_queue *q);
 /* Forgets what lies beyond the first hole; returns how many bytes that were. */
-uint64_t segment_queue_drop_beyond(struct segment_queue *q, struct slab *blocks);
+uint64_t segment_queue_drop_beyond(struct segment_queue *q, struct segment_blocks *blocks);
 
 /*
  * Takes out of the stream all between the contiguous end and offset to, the start of a range beyond it: what follows moves
  * up, and segment_queue_advance will find it. Returns how many bytes were held in between, or -1 with errno ENOBUFS or
  * ENOMEM: then nothing has changed.
  */
-long segment_queue_skip(struct segment_queue *q, struct slab *blocks, uint64_t to);
+long segment_queue_skip(struct segment_queue *q, struct segment_blocks *blocks, uint64_t to);
 
 /*
  * Describes at most len bytes from off (start <= off <= end) in at most max pieces, borrowed until
  * the next release. Returns the bytes described.
  */
-size_t segment_queue_peek(const struct segment_queue *q, const struct slab *blocks, uint64_t off,
-			  size_t len_bytes, struct iovec *iov, size_t max, uint16_t *count);
+size_t segment_queue_peek(const struct segment_queue *q, const struct segment_blocks *blocks,
+			  uint64_t off, size_t len_bytes, struct iovec *iov, size_t max,
+			  uint16_t *count);
 
 /* No reader needs bytes before off any more (off <= end). */
-void segment_queue_release(struct segment_queue *q, struct slab *blocks, uint64_t off);
+void segment_queue_release(struct segment_queue *q, struct segment_blocks *blocks, uint64_t off);
 #endif

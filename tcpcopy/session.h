@@ -55,6 +55,7 @@
 #include "common/slab.h"
 #include "common/timer_wheel.h"
 #include "common/wire.h"
+#include "tcpcopy/backlog.h"
 #include "tcpcopy/breaker.h"
 #include "tcpcopy/effects.h"
 #include "tcpcopy/habits.h"
@@ -245,8 +246,9 @@ struct session_env {
 	void *ctx;
 	struct timer_wheel *wheel;        /* sessions' timers */
 	struct timer_wheel *online_wheel; /* online connections' timers */
-	struct slab *blocks;              /* payload */
+	struct segment_blocks *blocks;    /* payload */
 	struct slab *turns;
+	struct backlog backlog; /* who holds most of it */
 	struct ledger *ledger;
 	struct breaker breakers[TRANSFERS_MAX]; /* one a target: a dead one must not stop another */
 	struct habits habits[TRANSFERS_MAX];    /* likewise */

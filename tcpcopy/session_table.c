@@ -8,13 +8,14 @@ static const struct tuple *online_tuple(const void *owner, uint32_t value)
 	return &((const struct online *)slab_at(t->onlines, value))->tuple;
 }
 
-int session_table_init(struct session_table *t, const struct hash_key *key, uint32_t max_sessions)
+int session_table_init(struct session_table *t, const struct hash_key *key, uint32_t max_sessions,
+		       struct slab_budget *budget)
 {
 	if (max_sessions > SESSIONS_MAX)
 		max_sessions = SESSIONS_MAX;
 	*t = (struct session_table){
-		.sessions = slab_new(sizeof(struct session), max_sessions),
-		.onlines = slab_new(sizeof(struct online), max_sessions),
+		.sessions = slab_new_within(sizeof(struct session), max_sessions, budget),
+		.onlines = slab_new_within(sizeof(struct online), max_sessions, budget),
 	};
 	t->by_tuple = tuple_map_new(key, online_tuple, t);
 	if (t->sessions && t->onlines && t->by_tuple)

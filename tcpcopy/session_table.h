@@ -28,8 +28,9 @@ struct session_table {
 	uint8_t generation;
 };
 
-/* 0, or -1 with errno ENOMEM. */
-int session_table_init(struct session_table *t, const struct hash_key *key, uint32_t max_sessions);
+/* 0, or -1 with errno ENOMEM. The budget is borrowed, or NULL. */
+int session_table_init(struct session_table *t, const struct hash_key *key, uint32_t max_sessions,
+		       struct slab_budget *budget);
 void session_table_fini(struct session_table *t);
 /* The connection of this client -> server tuple, or NULL. */
 struct online *session_table_find_online(const struct session_table *t, const struct tuple *tuple);

@@ -29,6 +29,7 @@ static struct turn *append(struct turn_list *l, struct slab *turns, struct turn 
 	else
 		((struct turn *)slab_at(turns, l->last))->next = index;
 	l->last = index;
+	l->count++;
 	l->any = true;
 	return t;
 }
@@ -122,5 +123,6 @@ void turn_list_release_first(struct turn_list *l, struct slab *turns)
 	l->first = t->next;
 	if (l->first == SLAB_NONE)
 		l->last = SLAB_NONE;
+	l->count--;
 	slab_give(turns, t->index);
 }

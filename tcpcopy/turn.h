@@ -43,6 +43,7 @@ struct turn_list {
 	uint64_t spoke_us; /* when the client last said something */
 	uint32_t first;
 	uint32_t last;
+	uint32_t count;
 	bool any; /* a turn has been seen, perhaps released since */
 };
 

@@ -135,6 +135,12 @@ static void effect_notice(void *ctx, enum replay_notice notice, size_t target)
 		log_warn("sessions are at their limit, new ones to %s are not copied: raise -m",
 			 text);
 		break;
+	case REPLAY_NOTICE_MEMORY:
+		log_warn("the memory of -m %u is used up: the largest backlogs are shed, and no "
+			 "session begins above "
+			 "nine tenths of it; raise -m, or look why the target does not keep up",
+			 w->options->max_memory_mb);
+		break;
 	case REPLAY_NOTICE_MUTE:
 		log_warn("%s", diagnosis_mute_text(line, sizeof(line), transfer));
 		break;

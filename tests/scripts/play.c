@@ -239,6 +239,7 @@ static int look_at_notice(struct player *p)
 		[REPLAY_NOTICE_TRY_IP] = "try-ip",
 		[REPLAY_NOTICE_REFUSED] = "refused",
 		[REPLAY_NOTICE_TABLE_FULL] = "table-full",
+		[REPLAY_NOTICE_MEMORY] = "memory",
 		[REPLAY_NOTICE_MUTE] = "mute",
 		[REPLAY_NOTICE_ENCRYPTED] = "encrypted",
 		[REPLAY_NOTICE_JOIN_REFUSED] = "join-refused",

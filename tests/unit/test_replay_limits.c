@@ -5,28 +5,252 @@
  */
 #include "tests/unit/replay_fixture.h"
 
+enum {
+	MB = 1 << 20,
+	LIMIT_BYTES = 16 * MB,
+	PIECE = 60000,
+};
+
+static const struct fixture_config small = {.max_memory_bytes = LIMIT_BYTES};
+
+static uint64_t dropped(const struct fixture *f, enum drop_cause cause)
+{
+	return stream(f)->dropped[cause].bytes;
+}
+
+/* Client n connects; its target takes the connection, and nothing else. Its place among the faked. */
+static size_t connect_client(struct fixture *f, unsigned n)
+{
+	size_t before = f->faked_count;
+
+	be_client(f, n);
+	client_says(f, "S 0:0(0) <mss 1460>");
+	if (f->faked_count > before) {
+		f->at = before;
+		target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
+	}
+	ignore_sent(f);
+	return before;
+}
+
+/* And says so much in all; at is where it goes on. */
+static void say(struct fixture *f, unsigned n, uint32_t *at, uint32_t bytes)
+{
+	be_client(f, n);
+	for (uint32_t end = *at + bytes; *at < end;) {
+		uint32_t piece = end - *at < PIECE ? end - *at : PIECE;
+
+		client_bytes(f, *at, 1, piece);
+		*at += piece;
+		assert_true(replay_memory(f->replay) <= LIMIT_BYTES);
+	}
+	ignore_sent(f);
+}
+
 /* design: admission stops at nine tenths, the rest is for those that are there already. */
 static void last_tenth_of_the_memory_is_not_for_new_connections(void **state)
 {
-	const size_t limit = 8 << 20;
-	struct fixture *f = fixture_new(&(struct fixture_config){.max_memory_bytes = limit});
+	struct fixture *f = fixture_new(&small);
 	uint32_t at = 1;
 
 	(void)state;
-	session_established(f);
-	while (replay_memory(f->replay) < limit / 10 * 9) {
-		client_bytes(f, at, 1, 16384);
-		at += 16384;
-	}
-	assert_true(replay_memory(f->replay) < limit);
-	be_client(f, 1);
-	client_says(f, "S 0:0(0) <mss 1460>");
+	connect_client(f, 0);
+	say(f, 0, &at, LIMIT_BYTES / 100 * 87);
+	connect_client(f, 1);
+	assert_int_equal(fixture_registered(f), 2);
+	say(f, 0, &at, LIMIT_BYTES / 100 * 4);
+	connect_client(f, 2);
+	assert_int_equal(fixture_registered(f), 2);
 	assert_int_equal(account_of(f, 0)->sessions.not_started[DROP_LIMIT], 1);
-	f->client = "10.9.0.1:40000";
-	client_bytes(f, at, 1, 16384);
-	assert_int_equal(fixture_registered(f), 1);
-	assert_int_equal(stream(f)->in_flight.bytes, at + 16384 - 1);
+	say(f, 0, &at, LIMIT_BYTES / 100);
+	assert_int_equal(stream(f)->in_flight.bytes, at - 1);
+	fixture_free(f);
+}
+
+/* Nobody is shed for a connection that is not even copied, and there is no bound to how many of those may come. */
+static void what_is_not_followed_costs_nothing_and_is_counted(void **state)
+{
+	struct fixture *f = fixture_new(&small);
+	uint32_t at = 1;
+	size_t before;
+
+	(void)state;
+	connect_client(f, 0);
+	say(f, 0, &at, LIMIT_BYTES / 1000 * 920);
+	before = replay_connections(f->replay);
+	for (unsigned n = 1; n <= 5000; n++) {
+		connect_client(f, n);
+		client_data(f, 1, 1, "GET /");
+	}
+	assert_in_range(replay_connections(f->replay), before + 50, before + 1000);
+	assert_int_equal(dropped(f, DROP_LIMIT), 5000 * 5);
+	assert_int_equal(account_of(f, 0)->sessions.not_started[DROP_LIMIT], 5000);
+	assert_int_equal(f->notice_count, 1);
+	assert_int_equal(f->notices[0],
+			 REPLAY_NOTICE_TABLE_FULL); /* nothing that was begun is shed */
+	assert_in_range(stream(f)->dropped[DROP_LIMIT].requests, 50, 1000);
+	fixture_free(f);
+}
+
+/* Once there is room it is followed, and joined; it is still one that memory had been too short for. */
+static void what_was_not_followed_is_joined_later(void **state)
+{
+	struct fixture *f = fixture_new(&small);
+	uint32_t at = 1;
+
+	(void)state;
+	connect_client(f, 0);
+	say(f, 0, &at, LIMIT_BYTES / 1000 * 929);
+	connect_client(f, 1);
+	be_client(f, 0);
+	client_says(f, "R. 1:1(0) ack 1");
+	f->at = 0;
+	target_says(f, "R. 1:1(0) ack 1");
 	ignore_sent(f);
+	be_client(f, 1);
+	client_data(f, 1, 1, "GET /1");
+	client_data(f, 7, 301, "GET /2");
+	expect_segment(f, "S 0:0(0)");
+	assert_int_equal(dropped(f, DROP_LIMIT), 6);
+	assert_int_equal(account_of(f, 0)->sessions.not_started[DROP_LIMIT], 1);
+	assert_int_equal(account_of(f, 0)->sessions.joined, 1);
+	fixture_free(f);
+}
+
+static void largest_backlog_goes_not_the_one_that_asks(void **state)
+{
+	static const uint32_t tenths[] = {1, 4, 2};
+	struct fixture *f = fixture_new(&small);
+	uint32_t at[3] = {1, 1, 1};
+	size_t faked[3];
+
+	(void)state;
+	for (unsigned n = 0; n < 3; n++)
+		faked[n] = connect_client(f, n);
+	for (unsigned n = 0; n < 3; n++)
+		say(f, n, &at[n], LIMIT_BYTES / 10 * tenths[n]);
+	while (!dropped(f, DROP_LIMIT))
+		say(f, 0, &at[0], PIECE); /* from a tenth to three */
+	assert_true(f->faked[faked[0]].is_registered);
+	assert_false(f->faked[faked[1]].is_registered);
+	assert_true(f->faked[faked[2]].is_registered);
+	assert_int_equal(dropped(f, DROP_LIMIT), at[1] - 1);
+	assert_in_range(at[0], LIMIT_BYTES / 100 * 28, LIMIT_BYTES / 100 * 38);
+	assert_int_equal(f->notice_count, 1);
+	assert_int_equal(f->notices[0], REPLAY_NOTICE_MEMORY);
+	fixture_free(f);
+}
+
+/* None holds more than the others: the newest connections go, all of them. */
+static void newest_go_where_all_are_small(void **state)
+{
+	struct fixture *f = fixture_new(&small);
+	size_t gone;
+	unsigned n = 0;
+
+	(void)state;
+	while (n == fixture_registered(f)) {
+		connect_client(f, n++);
+		client_bytes(f, 1, 1, 1000);
+		assert_true(n < 10000);
+	}
+	assert_int_equal(f->notice_count, 0); /* admission has stopped */
+	for (unsigned i = 0; f->faked[n - 2].is_registered; i++) {
+		be_client(f, i);
+		client_bytes(f, 1001, 1, 1000); /* another block, and a node */
+		ignore_sent(f);
+		assert_true(i < n - 2);
+		assert_true(replay_memory(f->replay) <= LIMIT_BYTES);
+	}
+	assert_int_equal(f->notice_count, 1);
+	assert_int_equal(f->notices[0], REPLAY_NOTICE_MEMORY);
+	gone = n - 1 - fixture_registered(f);
+	assert_in_range(gone, 1, 64);
+	for (size_t i = 0; i < f->faked_count; i++)
+		assert_int_equal(f->faked[i].is_registered, i < f->faked_count - gone);
+	fixture_free(f);
+}
+
+/* Of two targets one does not read: it is that one's copy that holds the memory. */
+static void copy_to_the_target_that_reads_is_kept(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){
+		.transfers = {"10.0.0.2:80-10.1.0.1:8080", "10.0.0.2:80-10.1.0.2:8080"},
+		.max_memory_bytes = LIMIT_BYTES / 2});
+	char text[64];
+
+	(void)state;
+	client_says(f, "S 0:0(0) <mss 1460,wscale 7>");
+	f->at = 0;
+	target_says(f, "S. 0:0(0) ack 1 <mss 8960,wscale 7>");
+	target_says(f, ". 1:1(0) ack 1");
+	ignore_sent(f);
+	for (uint32_t at = 1; at < LIMIT_BYTES; at += PIECE) {
+		client_bytes(f, at, 1, PIECE);
+		while (f->expected < f->sent_count) {
+			const struct sent *s = take_sent(f);
+
+			if (s->faked != 0 || !s->len_bytes)
+				continue;
+			snprintf(text, sizeof(text), ". 1:1(0) ack %u",
+				 s->seq + s->len_bytes - f->faked[0].iss);
+			target_says(f, text);
+		}
+		ignore_sent(f);
+	}
+	assert_int_equal(stream(f)->dropped[DROP_LIMIT].bytes, 0);
+	assert_int_equal(stream(f)->delivered.bytes, stream(f)->captured.bytes);
+	assert_true(account_of(f, 1)->stream.dropped[DROP_LIMIT].bytes > 0);
+	fixture_free(f);
+}
+
+/* What a shed client says next goes to a connection of its own, and nothing of before comes there. */
+static void shed_client_is_copied_again_once_there_is_room(void **state)
+{
+	struct fixture *f = fixture_new(&small);
+	uint32_t at[2] = {1, 1};
+
+	(void)state;
+	connect_client(f, 0);
+	connect_client(f, 1);
+	while (!dropped(f, DROP_LIMIT)) {
+		say(f, 0, &at[0], PIECE);
+		say(f, 1, &at[1], PIECE / 2);
+	}
+	be_client(f, 0);
+	client_data(f, at[0], 301, "GET /1");
+	expect_nothing(f);
+	pass_ms(f, 10);
+	client_data(f, at[0] + 6, 601, "GET /2"); /* not half of the memory is used */
+	expect_segment(f, "S 0:0(0)");
+	f->at = f->faked_count - 1;
+	target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
+	expect_segment(f, "P. 1:7(6) ack 1");
+	expect_payload(f, "GET /2");
+	assert_int_equal(account_of(f, 0)->sessions.rejoined, 1);
+	assert_int_equal(dropped(f, DROP_LIMIT), at[0] - 1 + 6);
+	fixture_free(f);
+}
+
+/* A flood of holes, a byte each: what they cost is more than the bytes. */
+static void holes_count_as_what_they_cost(void **state)
+{
+	struct fixture *f = fixture_new(&small);
+	char text[64];
+
+	(void)state;
+	for (unsigned n = 0; n < 100; n++) {
+		connect_client(f, n);
+		for (unsigned i = 0; i < 200; i++) {
+			snprintf(text, sizeof(text), "P. %u:%u(1) ack 1", 3000 + i * 3000,
+				 3001 + i * 3000);
+			client_says(f, text);
+			assert_true(replay_memory(f->replay) <= LIMIT_BYTES);
+		}
+	}
+	ignore_sent(f);
+	assert_true(fixture_registered(f) < 100);
+	assert_true(fixture_registered(f) > 50);
 	fixture_free(f);
 }
 
@@ -62,6 +286,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(last_tenth_of_the_memory_is_not_for_new_connections),
+		cmocka_unit_test(what_is_not_followed_costs_nothing_and_is_counted),
+		cmocka_unit_test(what_was_not_followed_is_joined_later),
+		cmocka_unit_test(largest_backlog_goes_not_the_one_that_asks),
+		cmocka_unit_test(newest_go_where_all_are_small),
+		cmocka_unit_test(copy_to_the_target_that_reads_is_kept),
+		cmocka_unit_test(shed_client_is_copied_again_once_there_is_room),
+		cmocka_unit_test(holes_count_as_what_they_cost),
 		cmocka_unit_test(refused_registrations_cost_no_port),
 	};
 

@@ -26,12 +26,12 @@ static const struct segment_note no_note;
 
 struct queue {
 	struct segment_queue q;
-	struct slab *blocks;
+	struct segment_blocks *blocks;
 };
 
 static void open_queue(struct queue *t, uint64_t start, size_t max_bytes)
 {
-	t->blocks = segment_blocks_new(max_bytes);
+	t->blocks = segment_blocks_new(max_bytes, NULL);
 	assert_non_null(t->blocks);
 	segment_queue_init(&t->q, start);
 }
@@ -39,8 +39,9 @@ static void open_queue(struct queue *t, uint64_t start, size_t max_bytes)
 static void close_queue(struct queue *t)
 {
 	segment_queue_fini(&t->q, t->blocks);
-	assert_int_equal(slab_count(t->blocks), 0);
-	slab_free(t->blocks);
+	assert_int_equal(segment_blocks_count(t->blocks), 0);
+	assert_int_equal(segment_queue_memory(&t->q), 0);
+	segment_blocks_free(t->blocks);
 }
 
 static long push(struct queue *t, uint64_t off, const char *text, uint64_t seen)
@@ -76,7 +77,7 @@ static uint64_t advance_all(struct queue *t)
 	struct segment_note note;
 	uint64_t end;
 
-	while (segment_queue_advance(&t->q, &end, &note))
+	while (segment_queue_advance(&t->q, t->blocks, &end, &note))
 		assert_int_equal(end, t->q.end);
 	return t->q.end;
 }
@@ -126,7 +127,7 @@ static void expect_advance(struct queue *t, uint64_t end, uint64_t seen)
 	struct segment_note note;
 	uint64_t got_end;
 
-	assert_int_equal(segment_queue_advance(&t->q, &got_end, &note), 1);
+	assert_int_equal(segment_queue_advance(&t->q, t->blocks, &got_end, &note), 1);
 	assert_int_equal(got_end, end);
 	assert_int_equal(note.seen, seen);
 }
@@ -136,7 +137,7 @@ static void expect_no_advance(struct queue *t)
 	struct segment_note note;
 	uint64_t end;
 
-	assert_int_equal(segment_queue_advance(&t->q, &end, &note), 0);
+	assert_int_equal(segment_queue_advance(&t->q, t->blocks, &end, &note), 0);
 }
 
 /* ---- order and overlap ---- */
@@ -168,7 +169,7 @@ static void old_and_empty_bytes_are_no_news(void **state)
 	assert_int_equal(push(&t, 100, "", 0), 0);
 	assert_int_equal(push(&t, 200, "", 0), 0);
 	assert_int_equal(push(&t, 90, "0123456789", 0), 0);
-	assert_int_equal(slab_count(t.blocks), 0);
+	assert_int_equal(segment_blocks_count(t.blocks), 0);
 	assert_int_equal(push(&t, 90, "0123456789abc", 0), 3);
 	assert_int_equal(advance_all(&t), 103);
 	expect_text(&t, 100, "abc");
@@ -275,12 +276,12 @@ static void window_slides_over_many_nodes(void **state)
 			expect_pattern(&t, off - 5000, off + 1460);
 			segment_queue_release(&t.q, t.blocks, off - 5000);
 		}
-		if (slab_count(t.blocks) > most)
-			most = slab_count(t.blocks);
+		if (segment_blocks_count(t.blocks) > most)
+			most = segment_blocks_count(t.blocks);
 	}
 	assert_in_range(most, 7, 30); /* not what went through */
 	segment_queue_release(&t.q, t.blocks, t.q.end);
-	assert_int_equal(slab_count(t.blocks), 0);
+	assert_int_equal(segment_blocks_count(t.blocks), 0);
 	close_queue(&t);
 }
 
@@ -395,8 +396,8 @@ static void refused_push_of_an_empty_queue_keeps_no_block(void **state)
 	open_queue(&t, 0, 8 * SEGMENT_BLOCK_BYTES);
 	errno = 0;
 	assert_int_equal(push_pattern(&t, 0, 20000, LIMIT), -1);
-	assert_int_equal(errno, ENOBUFS);
-	assert_int_equal(slab_count(t.blocks), 0);
+	assert_int_equal(errno, ENOMEM);
+	assert_int_equal(segment_blocks_count(t.blocks), 0);
 	assert_int_equal(push_pattern(&t, 0, 7000, LIMIT), 7000); /* and a node */
 	advance_all(&t);
 	expect_pattern(&t, 0, 7000);
@@ -413,15 +414,60 @@ static void refused_push_changes_nothing(void **state)
 	push_pattern(&t, 0, 3000, LIMIT);
 	push_pattern(&t, 5000, 1000, LIMIT);
 	advance_all(&t);
-	before = slab_count(t.blocks);
+	before = segment_blocks_count(t.blocks);
 	assert_int_equal(push_pattern(&t, 2000, 20000, LIMIT), -1);
-	assert_int_equal(slab_count(t.blocks), before);
+	assert_int_equal(segment_blocks_count(t.blocks), before);
 	assert_int_equal(segment_queue_beyond(&t.q), 1000);
 	expect_pattern(&t, 0, 3000);
 	assert_int_equal(push_pattern(&t, 3000, 2000, LIMIT), 2000);
 	assert_int_equal(advance_all(&t), 6000);
 	expect_pattern(&t, 0, 6000);
 	close_queue(&t);
+}
+
+static void memory_of_a_queue_is_its_blocks_nodes_and_ranges(void **state)
+{
+	const size_t range = sizeof(struct segment_range);
+	struct queue t;
+
+	(void)state;
+	open_queue(&t, 0, LIMIT);
+	assert_int_equal(segment_queue_memory(&t.q), 0);
+	push_pattern(&t, 0, 10, LIMIT);
+	assert_int_equal(segment_queue_memory(&t.q), SEGMENT_BLOCK_BYTES);
+	push_pattern(&t, 5000, 10, LIMIT); /* another block, and a node over both */
+	assert_int_equal(segment_queue_memory(&t.q), 3 * SEGMENT_BLOCK_BYTES + range);
+	advance_all(&t);
+	push_pattern(&t, 10, 4990, LIMIT);
+	advance_all(&t);
+	assert_int_equal(segment_queue_memory(&t.q), 6 * SEGMENT_BLOCK_BYTES);
+	segment_queue_release(&t.q, t.blocks, 2048);
+	assert_int_equal(segment_queue_memory(&t.q), 4 * SEGMENT_BLOCK_BYTES);
+	close_queue(&t);
+}
+
+static void room_for_a_segment_is_foretold(void **state)
+{
+	struct slab_budget budget = {.max_bytes = 400 << 10};
+	struct queue t = {.blocks = segment_blocks_new(LIMIT, &budget)};
+	uint64_t end = 0;
+
+	(void)state;
+	segment_queue_init(&t.q, 0);
+	for (; segment_blocks_have_room(t.blocks, 20000); end += 20000)
+		assert_int_equal(push_pattern(&t, end, 20000, LIMIT), 20000);
+	assert_in_range(end, 200000, 256 << 10); /* a second chunk would exceed the budget */
+	while (push_pattern(&t, end, 1000, LIMIT) == 1000)
+		end += 1000;
+	assert_int_equal(errno, ENOMEM);
+	assert_true(budget.held_bytes <= budget.max_bytes);
+	assert_in_range(end, 250000, 256 << 10);
+	advance_all(&t);
+	expect_pattern(&t, 0, end);
+	segment_queue_fini(&t.q, t.blocks);
+	assert_int_equal(budget.used_bytes, 0);
+	segment_blocks_free(t.blocks);
+	assert_int_equal(budget.held_bytes, 0);
 }
 
 static void several_queues_share_the_blocks(void **state)
@@ -438,7 +484,7 @@ static void several_queues_share_the_blocks(void **state)
 	advance_all(&t);
 	expect_text(&t, 0, "abc");
 	segment_queue_fini(&other, t.blocks);
-	assert_int_equal(slab_count(t.blocks), 1);
+	assert_int_equal(segment_blocks_count(t.blocks), 1);
 	close_queue(&t);
 }
 
@@ -452,15 +498,15 @@ static void release_gives_whole_blocks_back(void **state)
 	open_queue(&t, 0, LIMIT);
 	push_pattern(&t, 0, 4 * SEGMENT_BLOCK_BYTES, LIMIT);
 	advance_all(&t);
-	assert_int_equal(slab_count(t.blocks), 5); /* and a node */
+	assert_int_equal(segment_blocks_count(t.blocks), 5); /* and a node */
 	segment_queue_release(&t.q, t.blocks, SEGMENT_BLOCK_BYTES - 1);
-	assert_int_equal(slab_count(t.blocks), 5);
+	assert_int_equal(segment_blocks_count(t.blocks), 5);
 	segment_queue_release(&t.q, t.blocks, SEGMENT_BLOCK_BYTES);
-	assert_int_equal(slab_count(t.blocks), 4);
+	assert_int_equal(segment_blocks_count(t.blocks), 4);
 	segment_queue_release(&t.q, t.blocks, 10); /* has long been released */
 	expect_pattern(&t, SEGMENT_BLOCK_BYTES, 4 * SEGMENT_BLOCK_BYTES);
 	segment_queue_release(&t.q, t.blocks, 4 * SEGMENT_BLOCK_BYTES);
-	assert_int_equal(slab_count(t.blocks), 0);
+	assert_int_equal(segment_blocks_count(t.blocks), 0);
 	push_pattern(&t, 4 * SEGMENT_BLOCK_BYTES, 10, LIMIT);
 	advance_all(&t);
 	expect_pattern(&t, 4 * SEGMENT_BLOCK_BYTES, 4 * SEGMENT_BLOCK_BYTES + 10);
@@ -494,15 +540,16 @@ static void drop_beyond_keeps_what_is_contiguous(void **state)
 	push_pattern(&t, 1600, 100, LIMIT);
 	push_pattern(&t, 300000, 5000, LIMIT);
 	advance_all(&t);
-	before = slab_count(t.blocks);
+	before = segment_blocks_count(t.blocks);
 	assert_int_equal(segment_queue_drop_beyond(&t.q, t.blocks), 5100);
-	assert_int_equal(slab_count(t.blocks), before - 6); /* of [300000, 305000) */
+	assert_int_equal(segment_blocks_count(t.blocks),
+			 before - 6 - 2); /* of [300000, 305000), and ranges */
 	assert_int_equal(segment_queue_beyond(&t.q), 0);
 	assert_int_equal(segment_queue_drop_beyond(&t.q, t.blocks), 0);
 	expect_pattern(&t, 0, 1500);
 	expect_no_advance(&t);
 	segment_queue_release(&t.q, t.blocks, 1500);
-	assert_int_equal(slab_count(t.blocks), 0);
+	assert_int_equal(segment_blocks_count(t.blocks), 0);
 	close_queue(&t);
 }
 
@@ -514,7 +561,7 @@ static void drop_beyond_of_a_queue_that_holds_nothing_else(void **state)
 	open_queue(&t, 500, LIMIT);
 	push_pattern(&t, 600, 5000, LIMIT);
 	assert_int_equal(segment_queue_drop_beyond(&t.q, t.blocks), 5000);
-	assert_int_equal(slab_count(t.blocks), 0);
+	assert_int_equal(segment_blocks_count(t.blocks), 0);
 	push_pattern(&t, 500, 600, LIMIT);
 	assert_int_equal(advance_all(&t), 1100);
 	expect_pattern(&t, 500, 1100);
@@ -530,7 +577,7 @@ static void what_is_skipped_makes_room(void **state)
 	open_queue(&t, 0, LIMIT);
 	push_pattern(&t, 0, 1500, LIMIT);
 	advance_all(&t);
-	before = slab_count(t.blocks);
+	before = segment_blocks_count(t.blocks);
 	push_text(&t, 40000, "old");
 	push_text(&t, 200000, "new");
 	push_text(&t, 200005, "newer");
@@ -542,9 +589,9 @@ static void what_is_skipped_makes_room(void **state)
 	assert_int_equal(advance_all(&t), 1510);
 	expect_text(&t, 1500, "new..newer");
 	expect_pattern(&t, 0, 1500);
-	assert_int_equal(slab_count(t.blocks), before);
+	assert_int_equal(segment_blocks_count(t.blocks), before);
 	segment_queue_release(&t.q, t.blocks, 1510);
-	assert_int_equal(slab_count(t.blocks), 0);
+	assert_int_equal(segment_blocks_count(t.blocks), 0);
 	close_queue(&t);
 }
 
@@ -570,7 +617,7 @@ static void skip_without_memory_changes_nothing(void **state)
 	push_pattern(&t, 5000, SEGMENT_BLOCK_BYTES, LIMIT); /* over two blocks */
 	errno = 0;
 	assert_int_equal(segment_queue_skip(&t.q, t.blocks, 5000), -1);
-	assert_int_equal(errno, ENOBUFS);
+	assert_int_equal(errno, ENOMEM);
 	assert_int_equal(segment_queue_beyond(&t.q), SEGMENT_BLOCK_BYTES);
 	expect_no_advance(&t);
 	expect_pattern(&t, 0, SEGMENT_BLOCK_BYTES);
@@ -771,6 +818,8 @@ int main(void)
 		cmocka_unit_test(farther_than_the_tree_reaches),
 		cmocka_unit_test(refused_push_of_an_empty_queue_keeps_no_block),
 		cmocka_unit_test(refused_push_changes_nothing),
+		cmocka_unit_test(memory_of_a_queue_is_its_blocks_nodes_and_ranges),
+		cmocka_unit_test(room_for_a_segment_is_foretold),
 		cmocka_unit_test(several_queues_share_the_blocks),
 		cmocka_unit_test(release_gives_whole_blocks_back),
 		cmocka_unit_test(release_up_to_a_hole_keeps_what_is_beyond),

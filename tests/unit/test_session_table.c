@@ -21,7 +21,7 @@ static int setup(void **state)
 	struct hash_key key = {1, 2};
 
 	assert_non_null(t);
-	assert_int_equal(session_table_init(t, &key, MAX_SESSIONS), 0);
+	assert_int_equal(session_table_init(t, &key, MAX_SESSIONS, NULL), 0);
 	*state = t;
 	return 0;
 }
@@ -189,7 +189,7 @@ static void more_sessions_than_an_id_can_name_are_not_promised(void **state)
 	struct hash_key key = {1, 2};
 
 	(void)state;
-	assert_int_equal(session_table_init(&t, &key, UINT32_MAX), 0);
+	assert_int_equal(session_table_init(&t, &key, UINT32_MAX, NULL), 0);
 	assert_true(session_table_memory(&t) < 65536); /* nothing is made in advance */
 	session_table_fini(&t);
 	session_table_fini(&t); /* fine when empty */

@@ -230,6 +230,54 @@ static void chunk_that_was_full_has_room_again(void **state)
 	slab_free(s);
 }
 
+static void budget_is_shared_and_kept(void **state)
+{
+	static uint32_t indices[3 * SLAB_CHUNK_OBJECTS];
+	struct slab_budget budget = {.max_bytes = 40000};
+	struct slab *a = slab_new_within(48, 1000, &budget);
+	struct slab *b = slab_new_within(16, 1000, &budget);
+	uint32_t index;
+
+	(void)state;
+	take_many(a, indices, SLAB_CHUNK_OBJECTS * 2);
+	assert_int_equal(budget.used_bytes, 48 * SLAB_CHUNK_OBJECTS * 2);
+	assert_in_range(budget.held_bytes, budget.used_bytes, 26000);
+	assert_false(slab_has_room(a, SLAB_CHUNK_OBJECTS + 1));
+	assert_true(slab_has_room(a, SLAB_CHUNK_OBJECTS));
+	assert_true(slab_has_room(b, 2 * SLAB_CHUNK_OBJECTS));
+	assert_non_null(slab_take(b, &index));
+	assert_true(slab_has_room(b, SLAB_CHUNK_OBJECTS - 1)); /* in its chunk */
+	assert_false(slab_has_room(a, 1));
+	errno = 0;
+	assert_null(slab_take(a, &index));
+	assert_int_equal(errno, ENOMEM);
+	slab_give(a, indices[0]);
+	assert_true(slab_has_room(a, 1));
+	assert_false(slab_has_room(a, 2));
+	assert_non_null(slab_take(a, &indices[0]));
+	budget.max_bytes = 0; /* too late for what is held */
+	assert_false(slab_has_room(a, 1));
+	slab_free(a);
+	assert_int_equal(budget.used_bytes, 16);
+	slab_free(b);
+	assert_int_equal(budget.used_bytes, 0);
+	assert_int_equal(budget.held_bytes, 0);
+}
+
+static void room_ends_at_the_maximum(void **state)
+{
+	struct slab *s = slab_new(16, 300);
+	uint32_t index;
+
+	(void)state;
+	assert_true(slab_has_room(s, 300));
+	assert_false(slab_has_room(s, 301));
+	assert_non_null(slab_take(s, &index));
+	assert_true(slab_has_room(s, 299));
+	assert_false(slab_has_room(s, 300));
+	slab_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +285,8 @@ int main(void)
 		cmocka_unit_test(indices_that_are_not_taken_are_not_found),
 		cmocka_unit_test(maximum_is_kept),
 		cmocka_unit_test(slab_of_nothing),
+		cmocka_unit_test(budget_is_shared_and_kept),
+		cmocka_unit_test(room_ends_at_the_maximum),
 		cmocka_unit_test(memory_comes_back_but_for_one_chunk),
 		cmocka_unit_test(steady_state_at_a_chunks_border_allocates_nothing),
 		cmocka_unit_test(chunk_that_was_full_has_room_again),
