@@ -654,6 +654,18 @@ static enum packet_fate on_client_lost(struct online *o, struct session_env *env
 	return count_lost(o, env, p, is_news);
 }
 
+/* How far away the client is. */
+static void note_rtt(struct online *o, uint64_t us)
+{
+	o->rtt_us = us < SESSION_RTT_MAX_US ? (uint32_t)us : SESSION_RTT_MAX_US;
+}
+
+static void tell_rtt(struct online *o, struct session_env *env)
+{
+	for (struct session *s = o->sessions; s; s = s->next_of_online)
+		session_on_rtt(s, env);
+}
+
 static enum packet_fate on_client_open(struct online *o, struct session_env *env,
 				       const struct packet *p, bool is_news);
 
@@ -687,6 +699,7 @@ static enum packet_fate on_client_open(struct online *o, struct session_env *env
 	o->state = ONLINE_OPEN;
 	if (!o->is_confirmed) {
 		o->is_confirmed = true;
+		tell_rtt(o, env);
 		online_arm(o, env); /* its silence may now end it sooner */
 	}
 	if (whole || (p->seq == online_next_seq(o) && begins_request(o, env, p)))
@@ -719,6 +732,8 @@ enum packet_fate online_on_client(struct online *o, struct session_env *env, con
 		return on_client_ended(o, env, p);
 	if (!is_confirmed_by(o, p))
 		return PACKET_FATE_DUPLICATE;
+	if (!o->is_confirmed && o->began && o->has_ack)
+		note_rtt(o, env->now_us - o->last_seen_us); /* since the SYN-ACK */
 	o->last_seen_us = env->now_us;
 	if (o->state == ONLINE_LOST) {
 		is_news = take_ack(o, env, p);

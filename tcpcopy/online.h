@@ -85,6 +85,7 @@ struct online {
 		gap_seq; /* [gap_seq, gap_end_seq) was never captured, and nothing waits for it any more */
 	uint32_t gap_end_seq;
 	uint64_t need_max;       /* of its turns */
+	uint32_t rtt_us;         /* of its handshake, SYN-ACK to ACK; 0: not known */
 	uint32_t writes;         /* of the turn that is the last one, as far as they can be told */
 	uint32_t writes_max;     /* above 1 it may have had as many requests open at a time */
 	struct online_syn reuse; /* if has_reuse */

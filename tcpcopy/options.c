@@ -15,7 +15,7 @@ enum {
 	SAMPLE_ALL_PPM = 1000000,
 	GRADUAL_DEFAULT_S = 100,
 	GRADUAL_MAX_S = 86400,
-	RTT_MAX_MS = 10000,
+	RTT_MAX_MS = 900, /* a target repeats its SYN-ACK after a second */
 	SPEED_MAX = 1000,
 };
 
@@ -233,7 +233,7 @@ static const struct option_spec specs[] = {
 	{'D', "mss", "BYTES", NUMBER(mss_bytes, 88, 65495, 0), .otherwise = "the client's",
 	 .help = "MSS that our SYN offers at most"},
 	{'R', "rtt", "MS", VALUE(read_rtt),
-	 .help = "round-trip time that our acknowledgements simulate, 1 to 10000, or auto for "
+	 .help = "round-trip time that our acknowledgements simulate, 1 to 900, or auto for "
 		 "that of each client (none)"},
 	{'W', "no-wait", NULL, SWITCH(no_wait),
 	 .help = "send requests without waiting for the target's answers"},

@@ -47,6 +47,9 @@ static void init_env(struct replay *r, const struct replay_config *config,
 	env->ts_base = (uint32_t)hash_bytes(&config->isn_secret, "timestamps", 10);
 	env->give_up_us = config->give_up_us;
 	env->keep_alive_us = config->keep_alive_us;
+	env->rtt_us = config->rtt_us;
+	env->rtt_auto = config->rtt_auto;
+	env->mss_bytes = config->mss_bytes;
 	env->joins = !config->whole_connections_only;
 	env->no_wait = config->no_wait;
 	env->waits_for_links = config->without_intercept;

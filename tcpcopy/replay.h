@@ -44,6 +44,9 @@ struct replay_config {
 	uint32_t isn_base;
 	uint64_t give_up_us;    /* -t: how long a session waits for the target */
 	uint64_t keep_alive_us; /* -k: how long an idle connection is held open at the target */
+	uint64_t rtt_us;        /* -R: simulated round trip, below SESSION_RTT_MAX_US; 0: none */
+	bool rtt_auto;          /* -R auto: that of each client */
+	uint16_t mss_bytes;     /* -D: offered at most; 0: the client's */
 	bool whole_connections_only; /* -O: none is joined in its middle */
 	uint32_t sample_ppm;         /* -r, up to 1,000,000; 0: all connections */
 	bool sample_by_client;       /* --sample-by client */

@@ -74,6 +74,7 @@ enum {
 	SESSION_RTO_MIN_US = 200000,       /* below RFC 6298's second, as every kernel has it */
 	SESSION_RTO_MAX_US = 60000000,
 	SESSION_ACK_DELAY_US = 40000,
+	SESSION_RTT_MAX_US = 900000, /* -R: a target repeats its SYN-ACK after a second */
 	SESSION_SETTLE_PUSHED_US = 2000,
 	SESSION_SETTLE_US = 20000,
 	SESSION_PROBATION_US =
@@ -258,6 +259,9 @@ struct session_env {
 	uint32_t ts_base;       /* our timestamp clock is milliseconds plus this */
 	uint64_t give_up_us;    /* -t */
 	uint64_t keep_alive_us; /* -k */
+	uint64_t rtt_us;        /* -R; 0: none */
+	bool rtt_auto;          /* that of each client */
+	uint16_t mss_bytes;     /* -D; 0: the client's */
 	bool joins;             /* connections in their middle; not with -O */
 	bool no_wait;           /* -W: all gates are open */
 	bool waits_for_links;   /* -L: a SYN is not said before an intercept is connected */
@@ -370,6 +374,18 @@ void session_recovery_on_syn_ack(struct session *s, struct session_env *env);
 void session_recovery_on_ack(struct session *s, struct session_env *env, uint32_t acked_bytes);
 void session_recovery_on_duplicate(struct session *s, struct session_env *env, unsigned count);
 void session_recovery_on_timeout(struct session *s, struct session_env *env);
+
+/* the simulated round trip, session_rtt.c */
+/* What the target has sent since our last ACK has not reached the client yet. */
+bool session_ack_is_far(const struct session *s, const struct session_env *env);
+/* Nor has its SYN-ACK: nothing can be said. */
+bool session_handshake_is_far(const struct session *s, const struct session_env *env);
+/* Something came: the ACK of it goes a round trip later. False: none is simulated. */
+bool session_ack_later(struct session *s, const struct session_env *env);
+/* The SYN-ACK came: likewise, or at once. */
+void session_ack_handshake(struct session *s, const struct session_env *env);
+/* The client's round trip is known, as far as it ever will be. */
+void session_on_rtt(struct session *s, struct session_env *env);
 
 /* contradictions, session_doubt.c (RFC 5961) */
 void session_challenge(struct session *s, const struct session_env *env);

@@ -261,6 +261,8 @@ static bool gate_is_open(struct session *s, struct session_env *env, const struc
 	}
 	if ((t->need == 0 && may_end(s, t)) || s->gate_is_free)
 		return true;
+	if (session_ack_is_far(s, env))
+		return false; /* the client has not seen it yet */
 	if (s->target_closed) {
 		if (env->joins && t->is_boundary)
 			return false; /* for another connection */

@@ -50,7 +50,7 @@ static void compose(struct segment *seg, const struct session *s, const struct s
 {
 	seg->tuple = s->tuple;
 	seg->seq = seq;
-	seg->ack = s->target.rcv_nxt;
+	seg->ack = session_ack_is_far(s, env) ? s->target.rcv_acked : s->target.rcv_nxt;
 	seg->window = window_field(s);
 	seg->flags = flags;
 	memset(&seg->options, 0, sizeof(seg->options));
@@ -80,8 +80,9 @@ static bool emit(struct session *s, struct session_env *env, const struct segmen
 		return false;
 	if (seg->flags & TCP_ACK) {
 		s->ack_now = false;
-		s->ack_at_us = 0;
-		s->target.rcv_acked = s->target.rcv_nxt;
+		if (seg->ack == s->target.rcv_nxt)
+			s->ack_at_us = 0;
+		s->target.rcv_acked = seg->ack;
 	}
 	return true;
 }
@@ -90,10 +91,14 @@ static void offer_options(struct segment *seg, const struct session *s,
 			  const struct session_env *env)
 {
 	const struct session_offer *offer = &s->offer;
+	uint16_t mss =
+		offer->mss ? offer->mss : SESSION_MSS_DEFAULT; /* which is what its absence means */
 	uint16_t cap = mss_by_mtu(s, env);
 
-	seg->options.has_mss = offer->mss != 0;
-	seg->options.mss = offer->mss < cap ? offer->mss : cap;
+	if (env->mss_bytes && env->mss_bytes < cap)
+		cap = env->mss_bytes;
+	seg->options.has_mss = offer->mss != 0 || cap < mss;
+	seg->options.mss = mss < cap ? mss : cap;
 	seg->options.has_window_scale = offer->has_window_scale;
 	seg->options.window_scale = offer->window_scale;
 	seg->options.has_sack_permitted = offer->has_sack_permitted;
@@ -406,6 +411,10 @@ static bool output_synchronized(struct session *s, struct session_env *env)
 	uint64_t limit;
 	bool done;
 
+	if (session_handshake_is_far(s, env)) {
+		session_arm(s, env);
+		return true;
+	}
 	session_gate_update(s, env);
 	if (client_reset_is_due(s)) {
 		say_client_reset(s, env);

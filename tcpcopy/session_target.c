@@ -80,7 +80,7 @@ static void establish(struct session *s, struct session_env *env, const struct w
 	session_recovery_on_syn_ack(s, env);
 	s->progress_us = env->now_us;
 	s->acked_us = env->now_us;
-	s->ack_now = true;
+	session_ack_handshake(s, env);
 	account(s, env)->sessions.established++;
 }
 
@@ -329,6 +329,8 @@ static void on_payload(struct session *s, struct session_env *env, const struct 
 	s->may_have_closed = false;
 	session_doubt_end(s);
 	session_gate_on_answer(s, env, r, before);
+	if (session_ack_later(s, env))
+		return;
 	if (t->rcv_nxt - t->rcv_acked > t->mss)
 		s->ack_now = true;
 	else if (r->len_bytes >= SESSION_MSS_DEFAULT && !(r->flags & TCP_PSH) &&
@@ -340,7 +342,7 @@ static void on_payload(struct session *s, struct session_env *env, const struct 
 
 static void on_fin(struct session *s, struct session_env *env, const struct wire_record *r)
 {
-	s->ack_now = true;
+	s->ack_now |= !session_ack_later(s, env);
 	if (s->state == SESSION_ESTABLISHED)
 		note_end(s, env);
 	s->target.rcv_nxt = r->seq + r->len_bytes + 1;
@@ -376,8 +378,10 @@ static void on_sequence(struct session *s, struct session_env *env, const struct
 	uint32_t data_end = r->seq + r->len_bytes;
 
 	if (seq_leq(data_end + has_fin, s->target.rcv_nxt)) {
-		s->ack_now = true; /* our ACK was lost */
-		session_doubt_on_repeat(s, env, r->seq);
+		if (!session_ack_is_far(s, env)) {
+			s->ack_now = true; /* our ACK was lost */
+			session_doubt_on_repeat(s, env, r->seq);
+		}
 		if (r->len_bytes)
 			session_gate_on_answer(s, env, r, s->target.rcv_nxt);
 	} else if (s->target_closed) {

@@ -106,6 +106,9 @@ struct script_config {
 	uint64_t give_up_us;
 	uint64_t keep_alive_us;
 	uint64_t memory_bytes;
+	uint64_t rtt_us;
+	bool rtt_auto;
+	int mss_bytes;
 	uint32_t sessions;
 	uint32_t copies;
 	int mtu_bytes;

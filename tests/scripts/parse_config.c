@@ -66,6 +66,8 @@ static bool take_flag(struct script_config *config, const char *key)
 		config->any_checksum = true;
 	else if (strcmp(key, "whole") == 0)
 		config->whole_only = true;
+	else if (strcmp(key, "rtt-auto") == 0)
+		config->rtt_auto = true;
 	else
 		return false;
 	return true;
@@ -105,6 +107,10 @@ int parse_config(struct words *w, struct script_config *config)
 		return parse_time(w, key, &config->give_up_us);
 	if (strcmp(key, "keep-alive") == 0)
 		return parse_time(w, key, &config->keep_alive_us);
+	if (strcmp(key, "rtt") == 0)
+		return parse_time(w, key, &config->rtt_us);
+	if (strcmp(key, "mss") == 0)
+		return parse_mtu(w, key, &config->mss_bytes);
 	if (strcmp(key, "clock") == 0)
 		return parse_time(w, key, &config->clock_us);
 	if (strcmp(key, "memory") == 0)
