@@ -10,11 +10,16 @@ enum {
 	CHUNK_SHIFT = 8,
 	CHUNK_MASK = SLAB_CHUNK_OBJECTS - 1,
 	BITMAP_WORDS = SLAB_CHUNK_OBJECTS / 64,
+	LEVEL_SHIFT = 5, /* chunks with as many objects, to within 32, are of one level */
+	LEVELS = SLAB_CHUNK_OBJECTS >> LEVEL_SHIFT,
 };
 
 static_assert(1 << CHUNK_SHIFT == SLAB_CHUNK_OBJECTS, "shift and count agree");
 
-/* Chunks with room form a list, so that taking an object looks at one chunk. */
+/*
+ * Chunks with room form a list for each level of fullness. An object is taken from the fullest: so those that are nearly
+ * empty empty, and go.
+ */
 struct chunk {
 	uint64_t taken[BITMAP_WORDS];
 	uint32_t number;
@@ -33,7 +38,7 @@ struct slab {
 	uint32_t chunks_live;
 	uint32_t chunks_empty;
 	struct chunk **chunks;
-	struct chunk *with_room;
+	struct chunk *with_room[LEVELS];
 	struct slab_budget *budget;
 	struct slab_budget own; /* of a slab that shares none */
 };
@@ -76,11 +81,13 @@ void slab_free(struct slab *s)
 
 static void list_add(struct slab *s, struct chunk *c)
 {
+	struct chunk **first = &s->with_room[c->count >> LEVEL_SHIFT];
+
 	c->prev_with_room = NULL;
-	c->next_with_room = s->with_room;
-	if (s->with_room)
-		s->with_room->prev_with_room = c;
-	s->with_room = c;
+	c->next_with_room = *first;
+	if (*first)
+		(*first)->prev_with_room = c;
+	*first = c;
 }
 
 static void list_remove(struct slab *s, struct chunk *c)
@@ -88,9 +95,29 @@ static void list_remove(struct slab *s, struct chunk *c)
 	if (c->prev_with_room)
 		c->prev_with_room->next_with_room = c->next_with_room;
 	else
-		s->with_room = c->next_with_room;
+		s->with_room[c->count >> LEVEL_SHIFT] = c->next_with_room;
 	if (c->next_with_room)
 		c->next_with_room->prev_with_room = c->prev_with_room;
+}
+
+/* One more or less is taken of it: its list is that of its level, and none if it is full. */
+static void set_count(struct slab *s, struct chunk *c, uint32_t count)
+{
+	bool moves = count >> LEVEL_SHIFT != c->count >> LEVEL_SHIFT;
+
+	if (moves && c->count < SLAB_CHUNK_OBJECTS)
+		list_remove(s, c);
+	c->count = count;
+	if (moves && c->count < SLAB_CHUNK_OBJECTS)
+		list_add(s, c);
+}
+
+static struct chunk *fullest_with_room(const struct slab *s)
+{
+	for (uint32_t level = LEVELS; level-- > 0;)
+		if (s->with_room[level])
+			return s->with_room[level];
+	return NULL;
 }
 
 /* The lowest free chunk number, so that the index space stays dense. */
@@ -119,12 +146,9 @@ static int grow_array(struct slab *s, uint32_t number)
 	return 0;
 }
 
-/* Chunks that the budget still allows. */
-static size_t chunks_allowed(const struct slab *s)
+static size_t left_of(const struct slab_budget *b)
 {
-	const struct slab_budget *b = s->budget;
-
-	return b->held_bytes < b->max_bytes ? (b->max_bytes - b->held_bytes) / chunk_size(s) : 0;
+	return b->held_bytes < b->max_bytes ? b->max_bytes - b->held_bytes : 0;
 }
 
 static struct chunk *add_chunk(struct slab *s)
@@ -132,7 +156,7 @@ static struct chunk *add_chunk(struct slab *s)
 	uint32_t number = free_chunk_number(s);
 	struct chunk *c;
 
-	if (!chunks_allowed(s) || grow_array(s, number))
+	if (chunk_size(s) > left_of(s->budget) || grow_array(s, number))
 		return NULL;
 	c = aligned_alloc(16, chunk_size(s));
 	if (!c)
@@ -160,7 +184,7 @@ static uint32_t first_free_slot(const struct chunk *c)
 
 void *slab_take(struct slab *s, uint32_t *index)
 {
-	struct chunk *c = s->with_room;
+	struct chunk *c = fullest_with_room(s);
 	uint32_t slot;
 
 	if (s->count >= s->max_objects) {
@@ -173,10 +197,9 @@ void *slab_take(struct slab *s, uint32_t *index)
 	}
 	slot = first_free_slot(c);
 	c->taken[slot / 64] |= UINT64_C(1) << slot % 64;
-	if (c->count++ == 0)
+	if (c->count == 0)
 		s->chunks_empty--;
-	if (c->count == SLAB_CHUNK_OBJECTS)
-		list_remove(s, c);
+	set_count(s, c, c->count + 1);
 	s->count++;
 	s->budget->used_bytes += s->object_size;
 	*index = c->number << CHUNK_SHIFT | slot;
@@ -204,8 +227,7 @@ void slab_give(struct slab *s, uint32_t index)
 	c->taken[slot / 64] &= ~(UINT64_C(1) << slot % 64);
 	s->count--;
 	s->budget->used_bytes -= s->object_size;
-	if (c->count-- == SLAB_CHUNK_OBJECTS)
-		list_add(s, c);
+	set_count(s, c, c->count - 1);
 	if (c->count == 0 && ++s->chunks_empty > 1)
 		drop_chunk(s, c);
 }
@@ -238,17 +260,23 @@ uint32_t slab_limit(const struct slab *s)
 	return s->chunk_limit << CHUNK_SHIFT;
 }
 
-bool slab_has_room(const struct slab *s, uint32_t objects)
+size_t slab_cost(const struct slab *s, uint32_t objects)
 {
 	uint64_t free_objects = (uint64_t)s->chunks_live * SLAB_CHUNK_OBJECTS - s->count;
-	uint64_t chunks;
 
 	if (objects > s->max_objects - s->count)
-		return false;
+		return SIZE_MAX;
 	if (objects <= free_objects)
-		return true;
-	chunks = (objects - free_objects + SLAB_CHUNK_OBJECTS - 1) / SLAB_CHUNK_OBJECTS;
-	return chunks <= chunks_allowed(s);
+		return 0;
+	return (size_t)((objects - free_objects + SLAB_CHUNK_OBJECTS - 1) / SLAB_CHUNK_OBJECTS) *
+	       chunk_size(s);
+}
+
+bool slab_has_room(const struct slab *s, uint32_t objects)
+{
+	size_t cost = slab_cost(s, objects);
+
+	return cost != SIZE_MAX && cost <= left_of(s->budget);
 }
 
 size_t slab_memory(const struct slab *s)

@@ -41,6 +41,8 @@ void *slab_find(const struct slab *s, uint32_t index);
 /* Objects taken, and one more than the highest index that may be taken: for walking with slab_find. */
 uint32_t slab_count(const struct slab *s);
 uint32_t slab_limit(const struct slab *s);
+/* Bytes of chunks that so many more would ask of the budget, 0 if there is room in those at hand; SIZE_MAX: beyond the maximum. */
+size_t slab_cost(const struct slab *s, uint32_t objects);
 /* Whether maximum and budget leave room for so many more. (The heap may still refuse.) */
 bool slab_has_room(const struct slab *s, uint32_t objects);
 size_t slab_memory(const struct slab *s);

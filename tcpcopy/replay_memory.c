@@ -10,7 +10,7 @@
  *
  * The first three look at what is used. Slabs may hold more, because of objects that were given back in chunks that are
  * not empty; that serves the next, and is why payload does not get the whole: what it leaves
- * half empty would keep sessions out. Whoever is shed, is shed between two packets, before the
+ * half empty would keep connections out. If it does, it is shed for them. Whoever is shed, is shed between two packets, before the
  * next one needs the room.
  */
 #include "tcpcopy/replay_private.h"
@@ -24,7 +24,8 @@ enum {
 	TABLES_SHARE = 32,
 	FRAME_BYTES = 65536,                        /* the largest, and ... */
 	FRAME_TURNS = SEGMENT_QUEUE_RANGES_MAX + 1, /* ... what becomes contiguous by it */
-	SHED_AT_ONCE = 64,                          /* a packet never waits for more than this */
+	CROWDING_BYTES = 65536, /* a backlog that may stand for chunks of its own */
+	SHED_AT_ONCE = 64,      /* a packet never waits for more than this */
 };
 
 /* What is in no slab. */
@@ -90,11 +91,20 @@ bool replay_may_begin(const struct replay *r)
  * Without all its sessions nobody would hold the account of its bytes. (Those in
  * TIME-WAIT have no connection any more, so there are more of them than connections have.)
  */
+static bool fits_another(const struct replay *r, uint32_t sessions)
+{
+	size_t online = slab_cost(r->table.onlines, 1);
+	size_t theirs = slab_cost(r->table.sessions, sessions);
+
+	if (online == SIZE_MAX || theirs == SIZE_MAX)
+		return false;
+	return online + theirs == 0 || r->slabs.held_bytes + online + theirs <= r->slabs.max_bytes;
+}
+
 bool replay_may_follow(struct replay *r, uint32_t sessions)
 {
 	set_budget(r);
-	return used(r) < percent(r, FOLLOW_PERCENT) && slab_has_room(r->table.onlines, 1) &&
-	       slab_has_room(r->table.sessions, sessions);
+	return used(r) < percent(r, FOLLOW_PERCENT) && fits_another(r, sessions);
 }
 
 static bool is_short(const struct replay *r)
@@ -102,6 +112,28 @@ static bool is_short(const struct replay *r)
 	return used(r) >= percent(r, SHED_PERCENT) ||
 	       !segment_blocks_have_room(r->env.blocks, FRAME_BYTES) ||
 	       slab_count(r->env.turns) + FRAME_TURNS > r->turns_max;
+}
+
+/* There is memory for another connection, but payload has it, in chunks that are not full. */
+static bool is_crowded_out(const struct replay *r)
+{
+	uint32_t sessions = (uint32_t)r->transfer_count * r->copies;
+
+	return used(r) < percent(r, ADMIT_PERCENT) && !fits_another(r, sessions) &&
+	       slab_count(r->table.sessions) + sessions <= r->max_sessions;
+}
+
+/* Who goes next; NULL: nobody has to. */
+static struct online *victim(const struct replay *r)
+{
+	struct online *o;
+
+	if (is_short(r))
+		return backlog_largest(&r->env.backlog);
+	if (!is_crowded_out(r))
+		return NULL;
+	o = backlog_largest(&r->env.backlog);
+	return o && backlog_bytes(o) >= CROWDING_BYTES ? o : NULL;
 }
 
 /* It holds no more than the others: all of it goes, even that it was followed. */
@@ -116,8 +148,8 @@ static void shed_newest(struct replay *r, struct online *o)
 void replay_relieve(struct replay *r)
 {
 	set_budget(r);
-	for (unsigned n = 0; n < SHED_AT_ONCE && is_short(r); n++) {
-		struct online *o = backlog_largest(&r->env.backlog);
+	for (unsigned n = 0; n < SHED_AT_ONCE; n++) {
+		struct online *o = victim(r);
 
 		if (!o)
 			break;

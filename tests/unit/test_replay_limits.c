@@ -5,6 +5,8 @@
  */
 #include "tests/unit/replay_fixture.h"
 
+#include "tcpcopy/segment_queue.h"
+
 enum {
 	MB = 1 << 20,
 	LIMIT_BYTES = 16 * MB,
@@ -232,6 +234,33 @@ static void shed_client_is_copied_again_once_there_is_room(void **state)
 	fixture_free(f);
 }
 
+/*
+ * Two backlogs share all chunks of payload, and one of them goes: half of the memory is free, but in no chunk that a
+ * table could have instead. The other one makes room for those that come.
+ */
+static void half_empty_chunks_keep_nobody_out(void **state)
+{
+	struct fixture *f = fixture_new(&small);
+	uint32_t at[2] = {1, 1};
+
+	(void)state;
+	connect_client(f, 0);
+	connect_client(f, 1);
+	while (at[0] < LIMIT_BYTES / 100 * 45) {
+		say(f, 0, &at[0], SEGMENT_BLOCK_BYTES);
+		say(f, 1, &at[1], SEGMENT_BLOCK_BYTES);
+	}
+	f->at = 0;
+	target_says(f, "R. 1:1(0) ack 1");
+	assert_true(replay_memory(f->replay) > LIMIT_BYTES / 100 * 90);
+	for (unsigned n = 2; n < 4000; n++)
+		connect_client(f, n);
+	assert_int_equal(account_of(f, 0)->sessions.not_started[DROP_LIMIT], 0);
+	assert_int_equal(dropped(f, DROP_LIMIT), at[1] - 1);
+	assert_int_equal(fixture_registered(f), 3998);
+	fixture_free(f);
+}
+
 /* A flood of holes, a byte each: what they cost is more than the bytes. */
 static void holes_count_as_what_they_cost(void **state)
 {
@@ -292,6 +321,7 @@ int main(void)
 		cmocka_unit_test(newest_go_where_all_are_small),
 		cmocka_unit_test(copy_to_the_target_that_reads_is_kept),
 		cmocka_unit_test(shed_client_is_copied_again_once_there_is_room),
+		cmocka_unit_test(half_empty_chunks_keep_nobody_out),
 		cmocka_unit_test(holes_count_as_what_they_cost),
 		cmocka_unit_test(refused_registrations_cost_no_port),
 	};

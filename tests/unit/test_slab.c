@@ -230,6 +230,33 @@ static void chunk_that_was_full_has_room_again(void **state)
 	slab_free(s);
 }
 
+/* Half of all go, here and there; those that come and go from then on do not keep half-empty chunks. */
+static void half_empty_chunks_empty(void **state)
+{
+	static uint32_t indices[MANY];
+	struct slab *s = slab_new(16, MANY);
+	uint64_t x = 1;
+	size_t most;
+
+	(void)state;
+	take_many(s, indices, MANY);
+	most = slab_memory(s);
+	for (size_t i = 0; i < MANY; i += 2)
+		slab_give(s, indices[i]);
+	for (unsigned n = 0; n < 100 * MANY; n++) {
+		size_t i = (x = x * UINT64_C(6364136223846793005) + 1442695040888963407u) >> 33;
+
+		i = i % MANY | 1;
+		if (i >= MANY)
+			continue;
+		slab_give(s, indices[i]);
+		assert_non_null(slab_take(s, &indices[i]));
+	}
+	assert_int_equal(slab_count(s), MANY / 2);
+	assert_true(slab_memory(s) < most / 10 * 7);
+	slab_free(s);
+}
+
 static void budget_is_shared_and_kept(void **state)
 {
 	static uint32_t indices[3 * SLAB_CHUNK_OBJECTS];
@@ -272,6 +299,9 @@ static void room_ends_at_the_maximum(void **state)
 	(void)state;
 	assert_true(slab_has_room(s, 300));
 	assert_false(slab_has_room(s, 301));
+	assert_true(slab_cost(s, 301) == SIZE_MAX);
+	assert_in_range(slab_cost(s, 300), 2 * 16 * SLAB_CHUNK_OBJECTS, 9000);
+	assert_int_equal(slab_cost(s, 1) * 2, slab_cost(s, 300));
 	assert_non_null(slab_take(s, &index));
 	assert_true(slab_has_room(s, 299));
 	assert_false(slab_has_room(s, 300));
@@ -285,6 +315,7 @@ int main(void)
 		cmocka_unit_test(indices_that_are_not_taken_are_not_found),
 		cmocka_unit_test(maximum_is_kept),
 		cmocka_unit_test(slab_of_nothing),
+		cmocka_unit_test(half_empty_chunks_empty),
 		cmocka_unit_test(budget_is_shared_and_kept),
 		cmocka_unit_test(room_ends_at_the_maximum),
 		cmocka_unit_test(memory_comes_back_but_for_one_chunk),
