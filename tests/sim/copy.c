@@ -430,6 +430,8 @@ static void make_replay(struct world *w)
 		.sample_ppm = s->sample_ppm,
 		.gradual_us = s->gradual_us,
 		.rate_per_s = s->rate_per_s,
+		.rtt_us = s->rtt_us,
+		.rtt_auto = s->rtt_auto,
 		.no_wait = s->no_wait,
 		.without_intercept = s->waits_for_links,
 		.copies = s->copies,

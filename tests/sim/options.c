@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tcpcopy/sampling.h"
+#include "tcpcopy/session.h"
 
 enum {
 	SESSIONS_DEFAULT = 100,
@@ -31,6 +32,8 @@ enum option_key {
 	KEY_NO_REJOIN,
 	KEY_SAMPLE,
 	KEY_RATE,
+	KEY_MEMORY,
+	KEY_RTT,
 	KEY_NO_WAIT,
 	KEY_COUNTS,
 	KEY_MIX,
@@ -55,6 +58,8 @@ static const struct option known[] = {
 	{"no-rejoin", no_argument, NULL, KEY_NO_REJOIN},
 	{"sample", required_argument, NULL, KEY_SAMPLE},
 	{"rate", required_argument, NULL, KEY_RATE},
+	{"memory", required_argument, NULL, KEY_MEMORY},
+	{"rtt", required_argument, NULL, KEY_RTT},
 	{"no-wait", no_argument, NULL, KEY_NO_WAIT},
 	{"counts", no_argument, NULL, KEY_COUNTS},
 	{"mix", no_argument, NULL, KEY_MIX},
@@ -85,6 +90,8 @@ void options_usage(void)
 	     "  --sample PPM       the share of the connections that is copied, in parts of a "
 	     "million\n"
 	     "  --rate N           at most so many new sessions a second\n"
+	     "  --memory KB        what tcpcopy may hold, as with its -m\n"
+	     "  --rtt MS           a round trip is simulated, as with tcpcopy -R\n"
 	     "  --no-wait          requests wait for no answer, as with tcpcopy -W\n"
 	     "  --mix              faults of every kind, chosen by the seed\n"
 	     "  --seeds A-B        a small mix for each seed from A to B\n"
@@ -186,6 +193,16 @@ static int take(struct options *o, int key, const char *value)
 			return -1;
 		o->rate_per_s = (uint32_t)number;
 		return 0;
+	case KEY_MEMORY:
+		if (read_number(&number, value, "--memory", UINT32_MAX))
+			return -1;
+		o->memory_kb = (uint32_t)number;
+		return 0;
+	case KEY_RTT:
+		if (read_number(&number, value, "--rtt", SESSION_RTT_MAX_US / 1000))
+			return -1;
+		o->rtt_ms = (uint32_t)number;
+		return 0;
 	case KEY_NO_WAIT:
 		o->no_wait = true;
 		return 0;
@@ -265,6 +282,10 @@ void options_settings(const struct options *o, uint64_t seed, struct settings *s
 		s->copies = o->copies;
 	s->joins &= o->joins;
 	s->no_wait |= o->no_wait;
+	if (o->memory_kb)
+		s->max_memory_bytes = o->memory_kb * UINT64_C(1000);
+	if (o->rtt_ms)
+		s->rtt_us = o->rtt_ms * UINT64_C(1000);
 	if (o->sample_ppm)
 		s->sample_ppm = o->sample_ppm;
 	if (o->rate_per_s)
@@ -302,6 +323,11 @@ const char *options_command(const struct options *o, uint64_t seed, char text[OP
 	if (o->rate_per_s)
 		at += (size_t)snprintf(text + at, OPTIONS_COMMAND_MAX - at, " --rate %u",
 				       o->rate_per_s);
+	if (o->memory_kb)
+		at += (size_t)snprintf(text + at, OPTIONS_COMMAND_MAX - at, " --memory %u",
+				       o->memory_kb);
+	if (o->rtt_ms)
+		at += (size_t)snprintf(text + at, OPTIONS_COMMAND_MAX - at, " --rtt %u", o->rtt_ms);
 	if (o->no_wait)
 		at += (size_t)snprintf(text + at, OPTIONS_COMMAND_MAX - at, " --no-wait");
 	if (o->copies)

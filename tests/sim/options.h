@@ -30,6 +30,8 @@ struct options {
 	bool joins;
 	uint32_t sample_ppm; /* 0: all */
 	uint32_t rate_per_s; /* 0: no limit */
+	uint32_t memory_kb;  /* 0: plenty */
+	uint32_t rtt_ms;     /* 0: none */
 	bool no_wait;
 	bool counts;
 	bool is_range;

@@ -158,6 +158,8 @@ check_all() {
   expect "requests wait for no answer" --seed 1 --sessions 2000 --loss 0.1 --reorder 0.1 --no-wait
   expect "three copies of everything, a lossy network" --seed 1 --sessions 3000 --copies 3 --loss 0.1 --reorder 0.1
   expect "three copies, nothing lost" --seed 1 --sessions 3000 --copies 3
+  expect "memory for a part of it" --seed 1 --sessions 5000 --loss 0.1 --memory 3000
+  expect "clients that are far away" --seed 1 --sessions 2000 --loss 0.1 --reorder 0.1 --rtt 300
   expect "$seeds worlds of mixed faults" --mix --seeds "1-$seeds"
   expect "false records: safety" --lying-headers --seeds 1-200
   check_hashes

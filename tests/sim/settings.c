@@ -3,6 +3,7 @@
 
 #include "tcpcopy/ledger.h"
 #include "tcpcopy/sampling.h"
+#include "tcpcopy/session.h"
 
 enum {
 	MS = 1000,
@@ -213,6 +214,9 @@ static void choose_selection(struct rng *r, struct settings *s)
 		s->gradual_us = rng_size(r, 1 * SECOND, 300 * SECOND);
 	if (rng_below(r, 8) == 0)
 		s->rate_per_s = rng_size(r, 1, 2000);
+	if (rng_below(r, 8) == 0)
+		s->rtt_us = rng_size(r, 1 * MS, SESSION_RTT_MAX_US);
+	s->rtt_auto = rng_below(r, 8) == 0;
 	s->no_wait = rng_below(r, 8) == 0;
 	s->waits_for_links = rng_below(r, 6) == 0;
 }

@@ -67,6 +67,8 @@ struct settings {
 	uint32_t sample_ppm; /* 0: all are copied */
 	uint64_t gradual_us;
 	uint32_t rate_per_s;  /* 0: as many as there are */
+	uint64_t rtt_us;      /* simulated; 0: none */
+	bool rtt_auto;        /* that of each client */
 	bool no_wait;         /* all gates are open */
 	bool waits_for_links; /* what begins without a link waits for it */
 	bool is_ipv6;
