@@ -581,6 +581,8 @@ static void middle_of_a_request_behind_a_hole_that_was_given_up_is_none(void **s
 	memory_fails(0, FOR_EVER);
 	client_says(f, "P. 3006:3100(94) ack 301");
 	assert_true(memory_failed());
+	assert_true(stream(f)->dropped[DROP_LIMIT].bytes >= 94); /* not this connection's fault */
+	assert_int_equal(stream(f)->dropped[DROP_BACKLOG].bytes, 0);
 	ignore_sent(f);
 	client_says(f, ". 6:1006(1000) ack 301");
 	client_says(f, ". 2006:3006(1000) ack 301");
