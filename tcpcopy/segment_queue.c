@@ -65,7 +65,7 @@ bool segment_blocks_have_room(const struct segment_blocks *blocks, size_t len_by
 	/* Neither end need lie at a border, and each level of the tree may need two nodes. */
 	uint32_t most = (uint32_t)(len_bytes / SEGMENT_BLOCK_BYTES) + 2 + 2 * HEIGHT_MAX;
 
-	return slab_has_room(blocks->blocks, most) && slab_has_room(blocks->ranges, 1);
+	return slab_has_room(blocks->blocks, most);
 }
 
 uint32_t segment_blocks_count(const struct segment_blocks *blocks)
