@@ -264,6 +264,7 @@ static void budget_is_shared_and_kept(void **state)
 	struct slab *a = slab_new_within(48, 1000, &budget);
 	struct slab *b = slab_new_within(16, 1000, &budget);
 	uint32_t index;
+	size_t held;
 
 	(void)state;
 	take_many(a, indices, SLAB_CHUNK_OBJECTS * 2);
@@ -282,6 +283,12 @@ static void budget_is_shared_and_kept(void **state)
 	assert_true(slab_has_room(a, 1));
 	assert_false(slab_has_room(a, 2));
 	assert_non_null(slab_take(a, &indices[0]));
+	held = budget.held_bytes;
+	for (size_t i = 0; i < SLAB_CHUNK_OBJECTS * 2; i++)
+		slab_give(a, indices[i]);
+	assert_in_range(held - budget.held_bytes, 48 * SLAB_CHUNK_OBJECTS, 13000); /* one is kept */
+	take_many(a, indices, SLAB_CHUNK_OBJECTS * 2);
+	assert_int_equal(budget.held_bytes, held);
 	budget.max_bytes = 0; /* too late for what is held */
 	assert_false(slab_has_room(a, 1));
 	slab_free(a);
