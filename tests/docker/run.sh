@@ -18,6 +18,7 @@ start_all() {
   local why
   why=$(engine_why_not)
   [ -z "$why" ] || skip_all "$why"
+  engines_sweep
   net_start
   trap 'engines_stop; net_stop' EXIT
   mkdir -p "$keep"
