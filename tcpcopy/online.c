@@ -502,14 +502,15 @@ static long take_payload(struct online *o, struct session_env *env, const struct
 	struct segment_note note = note_of(o, env, p);
 	enum drop_cause cause = DROP_LIMIT;
 	long fresh = segment_queue_push(&o->queue, env->blocks, off, p->payload,
-					p->payload_len_bytes, &note, ONLINE_BACKLOG_MAX);
+					p->payload_len_bytes, &note, env->backlog_max_bytes);
 
 	if (fresh < 0 && errno == ENOBUFS) {
 		cause = DROP_BACKLOG;
 		shed_slower(o, env, o->queue.start + 1, cause);
 		if (online_has_live_session(o))
 			fresh = segment_queue_push(&o->queue, env->blocks, off, p->payload,
-						   p->payload_len_bytes, &note, ONLINE_BACKLOG_MAX);
+						   p->payload_len_bytes, &note,
+						   env->backlog_max_bytes);
 	}
 	if (fresh < 0) {
 		give_up(o, env, cause);
@@ -629,7 +630,7 @@ static bool outlives_reset(const struct online *o, const struct packet *p)
 	uint32_t ahead = p->seq - o->known_seq;
 
 	return o->end_kind == TURN_RST && !o->has_server_rst && !(p->flags & TCP_RST) &&
-	       (p->flags & TCP_ACK) && p->payload_wire_len_bytes && ahead <= ONLINE_BACKLOG_MAX;
+	       (p->flags & TCP_ACK) && p->payload_wire_len_bytes && ahead <= ONLINE_WINDOW_MAX;
 }
 
 /* The copy was reset, but not by the client: it may go on with another connection. */
@@ -647,7 +648,7 @@ static enum packet_fate on_client_lost(struct online *o, struct session_env *env
 {
 	int64_t distance = seq_diff(p->seq, o->known_seq);
 
-	if (distance > ONLINE_BACKLOG_MAX || distance < -ONLINE_BACKLOG_MAX)
+	if (distance > ONLINE_WINDOW_MAX || distance < -ONLINE_WINDOW_MAX)
 		return on_far(o, env, p);
 	o->has_far = false;
 	o->is_confirmed |= o->began || o->has_newest; /* one packet alone may be anybody's */
@@ -691,7 +692,7 @@ static enum packet_fate on_client_open(struct online *o, struct session_env *env
 		return PACKET_FATE_USED;
 	if (distance < 0 && (uint64_t)-distance > o->queue.end + 1)
 		return PACKET_FATE_DUPLICATE;
-	if (distance > ONLINE_BACKLOG_MAX)
+	if (distance > ONLINE_WINDOW_MAX)
 		return on_far(o, env, p);
 	if (distance < 0 && (uint64_t)-distance > o->queue.end) /* a keep-alive before byte 0 */
 		return take_ack(o, env, p) ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;

@@ -27,7 +27,8 @@ enum {
 	ONLINE_STREAM_BOUNDARY_US =
 		200000, /* one that speaks while answers are on their way: after so long */
 	ONLINE_BOUNDARY_SMALL = 512, /* below any MSS: the client's write ended with this segment */
-	ONLINE_BACKLOG_MAX = 16 << 20, /* stream bytes a connection may hold */
+	ONLINE_WINDOW_MAX =
+		16 << 20, /* farther ahead no client sends: such a number is not its own */
 	ONLINE_INTERIM_BYTES =
 		25, /* "HTTP/1.1 100 Continue" and two line ends: RFC 9110, section 15.2.1 */
 	ONLINE_PREFACE_MAX =

@@ -25,7 +25,11 @@ enum {
 	FRAME_BYTES = 65536,                        /* the largest, and ... */
 	FRAME_TURNS = SEGMENT_QUEUE_RANGES_MAX + 1, /* ... what becomes contiguous by it */
 	CROWDING_BYTES = 65536, /* a backlog that may stand for chunks of its own */
-	SHED_AT_ONCE = 64,      /* a packet never waits for more than this */
+	BACKLOG_SHARE = 4,      /* one connection may queue this part, ... */
+	BACKLOG_LEAST_BYTES =
+		16 << 20, /* ... or so much: what is more than there is goes by the rules above */
+	BACKLOG_MOST_BYTES = 1 << 30, /* far below half of the sequence numbers */
+	SHED_AT_ONCE = 64,            /* a packet never waits for more than this */
 };
 
 /* What is in no slab. */
@@ -55,6 +59,16 @@ static void set_budget(struct replay *r)
 	r->slabs.max_bytes = most > others ? most - others : 0;
 }
 
+/* A burst to a healthy target fits, and one that takes nothing leaves the others room. */
+static size_t backlog_max(uint64_t max_memory_bytes)
+{
+	uint64_t share = max_memory_bytes / BACKLOG_SHARE;
+
+	if (share < BACKLOG_LEAST_BYTES)
+		return BACKLOG_LEAST_BYTES;
+	return share < BACKLOG_MOST_BYTES ? (size_t)share : BACKLOG_MOST_BYTES;
+}
+
 int replay_memory_init(struct replay *r)
 {
 	uint64_t most = r->max_memory_bytes;
@@ -65,6 +79,7 @@ int replay_memory_init(struct replay *r)
 	r->env.turns = slab_new_within(sizeof(struct turn), r->turns_max, &r->slabs);
 	if (!r->env.blocks || !r->env.turns)
 		return -1;
+	r->env.backlog_max_bytes = backlog_max(most);
 	backlog_init(&r->env.backlog, r->table.onlines);
 	set_budget(r);
 	return 0;

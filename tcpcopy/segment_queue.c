@@ -14,7 +14,7 @@
 enum {
 	FANOUT = SEGMENT_BLOCK_BYTES / sizeof(uint32_t), /* 256 */
 	FANOUT_SHIFT = 8,
-	HEIGHT_MAX = 2, /* 64 MiB a connection */
+	HEIGHT_MAX = 3, /* 16 GiB a connection */
 };
 
 static_assert(FANOUT == 1 << FANOUT_SHIFT, "a node is a block");

@@ -249,7 +249,8 @@ struct session_env {
 	struct timer_wheel *online_wheel; /* online connections' timers */
 	struct segment_blocks *blocks;    /* payload */
 	struct slab *turns;
-	struct backlog backlog; /* who holds most of it */
+	size_t backlog_max_bytes; /* of the stream, that a connection may hold */
+	struct backlog backlog;   /* who holds most of it */
 	struct ledger *ledger;
 	struct breaker breakers[TRANSFERS_MAX]; /* one a target: a dead one must not stop another */
 	struct habits habits[TRANSFERS_MAX];    /* likewise */

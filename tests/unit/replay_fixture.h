@@ -102,7 +102,7 @@ struct fixture_config {
 	const char *pool_first;   /* none: clients keep their addresses */
 	const char *pool_last;
 	uint64_t give_up_us;       /* 600 s */
-	uint64_t max_memory_bytes; /* 256 MiB */
+	uint64_t max_memory_bytes; /* 64 MiB */
 	uint32_t max_sessions;     /* 65536 */
 	uint64_t key;              /* of the process */
 	uint64_t isn_key;
@@ -334,7 +334,7 @@ static inline struct fixture *fixture_new(const struct fixture_config *config)
 		.rate_per_s = config->rate_per_s,
 		.no_wait = config->no_wait,
 		.without_intercept = config->without_intercept,
-		.max_memory_bytes = config->max_memory_bytes ? config->max_memory_bytes : 256 << 20,
+		.max_memory_bytes = config->max_memory_bytes ? config->max_memory_bytes : 64 << 20,
 		.max_sessions = config->max_sessions ? config->max_sessions : 65536,
 		.check_checksums = !config->any_checksum,
 		.online_mtu_bytes = 1500,

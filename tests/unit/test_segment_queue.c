@@ -381,7 +381,7 @@ static void farther_than_the_tree_reaches(void **state)
 	push_pattern(&t, 0, 10, SIZE_MAX);
 	advance_all(&t);
 	errno = 0;
-	assert_int_equal(push_pattern(&t, UINT64_C(64) << 20, 1, SIZE_MAX), -1);
+	assert_int_equal(push_pattern(&t, UINT64_C(16) << 30, 1, SIZE_MAX), -1);
 	assert_int_equal(errno, ENOBUFS);
 	assert_int_equal(push_pattern(&t, (UINT64_C(64) << 20) - 1, 1, SIZE_MAX), 1);
 	expect_pattern(&t, 0, 10);
