@@ -3,14 +3,19 @@
 """A client of memcached, whose every answer is checked; and what a server holds.
 
 usage: kv_memcached.py HOST:PORT text|meta|binary|quiet|large   says that to the server
+       kv_memcached.py HOST:PORT numbers COUNT RATE             likewise: 10 connections, each stores COUNT
+                                                                numbers, RATE a second, text or binary
        kv_memcached.py HOST:PORT dump|counts                    what it holds, what it has done
+       kv_memcached.py HOST:PORT streams                        the numbers that it holds, for kv_joined.py
 
 Each connection writes keys of its own, because a copy does not keep the order between connections.
 Exit 0, or 1 with the answer that was not expected.
 """
 import hashlib
+import json
 import struct
 import sys
+import time
 import urllib.parse
 
 from kv_client import Client, at_once, main
@@ -167,6 +172,22 @@ def large(number):
     c.close()
 
 
+def numbers(count, rate):
+    def store(number):
+        c = Binary() if number % 2 else Text()
+        began = time.monotonic()
+        for n in range(1, count + 1):
+            time.sleep(max(0, began + n / rate - time.monotonic()))
+            if number % 2:
+                c.expect(DONE, SET, f"binary:{number}:{n}", f"{n}", store_extras())
+            else:
+                c.store("set", f"text:{number}:{n}", f"{n}")
+        c.close()
+
+    at_once(store, 10)
+    return "ok"
+
+
 def on_connections(count, scenario):
     """A scenario for the command line: scenario(number of the connection) on so many at once."""
     def run():
@@ -206,6 +227,15 @@ def dump():
     return "\n".join(lines)
 
 
+def streams():
+    """For each connection the numbers that it has stored, in JSON."""
+    found = {}
+    for key, _ in all_keys(Text()):
+        stream, number = key.rsplit(":", 1)
+        found.setdefault(stream, []).append(int(number))
+    return json.dumps({stream: sorted(numbers) for stream, numbers in found.items()})
+
+
 def counts():
     c = Text()
     c.say("stats")
@@ -218,4 +248,5 @@ def counts():
 
 if __name__ == "__main__":
     sys.exit(main((on_connections(10, text), on_connections(5, meta), on_connections(10, binary),
-                   on_connections(10, quiet), on_connections(2, large), dump, counts)))
+                   on_connections(10, quiet), on_connections(2, large), numbers, dump, streams,
+                   counts)))
