@@ -14,7 +14,7 @@
 
 enum {
 	LENGTH_LEN = 4, /* the length field itself, which does not count itself */
-	HELLO_BODY_LEN = 20,
+	HELLO_BODY_LEN = 21,
 	REFUSAL_BODY_LEN = 4, /* and the text */
 	HEARTBEAT_BODY_LEN = 32,
 	SESSION_ID_BODY_LEN = 4,
@@ -102,6 +102,7 @@ void wire_put_hello(struct byte_writer *w, const struct wire_hello *m)
 	byte_writer_u8(&b, m->worker_id);
 	byte_writer_be32(&b, m->features);
 	byte_writer_be64(&b, m->instance_id);
+	byte_writer_u8(&b, m->connection);
 	message_end(&b);
 }
 
@@ -116,7 +117,10 @@ int wire_get_hello(struct wire_hello *m, const struct wire_message *from)
 	m->worker_id = byte_reader_u8(&r);
 	m->features = byte_reader_be32(&r);
 	m->instance_id = byte_reader_be64(&r);
-	return r.failed ? malformed() : 0;
+	if (r.failed)
+		return malformed();
+	m->connection = byte_reader_left(&r) ? byte_reader_u8(&r) : 0;
+	return 0;
 }
 
 void wire_put_refusal(struct byte_writer *w, const struct wire_refusal *m)

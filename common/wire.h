@@ -67,6 +67,7 @@ struct wire_hello {
 	uint8_t worker_id;
 	uint32_t features;    /* bits; none defined in version 1 */
 	uint64_t instance_id; /* random, one a process */
+	uint8_t connection;   /* which of this worker's to this peer, from 0; 0 if not said */
 };
 
 struct wire_refusal {

@@ -379,12 +379,38 @@ static void deliver_held(struct response *r, struct session_route *route, const 
 	deliver(r, route, &answer.record);
 }
 
+/* Two connections of one worker of one tcpcopy. Its instance is random: no stranger guesses it. */
+static bool is_same_worker(const struct peer *a, const struct peer *b)
+{
+	const struct wire_hello *one = peer_hello(a), *other = peer_hello(b);
+
+	return one->instance_id && one->instance_id == other->instance_id &&
+	       one->worker_id == other->worker_id;
+}
+
+/* Registers. A route that another connection of the same worker holds moves to this one. */
+static enum router_result add_route(struct response *r, unsigned number, const struct peer_event *e,
+				    struct session_route **route)
+{
+	enum router_result result = router_add(r->router, number, e->session_id, &e->tuple, route);
+	const struct session_route *held;
+
+	if (result != ROUTER_TAKEN)
+		return result;
+	held = router_find(r->router, &e->tuple);
+	if (!is_same_worker(peer_at(r, number), peer_at(r, held->peer)))
+		return result;
+	router_remove(r->router, held->peer, held->session_id);
+	r->counters.unregistered++;
+	return router_add(r->router, number, e->session_id, &e->tuple, route);
+}
+
 static void on_register(struct response *r, unsigned number, const struct peer_event *e,
 			uint64_t now_us)
 {
 	struct session_route *route = NULL;
 
-	switch (router_add(r->router, number, e->session_id, &e->tuple, &route)) {
+	switch (add_route(r, number, e, &route)) {
 	case ROUTER_ADDED:
 	case ROUTER_REPLACED:
 		r->counters.registered++;
@@ -410,20 +436,18 @@ static void on_register(struct response *r, unsigned number, const struct peer_e
 
 /*
  * A tcpcopy whose connection broke may be back before we have heard of that: then its routes must not
- * be another's. Its instance is a random number, so no stranger takes over by a guess.
+ * be another's.
  */
 static void replace_older(struct response *r, unsigned number)
 {
-	const struct wire_hello *hello = peer_hello(peer_at(r, number));
+	const struct peer *peer = peer_at(r, number);
 
-	if (!hello->instance_id)
-		return;
 	for (unsigned i = 0; i < RESPONSE_CONNECTIONS_MAX; i++) {
 		const struct peer *older = r->connections[i].peer;
 
 		if (i == number || !older || peer_state(older) != PEER_UP ||
-		    peer_hello(older)->instance_id != hello->instance_id ||
-		    peer_hello(older)->worker_id != hello->worker_id)
+		    !is_same_worker(older, peer) ||
+		    peer_hello(older)->connection != peer_hello(peer)->connection)
 			continue;
 		r->effects->notice(r->ctx, RESPONSE_NOTICE_GONE, i, "it has connected again");
 		remove_peer(r, i, PEER_FAULT_LEFT, true);

@@ -116,7 +116,7 @@ struct response_counters {
 	uint64_t records_dropped;
 	uint64_t registered;
 	uint64_t unregistered;
-	uint64_t register_refused; /* the tuple belongs to another peer */
+	uint64_t register_refused; /* the tuple belongs to another tcpcopy */
 	uint64_t register_full;    /* a limit of the router */
 	uint64_t gathers;
 	uint64_t connections;

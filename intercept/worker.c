@@ -384,8 +384,9 @@ static void notice(void *ctx, enum response_notice what, unsigned peer, const ch
 
 	switch (what) {
 	case RESPONSE_NOTICE_UP:
-		log_info("tcpcopy %s is connected (instance %016llx, worker %u)", name,
-			 (unsigned long long)hello->instance_id, (unsigned)hello->worker_id);
+		log_info("tcpcopy %s is connected (instance %016llx, worker %u, connection %u)",
+			 name, (unsigned long long)hello->instance_id, (unsigned)hello->worker_id,
+			 (unsigned)hello->connection);
 		break;
 	case RESPONSE_NOTICE_GONE:
 		log_info("the connection of %s ends: %s", name, text);

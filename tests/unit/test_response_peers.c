@@ -116,29 +116,105 @@ static void malformed_message_ends_the_peer_and_its_routes(void **state)
 	fixture_free(f);
 }
 
-/* pitfall 10: a peer that does not read must not freeze or starve another. */
-/* Its connection broke for one end only: it is back before that was noticed. */
-static void peer_that_connects_again_replaces_its_older_self(void **state)
+/* Says hello as one connection of a tcpcopy's worker. Returns its number here. */
+static unsigned connection_up(struct fixture *f, uint64_t instance, uint8_t worker,
+			      uint8_t connection)
 {
 	const struct wire_hello hello = {.version = WIRE_VERSION,
 					 .role = WIRE_ROLE_TCPCOPY,
-					 .instance_id = 77,
-					 .worker_id = 1};
-	struct wire_hello other = hello;
-	struct fixture *f = fixture_new();
+					 .instance_id = instance,
+					 .worker_id = worker,
+					 .connection = connection};
+	unsigned peer = connected(f);
 	uint8_t bytes[64];
+	struct byte_writer w = byte_writer_on(bytes, sizeof(bytes));
+
+	wire_put_hello(&w, &hello);
+	say(f, peer, &w, bytes);
+	return peer;
+}
+
+/* -C: several connections of one worker live side by side, and one of them replaces only itself. */
+static void connections_of_a_worker_do_not_replace_each_other(void **state)
+{
+	struct fixture *f = fixture_new();
 
 	(void)state;
-	other.worker_id = 2;
-	for (unsigned i = 0; i < 3; i++) {
-		struct byte_writer w = byte_writer_on(bytes, sizeof(bytes));
+	for (uint8_t i = 0; i < 4; i++)
+		assert_int_equal(connection_up(f, 77, 1, i), i);
+	assert_int_equal(counters(f).peers_up, 4);
+	f->log[0] = '\0';
+	connection_up(f, 77, 1, 2);
+	assert_string_equal(f->log, "gone 2: it has connected again\nclose 2\nup 4\n");
+	assert_int_equal(counters(f).peers_up, 4);
+	fixture_free(f);
+}
 
-		assert_int_equal(connected(f), i);
-		wire_put_hello(&w, i == 1 ? &other : &hello);
-		say(f, i, &w, bytes);
-		if (i == 0)
-			register_session(f, 0, 7, TARGET, CLIENT);
+/* A session that is registered on another connection of the same worker moves there. */
+static void session_moves_between_connections_of_a_worker(void **state)
+{
+	struct fixture *f = fixture_new();
+
+	(void)state;
+	connection_up(f, 77, 1, 0);
+	connection_up(f, 77, 1, 1);
+	register_session(f, 0, 7, TARGET, CLIENT);
+	FRAME(f, .flags = ".", .seq = 1, .ack = 1);
+	register_session(f, 1, 7, TARGET, CLIENT);
+	FRAME(f, .flags = ".", .seq = 1, .ack = 2);
+	expect(f, "0: 7 . 1:1(0) ack 1 win 500\n1: 7 . 1:1(0) ack 2 win 500\n");
+	assert_int_equal(counters(f).register_refused, 0);
+	assert_int_equal(counters(f).routes, 1);
+	/* The older connection no longer owns it: neither its word nor its end matters. */
+	unregister_session(f, 0, 7);
+	response_on_peer_closed(f->r, 0);
+	FRAME(f, .flags = ".", .seq = 1, .ack = 3);
+	expect(f, "1: 7 . 1:1(0) ack 3 win 500\n");
+	assert_int_equal(counters(f).registered, 2);
+	assert_int_equal(counters(f).unregistered, 1);
+	fixture_free(f);
+}
+
+/* Another worker, another process, and one that does not say who it is: none takes the route. */
+static void session_moves_to_nobody_else(void **state)
+{
+	static const struct {
+		uint64_t instance;
+		uint8_t worker;
+	} others[] = {{77, 2}, {78, 1}, {0, 1}};
+	struct fixture *f = fixture_new();
+
+	(void)state;
+	connection_up(f, 77, 1, 0);
+	register_session(f, 0, 7, TARGET, CLIENT);
+	for (unsigned i = 0; i < 3; i++) {
+		char refused[32];
+
+		connection_up(f, others[i].instance, others[i].worker, 1);
+		register_session(f, 1 + i, 7, TARGET, CLIENT);
+		snprintf(refused, sizeof(refused), "%u: refused 7\n", 1 + i);
+		expect(f, refused);
 	}
+	FRAME(f, .flags = ".", .seq = 1, .ack = 1);
+	expect(f, "0: 7 . 1:1(0) ack 1 win 500\n");
+	/* Two that do not say who they are may be two. */
+	register_session(f, 3, 9, TARGET, "10.77.0.9:1000");
+	connection_up(f, 0, 1, 2);
+	register_session(f, 4, 9, TARGET, "10.77.0.9:1000");
+	expect(f, "4: refused 9\n");
+	fixture_free(f);
+}
+
+/* Its connection broke for one end only: it is back before that was noticed. */
+static void peer_that_connects_again_replaces_its_older_self(void **state)
+{
+	struct fixture *f = fixture_new();
+
+	(void)state;
+	connection_up(f, 77, 1, 0);
+	register_session(f, 0, 7, TARGET, CLIENT);
+	connection_up(f, 77, 2, 0);
+	connection_up(f, 77, 1, 0);
 	assert_non_null(strstr(f->log, "gone 0: it has connected again\nclose 0\n"));
 	assert_int_equal(counters(f).routes, 0);
 	assert_int_equal(counters(f).peers_up, 2); /* another worker is another peer */
@@ -346,6 +422,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pitfall_8_tuple_of_a_live_peer_is_refused_to_another),
+		cmocka_unit_test(connections_of_a_worker_do_not_replace_each_other),
+		cmocka_unit_test(session_moves_between_connections_of_a_worker),
+		cmocka_unit_test(session_moves_to_nobody_else),
 		cmocka_unit_test(peer_that_connects_again_replaces_its_older_self),
 		cmocka_unit_test(refusal_is_the_last_word),
 		cmocka_unit_test(registration_again_by_the_same_peer_changes_the_id),

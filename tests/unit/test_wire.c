@@ -9,6 +9,7 @@ static const struct wire_hello example_hello = {
 	.version = 1,
 	.role = WIRE_ROLE_TCPCOPY,
 	.worker_id = 3,
+	.connection = 2,
 	.instance_id = 0x0123456789abcdef,
 };
 
@@ -19,6 +20,7 @@ static void assert_hello_equal(const struct wire_hello *a, const struct wire_hel
 	assert_int_equal(a->worker_id, b->worker_id);
 	assert_int_equal(a->features, b->features);
 	assert_true(a->instance_id == b->instance_id);
+	assert_int_equal(a->connection, b->connection);
 }
 
 static void hello_is_as_documented(void **state)
@@ -76,6 +78,22 @@ static void hello_of_a_later_version_tells_its_version(void **state)
 	m = message_of(&b);
 	assert_int_equal(wire_get_hello(&read, &m), 0);
 	assert_int_equal(read.version, 0x1234);
+}
+
+/* Of a tcpcopy that knows of one connection only. */
+static void hello_that_ends_before_the_connection_means_the_first(void **state)
+{
+	struct bytes b = documented("hello-tcpcopy");
+	struct wire_message m;
+	struct wire_hello read = {.connection = 9};
+
+	(void)state;
+	b.data[3]--;
+	b.len--;
+	m = message_of(&b);
+	assert_int_equal(wire_get_hello(&read, &m), 0);
+	assert_int_equal(read.connection, 0);
+	assert_true(read.instance_id == example_hello.instance_id);
 }
 
 static void refusal_is_as_documented(void **state)
@@ -354,6 +372,7 @@ int main(void)
 		cmocka_unit_test(hello_is_as_documented),
 		cmocka_unit_test(hello_of_another_magic_is_refused),
 		cmocka_unit_test(hello_of_a_later_version_tells_its_version),
+		cmocka_unit_test(hello_that_ends_before_the_connection_means_the_first),
 		cmocka_unit_test(refusal_is_as_documented),
 		cmocka_unit_test(refusal_text_is_sanitised_and_cut),
 		cmocka_unit_test(refusal_of_the_longest_text_survives),
