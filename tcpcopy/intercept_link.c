@@ -50,6 +50,7 @@ struct intercept_link {
 	size_t untried; /* addresses left before a pause */
 	uint64_t instance_id;
 	uint8_t worker_id;
+	uint8_t connection;
 	enum intercept_link_state state;
 	enum link_fault fault;
 	char why[INTERCEPT_LINK_WHY_MAX];
@@ -141,6 +142,7 @@ static void put_hello(struct intercept_link *l)
 		.role = WIRE_ROLE_TCPCOPY,
 		.worker_id = l->worker_id,
 		.instance_id = l->instance_id,
+		.connection = l->connection,
 	};
 	struct byte_writer w = output_writer(&l->out);
 
@@ -556,6 +558,12 @@ void intercept_link_resync_done(struct intercept_link *l)
 	l->resync = false;
 }
 
+void intercept_link_ask_resync(struct intercept_link *l)
+{
+	if (l->state == INTERCEPT_LINK_UP)
+		l->resync_again = true;
+}
+
 /* --- life and questions --- */
 
 struct intercept_link *intercept_link_new(const struct intercept_link_config *config,
@@ -588,6 +596,7 @@ struct intercept_link *intercept_link_new(const struct intercept_link_config *co
 	l->untried = config->address_count;
 	l->instance_id = config->instance_id;
 	l->worker_id = config->worker_id;
+	l->connection = config->connection;
 	l->backoff_us = INTERCEPT_LINK_BACKOFF_MIN_US;
 	l->deadline_us = now_us;
 	l->told_urgent = URGENT_UNKNOWN;

@@ -79,6 +79,7 @@ struct intercept_link_config {
 	size_t address_count; /* 1 to INTERCEPT_LINK_ADDRESSES_MAX */
 	uint64_t instance_id;
 	uint8_t worker_id;
+	uint8_t connection;      /* of several to the same intercept: which, from 0 */
 	size_t output_max_bytes; /* 0: INTERCEPT_LINK_OUTPUT_MAX */
 };
 
@@ -137,6 +138,8 @@ void intercept_link_urgency(struct intercept_link *l, bool urgent);
 size_t intercept_link_resync_room(const struct intercept_link *l);
 uint32_t *intercept_link_resync_cursor(struct intercept_link *l);
 void intercept_link_resync_done(struct intercept_link *l);
+/* The owner wants a pass, too. Nothing to do unless UP: that begins with one. */
+void intercept_link_ask_resync(struct intercept_link *l);
 
 enum intercept_link_state intercept_link_state(const struct intercept_link *l);
 const char *intercept_link_state_name(enum intercept_link_state state);

@@ -12,6 +12,7 @@ enum {
 	KEY_MAX = 48,
 	SHARE_TEXT_MAX = 48,
 	ALL_PPM = 1000000,
+	STATE_TEXT_MAX = 64,
 };
 
 /* The ledger's sum and where the lines go. */
@@ -175,16 +176,46 @@ static void sender_lines(struct report *r)
 		    s->failed_too_long, s->failed_unreachable, s->failed_other, s->no_neighbour);
 }
 
+void report_link_add(struct report_link *to, enum intercept_link_state state,
+		     const struct intercept_link_stats *stats)
+{
+	if (!to->connections || state == INTERCEPT_LINK_UP)
+		to->state = state;
+	to->connections++;
+	to->connections_up += state == INTERCEPT_LINK_UP;
+	to->stats.connects += stats->connects;
+	to->stats.failures += stats->failures;
+	to->stats.messages += stats->messages;
+	to->stats.records += stats->records;
+	to->stats.registered += stats->registered;
+	to->stats.postponed += stats->postponed;
+	to->stats.refused += stats->refused;
+	to->stats.bytes_read += stats->bytes_read;
+	to->stats.bytes_written += stats->bytes_written;
+}
+
+/* "up", or "up 3 of 4". */
+static const char *link_state_text(char buf[STATE_TEXT_MAX], const struct report_link *l)
+{
+	if (l->connections <= 1)
+		return intercept_link_state_name(l->state);
+	snprintf(buf, STATE_TEXT_MAX, "%s %zu of %zu", intercept_link_state_name(l->state),
+		 l->connections_up, l->connections);
+	return buf;
+}
+
 static void link_lines(struct report *r)
 {
+	char state[STATE_TEXT_MAX];
+
 	for (size_t i = 0; i < r->facts->link_count; i++) {
 		const struct report_link *l = &r->facts->links[i];
 
 		report_line(r,
 			    "  link         %s %s, connected %" PRIu64 " times, records %" PRIu64
 			    ", registrations %" PRIu64 ", refused %" PRIu64,
-			    l->name, intercept_link_state_name(l->state), l->stats.connects,
-			    l->stats.records, l->stats.registered, l->stats.refused);
+			    l->name, link_state_text(state, l), l->stats.connects, l->stats.records,
+			    l->stats.registered, l->stats.refused);
 	}
 }
 
@@ -347,6 +378,8 @@ static void json_links(struct stats_json *j, const struct report_facts *facts)
 		stats_json_object(j, NULL);
 		stats_json_string(j, "name", l->name);
 		stats_json_string(j, "state", intercept_link_state_name(l->state));
+		stats_json_uint(j, "connections", l->connections);
+		stats_json_uint(j, "connections_up", l->connections_up);
 		stats_json_uint(j, "connects", l->stats.connects);
 		stats_json_uint(j, "failures", l->stats.failures);
 		stats_json_uint(j, "messages", l->stats.messages);

@@ -22,11 +22,18 @@ enum {
 	REPORT_LINE_MAX = 400,
 };
 
+/* All connections to an intercept. */
 struct report_link {
 	const char *name;
-	enum intercept_link_state state;
-	struct intercept_link_stats stats;
+	enum intercept_link_state state; /* UP if one is */
+	size_t connections;
+	size_t connections_up;
+	struct intercept_link_stats stats; /* their sums */
 };
+
+/* One more of its connections. */
+void report_link_add(struct report_link *to, enum intercept_link_state state,
+		     const struct intercept_link_stats *stats);
 
 struct report_facts {
 	const struct ledger *ledger;

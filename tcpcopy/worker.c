@@ -28,6 +28,7 @@ enum {
 	REPORT_INTERVAL_S = 30,
 	NOTHING_AFTER_S = 10,
 	LINK_REMINDER_S = 60,   /* the same trouble of a link is not told again sooner */
+	LINK_TEXT_MORE = 64,    /* behind its name */
 	SHUTDOWN_WAIT_MS = 500, /* for a sender that takes nothing */
 };
 
@@ -82,16 +83,16 @@ static void effect_register(void *ctx, uint32_t session_id, const struct tuple *
 {
 	struct worker *w = ctx;
 
-	for (size_t i = 0; i < w->link_count; i++)
-		intercept_link_register(worker_link_at(w, i), session_id, response);
+	for (size_t i = 0; i < w->group_count; i++)
+		link_group_register(w->groups[i], session_id, response);
 }
 
 static void effect_unregister(void *ctx, uint32_t session_id)
 {
 	struct worker *w = ctx;
 
-	for (size_t i = 0; i < w->link_count; i++)
-		intercept_link_unregister(worker_link_at(w, i), session_id);
+	for (size_t i = 0; i < w->group_count; i++)
+		link_group_unregister(w->groups[i], session_id);
 }
 
 static void effect_urgency(void *ctx, bool urgent)
@@ -199,27 +200,54 @@ static struct worker_link *worker_link_of(struct worker *w, const struct interce
 	return NULL;
 }
 
+/* What the log calls a link: "NAME", or "NAME, connection 2 of 4". */
+static const char *link_text(char *buf, size_t size, const struct worker *w,
+			     const struct worker_link *l)
+{
+	const char *name = intercept_link_name(link_socket_link(l->socket));
+	size_t of = w->options->link_connections;
+
+	if (of == 1)
+		return name;
+	snprintf(buf, size, "%s, connection %zu of %zu", name, (size_t)(l - w->links) % of + 1, of);
+	return buf;
+}
+
+/* Whether the log knows of this trouble already, from one of the connections to this intercept. */
+static bool is_told(const struct worker *w, const struct worker_link *l, const char *why,
+		    uint64_t now_us)
+{
+	for (size_t i = 0; i < w->link_count; i++) {
+		const struct worker_link *other = &w->links[i];
+
+		if (other->intercept == l->intercept && strcmp(other->why, why) == 0 &&
+		    now_us - other->told_us < (uint64_t)LINK_REMINDER_S * 1000000)
+			return true;
+	}
+	return false;
+}
+
 /* Trouble is told when it begins and when it changes, then once a minute. */
 static void on_link_state(void *ctx, struct intercept_link *link, enum intercept_link_state state,
 			  const char *why, uint64_t now_us)
 {
 	struct worker *w = ctx;
 	struct worker_link *l = worker_link_of(w, link);
-	char at[ENDPOINT_TEXT_MAX];
+	char at[ENDPOINT_TEXT_MAX], text[INTERCEPT_LINK_NAME_MAX + LINK_TEXT_MORE];
 
+	link_group_on_state(w->groups[l->intercept], link, state, now_us);
 	endpoint_format(at, sizeof(at), intercept_link_address(link));
 	if (state == INTERCEPT_LINK_UP) {
-		log_info("connected to intercept %s (%s)", intercept_link_name(link), at);
+		log_info("connected to intercept %s (%s)", link_text(text, sizeof(text), w, l), at);
 		l->why[0] = '\0';
 		return;
 	}
-	if (state != INTERCEPT_LINK_IDLE || !*why)
-		return;
-	if (strcmp(l->why, why) == 0 && now_us - l->told_us < (uint64_t)LINK_REMINDER_S * 1000000)
+	if (state != INTERCEPT_LINK_IDLE || !*why || is_told(w, l, why, now_us))
 		return;
 	snprintf(l->why, sizeof(l->why), "%s", why);
 	l->told_us = now_us;
-	log_warn("link to intercept %s: %s; trying again", intercept_link_name(link), why);
+	log_warn("link to intercept %s: %s; trying again", link_text(text, sizeof(text), w, l),
+		 why);
 }
 
 const struct link_socket_handlers worker_link_handlers = {
@@ -375,15 +403,24 @@ void worker_on_tick(evutil_socket_t fd, short what, void *arg)
 
 /* --- a turn of the loop --- */
 
+struct resync {
+	struct link_group *group;
+	size_t connection;
+};
+
 static void resync_session(void *ctx, uint32_t session_id, const struct tuple *response)
 {
-	intercept_link_register(ctx, session_id, response);
+	const struct resync *r = ctx;
+
+	link_group_resync(r->group, r->connection, session_id, response);
 }
 
 static void resync_links(struct worker *w)
 {
 	for (size_t i = 0; i < w->link_count; i++) {
 		struct intercept_link *l = worker_link_at(w, i);
+		struct resync resync = {.group = w->groups[w->links[i].intercept],
+					.connection = i % w->options->link_connections};
 		size_t room = intercept_link_resync_room(l);
 
 		if (!room)
@@ -391,23 +428,26 @@ static void resync_links(struct worker *w)
 		if (room > RESYNC_SLICE_MAX)
 			room = RESYNC_SLICE_MAX;
 		if (!replay_each_session(w->replay, intercept_link_resync_cursor(l), room,
-					 resync_session, l))
+					 resync_session, &resync))
 			intercept_link_resync_done(l);
 	}
 }
 
 static void run_links(struct worker *w, uint64_t now_us)
 {
-	unsigned up;
+	unsigned served = 0;
 
 	for (size_t i = 0; i < w->link_count; i++) {
 		if (now_us >= intercept_link_next_us(worker_link_at(w, i)))
 			intercept_link_on_time(worker_link_at(w, i), now_us);
 	}
-	up = worker_links_up(w);
-	if (up != w->links_told) {
-		w->links_told = up;
-		replay_on_links(w->replay, up, now_us);
+	for (size_t i = 0; i < w->group_count; i++) {
+		link_group_on_time(w->groups[i], now_us);
+		served += link_group_served(w->groups[i]);
+	}
+	if (served != w->served_told) {
+		w->served_told = served;
+		replay_on_links(w->replay, served, now_us);
 	}
 }
 
@@ -425,6 +465,12 @@ static uint64_t next_due_us(const struct worker *w, uint64_t now_us)
 			link_us = now_us;
 		if (link_us < due_us)
 			due_us = link_us;
+	}
+	for (size_t i = 0; i < w->group_count; i++) {
+		uint64_t group_us = link_group_next_us(w->groups[i]);
+
+		if (group_us < due_us)
+			due_us = group_us;
 	}
 	return due_us;
 }

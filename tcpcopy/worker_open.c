@@ -113,23 +113,50 @@ static int open_replay(struct worker *w)
 	return replay_set_local_addresses(w->replay, w->addresses, w->address_count);
 }
 
+static int open_link(struct worker *w, size_t intercept, uint8_t connection)
+{
+	const struct intercept_address *a = &w->options->intercepts[intercept];
+	const struct intercept_link_config config = {
+		.name = a->text,
+		.addresses = a->endpoints,
+		.address_count = a->endpoint_count,
+		.instance_id = w->config.instance_id,
+		.worker_id = w->config.worker_id,
+		.connection = connection,
+	};
+	struct worker_link *l = &w->links[w->link_count];
+
+	l->intercept = intercept;
+	l->socket = link_socket_new(w->base, &config, &worker_link_handlers, w, clock_now_us());
+	if (!l->socket)
+		return -1;
+	w->link_count++;
+	return 0;
+}
+
+/* All connections to an intercept stand side by side in w->links. */
+static int open_group(struct worker *w, size_t intercept)
+{
+	struct intercept_link *links[LINK_GROUP_MAX];
+	size_t count = w->options->link_connections;
+
+	for (size_t i = 0; i < count; i++) {
+		if (open_link(w, intercept, (uint8_t)i))
+			return -1;
+		links[i] = worker_link_at(w, w->link_count - 1);
+	}
+	w->groups[intercept] = link_group_new(links, count, max_sessions(w->options));
+	if (!w->groups[intercept])
+		return -1;
+	w->group_count++;
+	return 0;
+}
+
 static int open_links(struct worker *w)
 {
 	for (size_t i = 0; i < w->options->intercept_count; i++) {
-		const struct intercept_address *a = &w->options->intercepts[i];
-		const struct intercept_link_config config = {
-			.name = a->text,
-			.addresses = a->endpoints,
-			.address_count = a->endpoint_count,
-			.instance_id = w->config.instance_id,
-			.worker_id = w->config.worker_id,
-		};
-
-		w->links[i].socket =
-			link_socket_new(w->base, &config, &worker_link_handlers, w, clock_now_us());
-		if (!w->links[i].socket)
+		if (open_group(w, i))
 			return -1;
-		w->link_count++;
 	}
 	return 0;
 }
@@ -224,6 +251,8 @@ void worker_close(struct worker *w)
 	free_event(w->timer);
 	if (w->timer_fd != -1)
 		close(w->timer_fd);
+	for (size_t i = 0; i < w->group_count; i++)
+		link_group_free(w->groups[i]);
 	for (size_t i = 0; i < w->link_count; i++)
 		link_socket_free(w->links[i].socket);
 	replay_free(w->replay);

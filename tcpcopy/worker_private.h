@@ -15,6 +15,7 @@
 #include "common/netdev.h"
 #include "common/sender.h"
 #include "tcpcopy/diagnosis.h"
+#include "tcpcopy/link_group.h"
 #include "tcpcopy/link_socket.h"
 #include "tcpcopy/online_capture.h"
 #include "tcpcopy/options.h"
@@ -26,11 +27,13 @@ enum {
 	WORKER_SENDER_FDS_MAX = 8,
 	WORKER_ADDRESSES_MAX = 4096, /* of this host */
 	WORKER_SEND_HISTORY = 5,     /* seconds that a diagnosis looks back */
+	WORKER_LINKS_MAX = (int)OPTIONS_INTERCEPTS_MAX * (int)LINK_GROUP_MAX,
 };
 
 /* A link and what the log has been told about it. */
 struct worker_link {
 	struct link_socket *socket;
+	size_t intercept; /* which of -s */
 	char why[INTERCEPT_LINK_WHY_MAX];
 	uint64_t told_us;
 };
@@ -42,9 +45,11 @@ struct worker {
 	struct replay *replay;
 	struct sender *sender;
 	struct online_capture *captures;
-	struct worker_link links[OPTIONS_INTERCEPTS_MAX];
+	struct worker_link links[WORKER_LINKS_MAX];
 	size_t link_count;
-	unsigned links_told; /* up, as replay knows it */
+	struct link_group *groups[OPTIONS_INTERCEPTS_MAX]; /* the links to each intercept */
+	size_t group_count;
+	unsigned served_told; /* of all groups, as replay knows it */
 
 	int timer_fd; /* timerfd: libevent's own timers are 4 ms coarse, or cost a system call a turn */
 	struct event *timer;

@@ -41,6 +41,9 @@ static void gather_send_failures(const struct worker *w, struct diagnosis_facts 
 
 static void gather_links(const struct worker *w, struct diagnosis_facts *f, uint64_t now_us)
 {
+	size_t counted =
+		SIZE_MAX; /* the intercept whose counters are in: one connection tells them */
+
 	f->links = (unsigned)w->link_count;
 	f->links_up = worker_links_up(w);
 	for (size_t i = 0; i < w->link_count; i++) {
@@ -56,8 +59,10 @@ static void gather_links(const struct worker *w, struct diagnosis_facts *f, uint
 			f->assistant_port = intercept_link_address(l)->port;
 		}
 		if (intercept_link_state(l) != INTERCEPT_LINK_UP ||
-		    intercept_link_is_silent(l, now_us) || !intercept_link_recent(l, &recent))
+		    intercept_link_is_silent(l, now_us) || counted == w->links[i].intercept ||
+		    !intercept_link_recent(l, &recent))
 			continue;
+		counted = w->links[i].intercept;
 		f->has_recent = true;
 		f->recent.captured += recent.captured;
 		f->recent.routed += recent.routed;
@@ -105,19 +110,30 @@ static void report_line_to_log(void *ctx, const char *line)
 	log_plain(LOG_LEVEL_INFO, "%s", line);
 }
 
+static void gather_report_links(const struct worker *w,
+				struct report_link links[OPTIONS_INTERCEPTS_MAX])
+{
+	memset(links, 0, OPTIONS_INTERCEPTS_MAX * sizeof(*links));
+	for (size_t i = 0; i < w->link_count; i++) {
+		const struct intercept_link *l = worker_link_at(w, i);
+		struct report_link *to = &links[w->links[i].intercept];
+		struct intercept_link_stats stats;
+
+		to->name = intercept_link_name(l);
+		intercept_link_get_stats(l, &stats);
+		report_link_add(to, intercept_link_state(l), &stats);
+	}
+}
+
 static void gather_report(const struct worker *w, struct report_facts *f,
 			  struct report_link links[OPTIONS_INTERCEPTS_MAX], uint64_t now_us)
 {
-	for (size_t i = 0; i < w->link_count; i++) {
-		links[i].name = intercept_link_name(worker_link_at(w, i));
-		links[i].state = intercept_link_state(worker_link_at(w, i));
-		intercept_link_get_stats(worker_link_at(w, i), &links[i].stats);
-	}
+	gather_report_links(w, links);
 	*f = (struct report_facts){
 		.ledger = replay_ledger(w->replay),
 		.transfers = w->options->transfers,
 		.links = links,
-		.link_count = w->link_count,
+		.link_count = w->group_count,
 		.connections = replay_connections(w->replay),
 		.memory_bytes = replay_memory(w->replay),
 		.memory_max_bytes = (uint64_t)w->options->max_memory_mb << 20,

@@ -63,6 +63,8 @@ static int setup(void **state)
 	f->ledger.targets[0].traffic.response_payload_segments = 1000;
 	f->link.name = "10.0.0.3";
 	f->link.state = INTERCEPT_LINK_UP;
+	f->link.connections = 1;
+	f->link.connections_up = 1;
 	f->link.stats.connects = 1;
 	f->facts = (struct report_facts){
 		.ledger = &f->ledger,
