@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,14 +22,15 @@
 enum {
 	LINE_MAX_BYTES = 2048, /* a longer one is cut, and shows it */
 	LOG_FILE_MODE = 0640,
+	TAG_MAX = 32,
 };
 
 struct log_state {
 	const char *program;
 	enum log_level max_level;
-	int fd;        /* of path; -1: standard error */
-	char *path;    /* absolute, so that it can be opened again after a chdir */
-	uint32_t lost; /* lines since the last that was written */
+	int fd;                /* of path; -1: standard error */
+	char *path;            /* absolute, so that it can be opened again after a chdir */
+	_Atomic uint32_t lost; /* lines since the last that was written */
 };
 
 static struct log_state the_log = {
@@ -36,6 +38,10 @@ static struct log_state the_log = {
 	.max_level = LOG_LEVEL_INFO,
 	.fd = -1,
 };
+
+static _Thread_local char thread_tag[TAG_MAX];
+/* Nobody fills a pipe between another's look at its room and his write. */
+static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const char *level_name(enum log_level level)
 {
@@ -104,15 +110,21 @@ int log_open(const char *path)
 
 int log_reopen(void)
 {
-	int fd;
+	int fd, saved_errno;
 
 	if (!the_log.path)
 		return 0;
 	fd = open_file(the_log.path);
 	if (fd < 0)
 		return -1;
-	close(the_log.fd);
-	the_log.fd = fd;
+	/* In place: a thread that writes just now has the number of either, never of none. */
+	if (dup3(fd, the_log.fd, O_CLOEXEC) < 0) {
+		saved_errno = errno;
+		close(fd);
+		errno = saved_errno;
+		return -1;
+	}
+	close(fd);
 	return 0;
 }
 
@@ -129,6 +141,11 @@ void log_close(void)
 	errno = saved_errno;
 }
 
+void log_tag_thread(const char *tag)
+{
+	snprintf(thread_tag, sizeof(thread_tag), "%s", tag);
+}
+
 /* Text of peers stands in lines: none of it may begin a line of its own or steer a terminal. */
 static void sanitise(char *text, size_t len_bytes)
 {
@@ -141,6 +158,7 @@ static void sanitise(char *text, size_t len_bytes)
 struct line {
 	char text[LINE_MAX_BYTES];
 	size_t len_bytes;
+	uint32_t lost_before;
 };
 
 static void line_vadd(struct line *l, const char *format, va_list args)
@@ -176,9 +194,11 @@ static void line_begin(struct line *l, enum log_level level)
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (localtime_r(&now.tv_sec, &tm))
 		l->len_bytes = strftime(l->text, sizeof(l->text), "%Y-%m-%d %H:%M:%S", &tm);
-	line_add(l, ".%03ld %s %s: ", now.tv_nsec / 1000000, the_log.program, level_name(level));
-	if (the_log.lost)
-		line_add(l, "[%u lines before were lost] ", the_log.lost);
+	line_add(l, ".%03ld %s %s: %s", now.tv_nsec / 1000000, the_log.program, level_name(level),
+		 thread_tag);
+	l->lost_before = atomic_exchange(&the_log.lost, 0);
+	if (l->lost_before)
+		line_add(l, "[%u lines before were lost] ", l->lost_before);
 }
 
 /* Our own file never makes us wait; a pipe with room for PIPE_BUF bytes takes a whole line. */
@@ -196,22 +216,22 @@ static void line_write(struct line *l)
 
 	sanitise(l->text, l->len_bytes);
 	l->text[l->len_bytes] = '\n';
+	pthread_mutex_lock(&write_lock);
 	if (!would_wait(fd)) {
 		do
 			n = write(fd, l->text, l->len_bytes + 1);
 		while (n < 0 && errno == EINTR);
 	}
-	if (n >= 0)
-		the_log.lost = 0;
-	else if (the_log.lost < UINT32_MAX)
-		the_log.lost++;
+	pthread_mutex_unlock(&write_lock);
+	if (n < 0)
+		the_log.lost += l->lost_before + 1;
 }
 
 static_assert((int)LINE_MAX_BYTES <= PIPE_BUF, "a line fits where poll() finds room");
 
 /*
  * Whether the site may write now. *held_back is how many lines it could not write since the last
- * that it did.
+ * that it did. Threads that come here at once may write a line too many; none is lost from the count.
  */
 static bool site_may_write(struct log_site *site, uint32_t *held_back)
 {
@@ -230,8 +250,7 @@ static bool site_may_write(struct log_site *site, uint32_t *held_back)
 		return false;
 	}
 	site->lines++;
-	*held_back = site->held_back;
-	site->held_back = 0;
+	*held_back = atomic_exchange(&site->held_back, 0);
 	return true;
 }
 

@@ -4,11 +4,13 @@
  * that no peer and no fault can fill a disk; what was held back is counted in the next line. Every call preserves
  * errno. Not for hot paths.
  *
- * The one global of the programs: a process has one log.
+ * The one global of the programs: a process has one log. Threads may write at any time; opening,
+ * opening again and closing are one thread's business, and a line goes to the old file or the new.
  */
 #ifndef COMMON_LOG_H
 #define COMMON_LOG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,11 +27,11 @@ enum {
 	LOG_SITE_INTERVAL_S = 10,
 };
 
-/* One a call site, static in the macro. */
+/* One a call site, static in the macro; of all threads together. */
 struct log_site {
-	uint64_t interval_start_s;
-	uint32_t lines;
-	uint32_t held_back;
+	_Atomic uint64_t interval_start_s;
+	_Atomic uint32_t lines;
+	_Atomic uint32_t held_back;
 };
 
 /* Prefix of every line: the program's name. */
@@ -39,6 +41,8 @@ int log_open(const char *path);
 /* Opens the same path again (HUP, logrotate). Does nothing without log_open. */
 int log_reopen(void);
 void log_close(void);
+/* Begins the text of each line of the calling thread: "worker 2: ". Copied; "" for none. */
+void log_tag_thread(const char *tag);
 
 void log_write(struct log_site *site, enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <regex.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,6 +21,8 @@
 
 enum {
 	TEXT_MAX = 16384,
+	THREADS = 4,
+	THREAD_LINES = 40,
 };
 
 struct fixture {
@@ -323,6 +326,58 @@ static void relative_path_is_reopened_after_a_chdir(void **state)
 	assert_int_equal(chdir(cwd), 0);
 }
 
+static void *write_lines(void *arg)
+{
+	char tag[16];
+
+	snprintf(tag, sizeof(tag), "worker %d: ", *(const int *)arg);
+	log_tag_thread(tag);
+	for (int i = 0; i < THREAD_LINES; i++)
+		log_plain(LOG_LEVEL_INFO, "line %d", i);
+	return NULL;
+}
+
+/* How often text has this line's end. */
+static int count(const char *text, const char *end)
+{
+	int n = 0;
+
+	for (const char *at = text; (at = strstr(at, end)) != NULL; at += strlen(end))
+		n++;
+	return n;
+}
+
+/* Each line is whole, once, with its thread's name, in one file or the other. */
+static void threads_write_while_the_file_is_opened_again(void **state)
+{
+	struct fixture *f = *state;
+	pthread_t threads[THREADS];
+	int numbers[THREADS];
+	char both[2 * TEXT_MAX], old[128], line[64];
+
+	assert_int_equal(log_open(path_of(f, "a.log")), 0);
+	strcpy(old, path_of(f, "a.log"));
+	for (int i = 0; i < THREADS; i++) {
+		numbers[i] = i;
+		assert_int_equal(pthread_create(&threads[i], NULL, write_lines, &numbers[i]), 0);
+	}
+	assert_int_equal(rename(old, path_of(f, "b.log")), 0);
+	assert_int_equal(log_reopen(), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	log_info("after");
+	strcpy(both, file_text(f, "b.log"));
+	assert_null(strstr(both, "after"));
+	strcat(both, file_text(f, "a.log"));
+	for (int i = 0; i < THREADS * THREAD_LINES; i++) {
+		snprintf(line, sizeof(line), " tcpcopy info: worker %d: line %d\n", i % THREADS,
+			 i / THREADS);
+		assert_int_equal(count(both, line), 1);
+	}
+	assert_int_equal(count(both, "\n"), THREADS * THREAD_LINES + 1);
+	assert_int_equal(count(both, " tcpcopy info: after\n"), 1); /* this one has no name */
+}
+
 static void log_stays_where_it_was_when_opening_fails(void **state)
 {
 	struct fixture *f = *state;
@@ -365,6 +420,7 @@ int main(void)
 		LOG_TEST(file_is_appended_to),
 		LOG_TEST(file_that_was_renamed_is_left_on_reopen),
 		LOG_TEST(relative_path_is_reopened_after_a_chdir),
+		LOG_TEST(threads_write_while_the_file_is_opened_again),
 		LOG_TEST(log_stays_where_it_was_when_opening_fails),
 		LOG_TEST(reopen_without_a_file_does_nothing),
 	};
