@@ -14,10 +14,11 @@
 #   docker     tests/docker: the container image on a real engine, which it starts itself; needs root
 #
 #   fuzz [SECONDS]   tests/fuzz: every target for so long (60), then the planted bugs
+#   threads          tests/net/workers.sh under ThreadSanitizer; needs root
 #   mutants          tests/mutants: seeded faults, and which test catches each
 #   coverage         tests/coverage.sh: lines and branches of the cores
 #
-# The last three run only when they are named. ./test.sh net/loss net/harm runs single network tests.
+# The last four run only when they are named. ./test.sh net/loss net/harm runs single network tests.
 # Everything is built in build/PART.
 set -u
 cd "$(dirname "$0")" || exit 1
@@ -257,6 +258,26 @@ part_fuzz() {
   script_test planted tests/fuzz/run.sh planted
 }
 
+# A data race stands in build/threads/race.*.
+part_threads() {
+  local f
+  build threads "gcc builds with ThreadSanitizer" --enable-werror CC=gcc \
+    CFLAGS='-O1 -g -fsanitize=thread' || return
+  if ! make -C build/threads net-tools >build/net-tools.log 2>&1; then
+    fail "the tools of the network tests build"
+    show_end build/net-tools.log
+    return
+  fi
+  rm -f build/threads/race.*
+  BUILD=$PWD/build/threads TSAN_OPTIONS="log_path=$PWD/build/threads/race" \
+    script_test threads tests/net/workers.sh
+  for f in build/threads/race.*; do
+    [ -e "$f" ] || continue
+    fail "threads: a data race"
+    show_end "$f" 80
+  done
+}
+
 part_mutants() { script_test mutants tests/mutants/run.sh; }
 
 part_coverage() { script_test coverage tests/coverage.sh; }
@@ -287,7 +308,8 @@ main() {
   [ "${#wanted[@]}" -gt 0 ] || wanted=("${parts[@]}")
   for part in "${wanted[@]}"; do
     case $part in
-      unit | sanitize | clang | lint | dist | sim | kernel | net | docker | fuzz | mutants | coverage) ;;
+      unit | sanitize | clang | lint | dist | sim | kernel | net | docker) ;;
+      fuzz | threads | mutants | coverage) ;;
       [1-9]*) fuzz_seconds=$part ;;
       net/*)
         script=tests/net/$(basename "$part" .sh).sh

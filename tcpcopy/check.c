@@ -53,6 +53,7 @@ static void check_capture(const struct tcpcopy_options *o, struct event_base *ba
 			  struct findings *f)
 {
 	static struct ip_addr addresses[ADDRESSES_MAX];
+	const struct online_share share = {.index = 0, .count = o->workers};
 	char error[CAPTURE_ERROR_MAX], devices[DEVICES_TEXT_MAX];
 	struct online_capture *capture;
 	int count = netdev_local_addresses(NULL, addresses, ADDRESSES_MAX);
@@ -61,7 +62,8 @@ static void check_capture(const struct tcpcopy_options *o, struct event_base *ba
 		count = 0;
 	if (count > ADDRESSES_MAX)
 		count = ADDRESSES_MAX;
-	capture = online_capture_open(base, o, addresses, (size_t)count, on_frame, NULL, error);
+	capture = online_capture_open(base, o, &share, addresses, (size_t)count, on_frame, NULL,
+				      error);
 	if (!capture) {
 		findings_wrong(f, "capture: %s", error);
 		return;

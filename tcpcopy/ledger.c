@@ -21,6 +21,14 @@ int ledger_init(struct ledger *l, size_t target_count, size_t copies)
 	return -1;
 }
 
+void ledger_clear(struct ledger *l)
+{
+	memset(&l->packets, 0, sizeof(l->packets));
+	memset(l->targets, 0, sizeof(l->targets));
+	if (l->copies)
+		memset(l->copies, 0, l->target_count * l->copy_count * sizeof(*l->copies));
+}
+
 void ledger_fini(struct ledger *l)
 {
 	free(l->copies);
@@ -151,6 +159,13 @@ bool ledger_stream_adds_up(const struct ledger_stream *s)
 	return amount_equal(&sum, &s->captured);
 }
 
+static void copy_add(struct ledger_copy *to, const struct ledger_copy *from)
+{
+	amount_add(&to->captured, from->captured.bytes, from->captured.requests);
+	amount_add(&to->delivered, from->delivered.bytes, from->delivered.requests);
+	amount_add(&to->dropped, from->dropped.bytes, from->dropped.requests);
+}
+
 bool ledger_copies_add_up(const struct ledger *l, size_t target)
 {
 	const struct ledger_stream *s = &l->targets[target].stream;
@@ -160,9 +175,7 @@ bool ledger_copies_add_up(const struct ledger *l, size_t target)
 	for (size_t i = 0; i < l->copy_count; i++) {
 		struct ledger_copy c = ledger_copy_of(l, target, i);
 
-		amount_add(&sum.captured, c.captured.bytes, c.captured.requests);
-		amount_add(&sum.delivered, c.delivered.bytes, c.delivered.requests);
-		amount_add(&sum.dropped, c.dropped.bytes, c.dropped.requests);
+		copy_add(&sum, &c);
 	}
 	return amount_equal(&sum.captured, &s->captured) &&
 	       amount_equal(&sum.delivered, &s->delivered) && amount_equal(&sum.dropped, &dropped);
@@ -171,17 +184,32 @@ bool ledger_copies_add_up(const struct ledger *l, size_t target)
 /* A ledger_target is counters and nothing else, so that totals are a loop over words. */
 static_assert(sizeof(struct ledger_target) % sizeof(uint64_t) == 0, "only 64-bit counters");
 
+static void target_add(struct ledger_target *to, const struct ledger_target *from)
+{
+	uint64_t *sum = (uint64_t *)to;
+	const uint64_t *more = (const uint64_t *)from;
+
+	for (size_t i = 0; i < sizeof(*to) / sizeof(*sum); i++)
+		sum[i] += more[i];
+}
+
+void ledger_add(struct ledger *to, const struct ledger *from)
+{
+	assert(to->target_count == from->target_count && to->copy_count == from->copy_count);
+	to->packets.captured += from->packets.captured;
+	for (size_t i = 0; i < PACKET_FATES; i++)
+		to->packets.fate[i] += from->packets.fate[i];
+	for (size_t t = 0; t < from->target_count; t++)
+		target_add(&to->targets[t], &from->targets[t]);
+	for (size_t i = 0; from->copies && i < from->target_count * from->copy_count; i++)
+		copy_add(&to->copies[i], &from->copies[i]);
+}
+
 void ledger_total(const struct ledger *l, struct ledger_target *total)
 {
-	uint64_t *sum = (uint64_t *)total;
-
 	memset(total, 0, sizeof(*total));
-	for (size_t t = 0; t < l->target_count; t++) {
-		const uint64_t *from = (const uint64_t *)&l->targets[t];
-
-		for (size_t i = 0; i < sizeof(*total) / sizeof(*sum); i++)
-			sum[i] += from[i];
-	}
+	for (size_t t = 0; t < l->target_count; t++)
+		target_add(total, &l->targets[t]);
 }
 
 const char *drop_cause_name(enum drop_cause cause)

@@ -130,6 +130,8 @@ struct ledger {
 
 /* 0, or -1 with errno ENOMEM. copies is at least 1. */
 int ledger_init(struct ledger *l, size_t target_count, size_t copies);
+/* All counters are zero again. */
+void ledger_clear(struct ledger *l);
 /* Also of one that is all zero. */
 void ledger_fini(struct ledger *l);
 
@@ -157,6 +159,9 @@ bool ledger_stream_adds_up(const struct ledger_stream *s);
 bool ledger_copies_add_up(const struct ledger *l, size_t target);
 /* Bytes on the heap. */
 size_t ledger_memory(const struct ledger *l);
+
+/* What another worker counted, of the same targets and as many copies. */
+void ledger_add(struct ledger *to, const struct ledger *from);
 
 /* All targets together. */
 void ledger_total(const struct ledger *l, struct ledger_target *total);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * main.c - tcpcopy: options, then a worker. Wiring only.
+ * main.c - tcpcopy: options, then the workers. Wiring only.
  *
  * CAP_NET_RAW is kept while running, because a capture device that goes away and comes back is
  * opened again; CAP_NET_ADMIN goes once the buffers are made. Access to files is kept when the log
- * or the statistics are written again and again to a directory of somebody else.
+ * or the statistics are written again and again to a directory of somebody else. Capabilities are a
+ * thread's: they go before crew_run starts any, which then have what is left.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -19,8 +20,8 @@
 #include "common/log.h"
 #include "common/netdev.h"
 #include "tcpcopy/check.h"
+#include "tcpcopy/crew.h"
 #include "tcpcopy/options.h"
-#include "tcpcopy/worker.h"
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "unknown"
@@ -136,8 +137,8 @@ static unsigned capabilities_to_keep(const struct tcpcopy_options *o)
 	return keep;
 }
 
-/* From the open worker to its end. */
-static int run(struct worker *w, const struct tcpcopy_options *o, struct pid_file *pid_file,
+/* From the open workers to their end. */
+static int run(struct crew *crew, const struct tcpcopy_options *o, struct pid_file *pid_file,
 	       int ready_fd)
 {
 	if (daemon_drop_capabilities(capabilities_to_keep(o)))
@@ -146,14 +147,14 @@ static int run(struct worker *w, const struct tcpcopy_options *o, struct pid_fil
 		log_warn("the pid file cannot be written: %s", strerror(errno));
 	if (ready_fd != -1 && daemon_ready(ready_fd))
 		log_warn("the standard streams stay open: %s", strerror(errno));
-	return worker_run(w) ? EXIT_FAILURE : EXIT_SUCCESS;
+	return crew_run(crew) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static int start(const struct tcpcopy_options *o)
 {
 	struct worker_config config = {.options = o};
 	struct pid_file *pid_file = NULL;
-	struct worker *w = NULL;
+	struct crew *crew = NULL;
 	char error[ERROR_MAX];
 	int ready_fd = -1, code = EXIT_FAILURE;
 
@@ -170,14 +171,14 @@ static int start(const struct tcpcopy_options *o)
 		fail(EXIT_FAILURE, "the kernel gives no random numbers");
 		goto out;
 	}
-	w = worker_open(&config, error);
-	if (!w) {
+	crew = crew_open(&config, error);
+	if (!crew) {
 		fail(EXIT_FAILURE, error);
 		goto out;
 	}
-	code = run(w, o, pid_file, ready_fd);
+	code = run(crew, o, pid_file, ready_fd);
 out:
-	worker_close(w);
+	crew_close(crew);
 	pid_file_close(pid_file);
 	log_close();
 	return code;

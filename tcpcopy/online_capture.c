@@ -16,7 +16,6 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/netdev.h"
-#include "tcpcopy/online_filter.h"
 
 enum {
 	DISPATCH_MAX = 256, /* frames a turn: the other descriptors get theirs */
@@ -24,8 +23,10 @@ enum {
 	DISPATCH_BYTES =
 		1 << 20, /* of super-packets: an upload needs its acknowledgements read too */
 	CAPTURE_TIMEOUT_MS = 1,
+	CAPTURE_TIMEOUT_MAX_MS = 3, /* a silence of 5 ms means something to those who join */
 	DEVICE_ADDRESSES_MAX = 256, /* looked at on one device */
 	FULL_BUFFERS = 4,           /* from the fifth device on they share the memory of four */
+	BUFFER_MIN_KB = 1024,
 	DRAIN_CALLS_MAX = 64,
 	MTU_DEFAULT = 1500,
 };
@@ -48,6 +49,7 @@ struct device_names {
 struct online_capture {
 	struct event_base *base;
 	const struct tcpcopy_options *options;
+	struct online_share share;
 	online_frame_fn *fn;
 	void *ctx;
 	char *filter;
@@ -221,11 +223,22 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
 static int buffer_bytes(const struct online_capture *o)
 {
-	size_t mb = o->options->buffer_mb;
+	size_t kb = (size_t)o->options->buffer_mb * 1024 / o->share.count;
 
 	if (o->device_count > FULL_BUFFERS)
-		mb = mb * FULL_BUFFERS / o->device_count;
-	return (int)((mb ? mb : 1) * 1024 * 1024);
+		kb = kb * FULL_BUFFERS / o->device_count;
+	return (int)(kb > BUFFER_MIN_KB ? kb : BUFFER_MIN_KB) * 1024;
+}
+
+/*
+ * At a low rate a buffer bridges as many timeouts as it has blocks. With several workers each has a
+ * part of the blocks and of the packets, so that it may gather for longer.
+ */
+static int timeout_ms(const struct online_capture *o)
+{
+	int ms = CAPTURE_TIMEOUT_MS * (int)o->share.count;
+
+	return ms < CAPTURE_TIMEOUT_MAX_MS ? ms : CAPTURE_TIMEOUT_MAX_MS;
 }
 
 static int device_open(struct device *d, char error[CAPTURE_ERROR_MAX])
@@ -236,7 +249,7 @@ static int device_open(struct device *d, char error[CAPTURE_ERROR_MAX])
 		.filter = o->filter,
 		.snaplen_bytes = o->options->snaplen_bytes,
 		.buffer_bytes = buffer_bytes(o),
-		.timeout_ms = CAPTURE_TIMEOUT_MS,
+		.timeout_ms = timeout_ms(o),
 	};
 
 	d->capture = capture_open(&config, error);
@@ -286,15 +299,16 @@ static void device_free(struct device *d)
 	free(d);
 }
 
-static char *make_filter(const struct tcpcopy_options *options, const struct ip_addr *addresses,
+static char *make_filter(const struct online_capture *o, const struct ip_addr *addresses,
 			 size_t address_count)
 {
-	return online_filter_text(options->transfers, options->transfer_count, addresses,
-				  address_count, options->filter);
+	return online_filter_text(o->options->transfers, o->options->transfer_count, addresses,
+				  address_count, o->options->filter, &o->share);
 }
 
 struct online_capture *online_capture_open(struct event_base *base,
 					   const struct tcpcopy_options *options,
+					   const struct online_share *share,
 					   const struct ip_addr *addresses, size_t address_count,
 					   online_frame_fn *fn, void *ctx,
 					   char error[CAPTURE_ERROR_MAX])
@@ -307,9 +321,10 @@ struct online_capture *online_capture_open(struct event_base *base,
 		return NULL;
 	o->base = base;
 	o->options = options;
+	o->share = *share;
 	o->fn = fn;
 	o->ctx = ctx;
-	o->filter = make_filter(options, addresses, address_count);
+	o->filter = make_filter(o, addresses, address_count);
 	if (!o->filter || select_devices(options, &names, error))
 		goto fail;
 	o->device_count = names.count; /* they share the buffers */
@@ -317,7 +332,8 @@ struct online_capture *online_capture_open(struct event_base *base,
 		o->devices[i] = device_new(o, names.names[i]);
 		if (!o->devices[i] || device_open(o->devices[i], error))
 			goto fail;
-		log_plain(LOG_LEVEL_INFO, "capturing on %s", o->devices[i]->name);
+		if (share->index == 0) /* the others do as this one does */
+			log_plain(LOG_LEVEL_INFO, "capturing on %s", o->devices[i]->name);
 	}
 	return o;
 fail:
@@ -403,7 +419,7 @@ static void replace_devices(struct online_capture *o, const struct device_names 
 void online_capture_on_change(struct online_capture *o, const struct ip_addr *addresses,
 			      size_t address_count)
 {
-	char *filter = make_filter(o->options, addresses, address_count);
+	char *filter = make_filter(o, addresses, address_count);
 	char error[CAPTURE_ERROR_MAX];
 	struct device_names names;
 	bool same_filter;

@@ -13,6 +13,7 @@
 
 #include "common/capture.h"
 #include "common/endpoint.h"
+#include "tcpcopy/online_filter.h"
 #include "tcpcopy/options.h"
 
 struct event_base;
@@ -23,11 +24,13 @@ typedef void online_frame_fn(void *ctx, int link_type, const uint8_t *frame,
 			     size_t captured_len_bytes, size_t wire_len_bytes, uint64_t now_us);
 
 /*
- * Opens all devices. Borrows base, options and ctx. NULL with a sentence in error: a source that no
- * device carries, or what capture_open says.
+ * Opens all devices, for a share of the connections and with that share of the memory of -B. Borrows
+ * base, options and ctx. NULL with a sentence in error: a source that no device carries, or what
+ * capture_open says.
  */
 struct online_capture *online_capture_open(struct event_base *base,
 					   const struct tcpcopy_options *options,
+					   const struct online_share *share,
 					   const struct ip_addr *addresses, size_t address_count,
 					   online_frame_fn *fn, void *ctx,
 					   char error[CAPTURE_ERROR_MAX]);

@@ -144,8 +144,26 @@ static bool is_first_with_address(const struct transfer *transfers, size_t i)
 	return true;
 }
 
+/*
+ * Addresses and ports are added, so that the direction does not matter, and mixed by Fibonacci
+ * hashing: kernels give out ports in steps. The filter language reckons in 32 bits, as is wanted here.
+ */
+static void add_share(struct text *t, const struct online_share *share)
+{
+	static const char *const sums[] = {
+		"ip[12:4] + ip[16:4] + tcp[0:2] + tcp[2:2]",
+		"ip6[20:4] + ip6[36:4] + ip6[40:2] + ip6[42:2]",
+	};
+
+	for (size_t i = 0; i < sizeof(sums) / sizeof(sums[0]); i++)
+		text_add(t, "%s(((%s) * 2654435761) >> 16) %% %u = %u", i ? " or " : " and (",
+			 sums[i], share->count, share->index);
+	text_add(t, ")");
+}
+
 char *online_filter_text(const struct transfer *transfers, size_t transfer_count,
-			 const struct ip_addr *local, size_t local_count, const char *user)
+			 const struct ip_addr *local, size_t local_count, const char *user,
+			 const struct online_share *share)
 {
 	struct text t = {.bytes = NULL};
 	const char * or = "";
@@ -168,6 +186,8 @@ char *online_filter_text(const struct transfer *transfers, size_t transfer_count
 	text_add(&t, ")");
 	if (user)
 		text_add(&t, " and (%s)", user);
+	if (share->count > 1)
+		add_share(&t, share);
 	if (t.failed) {
 		free(t.bytes);
 		errno = ENOMEM;

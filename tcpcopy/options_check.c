@@ -275,6 +275,12 @@ static int check_amounts(const struct tcpcopy_options *o, char error[PARSE_ERROR
 				    o->workers, o->link_connections,
 				    o->workers * o->link_connections, OPTIONS_INTERCEPT_PEERS_MAX,
 				    o->workers);
+	if (o->rate_per_s && o->rate_per_s < o->workers)
+		return parse_refuse(
+			error,
+			"--rate %u with -j %u: the workers share the rate, and some would "
+			"have none; for example --rate %u -j %u, or -j 1",
+			o->rate_per_s, o->workers, o->workers, o->workers);
 	if (o->max_memory_mb / o->workers < WORKER_MEMORY_MIN_MB)
 		return parse_refuse(
 			error,

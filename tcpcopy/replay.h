@@ -25,6 +25,11 @@
 #include "tcpcopy/ledger.h"
 #include "tcpcopy/transfer.h"
 
+enum {
+	REPLAY_FIRST_PORT = 1024, /* of faked clients */
+	REPLAY_LAST_PORT = 65535,
+};
+
 struct replay_config {
 	const struct transfer *transfers; /* copied */
 	size_t transfer_count;
@@ -56,6 +61,8 @@ struct replay_config {
 	bool without_intercept; /* -L */
 	uint64_t max_memory_bytes; /* -m: payload and sessions */
 	uint32_t max_sessions;
+	uint16_t first_port; /* of faked clients: this worker's slice; 0: all of them */
+	uint16_t last_port;
 	bool check_checksums; /* drop corrupt packets (those not above the MTU) */
 	int online_mtu_bytes; /* packets above are super-packets whose checksum tells nothing */
 };

@@ -13,11 +13,6 @@
 #include "tcpcopy/session.h"
 #include "tcpcopy/session_table.h"
 
-enum {
-	REPLAY_FIRST_PORT = 1024, /* of faked clients */
-	REPLAY_LAST_PORT = 65535,
-};
-
 struct replay {
 	struct session_env env;
 	struct session_table table;

@@ -176,22 +176,21 @@ static void sender_lines(struct report *r)
 		    s->failed_too_long, s->failed_unreachable, s->failed_other, s->no_neighbour);
 }
 
-void report_link_add(struct report_link *to, enum intercept_link_state state,
-		     const struct intercept_link_stats *stats)
+void report_link_add(struct report_link *to, const struct report_link *more)
 {
-	if (!to->connections || state == INTERCEPT_LINK_UP)
-		to->state = state;
-	to->connections++;
-	to->connections_up += state == INTERCEPT_LINK_UP;
-	to->stats.connects += stats->connects;
-	to->stats.failures += stats->failures;
-	to->stats.messages += stats->messages;
-	to->stats.records += stats->records;
-	to->stats.registered += stats->registered;
-	to->stats.postponed += stats->postponed;
-	to->stats.refused += stats->refused;
-	to->stats.bytes_read += stats->bytes_read;
-	to->stats.bytes_written += stats->bytes_written;
+	if (!to->connections || more->state == INTERCEPT_LINK_UP)
+		to->state = more->state;
+	to->connections += more->connections;
+	to->connections_up += more->connections_up;
+	to->stats.connects += more->stats.connects;
+	to->stats.failures += more->stats.failures;
+	to->stats.messages += more->stats.messages;
+	to->stats.records += more->stats.records;
+	to->stats.registered += more->stats.registered;
+	to->stats.postponed += more->stats.postponed;
+	to->stats.refused += more->stats.refused;
+	to->stats.bytes_read += more->stats.bytes_read;
+	to->stats.bytes_written += more->stats.bytes_written;
 }
 
 /* "up", or "up 3 of 4". */
@@ -444,6 +443,7 @@ void report_json(const struct report_facts *facts, struct stats_json *j)
 	ledger_total(facts->ledger, &total);
 	stats_json_object(j, NULL);
 	stats_json_string(j, "program", "tcpcopy");
+	stats_json_uint(j, "workers", facts->workers);
 	stats_json_uint(j, "uptime_s", facts->uptime_s);
 	stats_json_bool(j, "paused", facts->is_paused);
 	stats_json_bool(j, "packets_add_up", ledger_packets_add_up(facts->ledger));

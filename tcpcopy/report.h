@@ -31,9 +31,8 @@ struct report_link {
 	struct intercept_link_stats stats; /* their sums */
 };
 
-/* One more of its connections. */
-void report_link_add(struct report_link *to, enum intercept_link_state state,
-		     const struct intercept_link_stats *stats);
+/* More connections to the same intercept; the name stays. */
+void report_link_add(struct report_link *to, const struct report_link *more);
 
 struct report_facts {
 	const struct ledger *ledger;
@@ -46,6 +45,7 @@ struct report_facts {
 	uint64_t memory_bytes;
 	uint64_t memory_max_bytes;
 	uint64_t uptime_s;
+	unsigned workers;
 	uint32_t sample_ppm; /* the share of new connections that is copied now */
 	bool is_paused;
 };

@@ -20,13 +20,11 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "tcpcopy/report.h"
+#include "tcpcopy/report_sum.h"
 
 enum {
 	RESYNC_SLICE_MAX = 2048, /* sessions a turn and link */
 	BLOCKED_RETRY_US = 1000,
-	REPORT_INTERVAL_S = 30,
-	NOTHING_AFTER_S = 10,
 	LINK_REMINDER_S = 60,   /* the same trouble of a link is not told again sooner */
 	LINK_TEXT_MORE = 64,    /* behind its name */
 	SHUTDOWN_WAIT_MS = 500, /* for a sender that takes nothing */
@@ -304,6 +302,38 @@ void worker_on_signal(evutil_socket_t number, short what, void *arg)
 	}
 }
 
+static void ask(struct worker *w, atomic_bool *what)
+{
+	const uint64_t one = 1;
+
+	atomic_store(what, true);
+	/* It cannot fail: nobody writes 2^64 times before it is read. */
+	(void)!write(w->asked_fd, &one, sizeof(one));
+}
+
+void worker_stop(struct worker *w)
+{
+	ask(w, &w->is_asked_to_stop);
+}
+
+void worker_ask_figures(struct worker *w)
+{
+	ask(w, &w->is_asked_for_figures);
+}
+
+void worker_on_asked(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+	uint64_t times;
+
+	(void)what;
+	(void)!read(fd, &times, sizeof(times));
+	if (atomic_exchange(&w->is_asked_to_stop, false))
+		w->is_stopping = true;
+	if (atomic_exchange(&w->is_asked_for_figures, false))
+		worker_give_figures(w);
+}
+
 /* --- once a second --- */
 
 int worker_read_addresses(struct worker *w)
@@ -392,10 +422,10 @@ void worker_on_tick(evutil_socket_t fd, short what, void *arg)
 	online_capture_on_tick(w->captures);
 	worker_refresh_mtu(w);
 	worker_refresh_sender_fds(w);
-	if (w->ticks == NOTHING_AFTER_S && !replay_ledger(w->replay)->packets.captured)
-		log_warn("nothing was captured in the first %d s: no client speaks to this host's "
-			 "port yet, or the traffic passes another device or address: see -i and -x",
-			 NOTHING_AFTER_S);
+	if (!worker_is_alone(w))
+		return;
+	if (w->ticks == REPORT_NOTHING_AFTER_S)
+		report_if_nothing(replay_ledger(w->replay));
 	worker_write_stats(w, now_us);
 	if (w->ticks % REPORT_INTERVAL_S == 0)
 		worker_log_report(w, now_us);
@@ -511,12 +541,15 @@ static void worker_shutdown(struct worker *w)
 {
 	uint64_t now_us = clock_now_us();
 
-	log_plain(LOG_LEVEL_INFO, "ending: open connections to the target are reset");
+	if (worker_is_alone(w))
+		report_ending();
 	w->is_stopping = true;
 	w->shutdown_wait_ms = SHUTDOWN_WAIT_MS;
 	replay_shutdown(w->replay, now_us);
 	write_links(w, now_us);
 	sender_flush(w->sender);
+	if (!worker_is_alone(w))
+		return;
 	worker_log_report(w, now_us);
 	worker_write_stats(w, now_us);
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -52,7 +53,9 @@ static int open_sender(struct worker *w, char error[WORKER_ERROR_MAX])
 		config.target_count++;
 	}
 	w->sender = sender_open(&config, error);
-	for (size_t i = 0; w->sender && i < w->options->transfer_count; i++) {
+	/* The others do as the first one does. */
+	for (size_t i = 0; w->sender && w->config.worker_id == 0 && i < w->options->transfer_count;
+	     i++) {
 		const char *why = "";
 		enum sender_mode mode =
 			sender_mode_of(w->sender, &w->options->transfers[i].target.addr, &why);
@@ -65,9 +68,9 @@ static int open_sender(struct worker *w, char error[WORKER_ERROR_MAX])
 	return w->sender ? 0 : -1;
 }
 
-static uint32_t max_sessions(const struct tcpcopy_options *o)
+static uint32_t max_sessions(const struct worker *w)
 {
-	uint64_t n = ((uint64_t)o->max_memory_mb << 20) / SESSION_MEMORY_BYTES;
+	uint64_t n = worker_memory_max(w) / SESSION_MEMORY_BYTES;
 
 	if (n < SESSIONS_MIN)
 		n = SESSIONS_MIN;
@@ -77,6 +80,8 @@ static uint32_t max_sessions(const struct tcpcopy_options *o)
 static int open_replay(struct worker *w)
 {
 	const struct tcpcopy_options *o = w->options;
+	uint32_t ports = (REPLAY_LAST_PORT - REPLAY_FIRST_PORT + 1) / o->workers;
+	uint32_t first_port = REPLAY_FIRST_PORT + ports * w->config.worker_id;
 	const struct replay_config config = {
 		.transfers = o->transfers,
 		.transfer_count = o->transfer_count,
@@ -94,15 +99,17 @@ static int open_replay(struct worker *w)
 		.sample_ppm = o->sample_ppm,
 		.sample_by_client = o->sample_by_client,
 		.gradual_us = (uint64_t)o->gradual_s * 1000000,
-		.rate_per_s = o->rate_per_s,
+		.rate_per_s = (uint32_t)worker_part(w, o->rate_per_s),
 		.no_wait = o->no_wait,
 		.without_intercept = o->without_intercept,
 		.copies = o->copies,
 		.port_shift = o->port_shift,
 		.localhost_ip4 = o->localhost_ip4,
 		.localhost_ip6 = o->localhost_ip6,
-		.max_memory_bytes = (uint64_t)o->max_memory_mb << 20,
-		.max_sessions = max_sessions(o),
+		.max_memory_bytes = worker_memory_max(w),
+		.max_sessions = max_sessions(w),
+		.first_port = (uint16_t)first_port,
+		.last_port = (uint16_t)(first_port + ports - 1),
 		.check_checksums = true,
 		.online_mtu_bytes = online_capture_mtu(w->captures),
 	};
@@ -145,7 +152,7 @@ static int open_group(struct worker *w, size_t intercept)
 			return -1;
 		links[i] = worker_link_at(w, w->link_count - 1);
 	}
-	w->groups[intercept] = link_group_new(links, count, max_sessions(w->options));
+	w->groups[intercept] = link_group_new(links, count, max_sessions(w));
 	if (!w->groups[intercept])
 		return -1;
 	w->group_count++;
@@ -161,9 +168,30 @@ static int open_links(struct worker *w)
 	return 0;
 }
 
-static int open_events(struct worker *w)
+static int open_signals(struct worker *w)
 {
 	static const int numbers[WORKER_SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+
+	for (size_t i = 0; i < WORKER_SIGNALS; i++) {
+		w->signals[i] = evsignal_new(w->base, numbers[i], worker_on_signal, w);
+		if (!w->signals[i] || event_add(w->signals[i], NULL) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* One of several: another thread says what is to be done. */
+static int open_asked(struct worker *w)
+{
+	w->asked_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (w->asked_fd == -1)
+		return -1;
+	w->asked = event_new(w->base, w->asked_fd, EV_READ | EV_PERSIST, worker_on_asked, w);
+	return w->asked ? event_add(w->asked, NULL) : -1;
+}
+
+static int open_events(struct worker *w)
+{
 	const struct timeval second = {.tv_sec = 1};
 
 	/* A log into a pipe whose reader has gone must not end the copy. */
@@ -177,11 +205,8 @@ static int open_events(struct worker *w)
 	if (!w->timer || !w->tick || event_add(w->timer, NULL) == -1 ||
 	    event_add(w->tick, &second) == -1)
 		return -1;
-	for (size_t i = 0; i < WORKER_SIGNALS; i++) {
-		w->signals[i] = evsignal_new(w->base, numbers[i], worker_on_signal, w);
-		if (!w->signals[i] || event_add(w->signals[i], NULL) == -1)
-			return -1;
-	}
+	if (worker_is_alone(w) ? open_signals(w) : open_asked(w))
+		return -1;
 	w->watch_fd = netdev_watch_open();
 	if (w->watch_fd == -1) {
 		log_warn("changes of this host's addresses will not be noticed: %s",
@@ -195,6 +220,8 @@ static int open_events(struct worker *w)
 
 struct worker *worker_open(const struct worker_config *config, char error[WORKER_ERROR_MAX])
 {
+	const struct online_share share = {.index = config->worker_id,
+					   .count = config->options->workers};
 	struct worker *w = calloc(1, sizeof(*w));
 
 	snprintf(error, WORKER_ERROR_MAX, "no memory");
@@ -203,6 +230,7 @@ struct worker *worker_open(const struct worker_config *config, char error[WORKER
 	w->config = *config;
 	w->options = config->options;
 	w->watch_fd = -1;
+	w->asked_fd = -1;
 	w->start_us = clock_now_us();
 	w->addresses = calloc(WORKER_ADDRESSES_MAX, sizeof(*w->addresses));
 	w->timer_fd = -1;
@@ -216,8 +244,8 @@ struct worker *worker_open(const struct worker_config *config, char error[WORKER
 	}
 	if (open_sender(w, error))
 		goto fail;
-	w->captures = online_capture_open(w->base, w->options, w->addresses, w->address_count,
-					  worker_on_frame, w, error);
+	w->captures = online_capture_open(w->base, w->options, &share, w->addresses,
+					  w->address_count, worker_on_frame, w, error);
 	if (!w->captures)
 		goto fail;
 	snprintf(error, WORKER_ERROR_MAX, "no memory");
@@ -245,6 +273,9 @@ void worker_close(struct worker *w)
 	free_event(w->watch);
 	if (w->watch_fd != -1)
 		close(w->watch_fd);
+	free_event(w->asked);
+	if (w->asked_fd != -1)
+		close(w->asked_fd);
 	for (size_t i = 0; i < WORKER_SIGNALS; i++)
 		free_event(w->signals[i]);
 	free_event(w->tick);

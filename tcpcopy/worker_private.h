@@ -6,6 +6,7 @@
 #ifndef TCPCOPY_WORKER_PRIVATE_H
 #define TCPCOPY_WORKER_PRIVATE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -75,6 +76,12 @@ struct worker {
 	size_t diagnosis_target;
 	bool is_stopping;
 	int shutdown_wait_ms; /* left */
+
+	/* One of several workers: what others have asked of it, and what wakes it to look. */
+	int asked_fd;
+	struct event *asked;
+	atomic_bool is_asked_to_stop;
+	atomic_bool is_asked_for_figures;
 };
 
 /* --- worker.c --- */
@@ -95,6 +102,7 @@ void worker_on_timer(evutil_socket_t fd, short what, void *arg);
 void worker_on_tick(evutil_socket_t fd, short what, void *arg);
 void worker_on_watch_readable(evutil_socket_t fd, short what, void *arg);
 void worker_on_signal(evutil_socket_t number, short what, void *arg);
+void worker_on_asked(evutil_socket_t fd, short what, void *arg);
 /* A captured frame; ctx is the worker. */
 void worker_on_frame(void *ctx, int link_type, const uint8_t *frame, size_t captured_len_bytes,
 		     size_t wire_len_bytes, uint64_t now_us);
@@ -107,6 +115,24 @@ void worker_diagnose(struct worker *w, uint64_t now_us);
 void worker_log_report(struct worker *w, uint64_t now_us);
 /* Does nothing without --stats-file. */
 void worker_write_stats(struct worker *w, uint64_t now_us);
+
+/* Whether there is no other worker: then this one is the program. */
+static inline bool worker_is_alone(const struct worker *w)
+{
+	return w->options->workers == 1;
+}
+
+/* This worker's part of what all have together; the first ones have one more where it does not divide. */
+static inline uint64_t worker_part(const struct worker *w, uint64_t all)
+{
+	return all / w->options->workers + (w->config.worker_id < all % w->options->workers);
+}
+
+/* Bytes. */
+static inline uint64_t worker_memory_max(const struct worker *w)
+{
+	return worker_part(w, (uint64_t)w->options->max_memory_mb << 20);
+}
 
 static inline struct intercept_link *worker_link_at(const struct worker *w, size_t i)
 {

@@ -5,12 +5,11 @@
  */
 #include "tcpcopy/worker_private.h"
 
-#include <errno.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/log.h"
-#include "common/stats.h"
-#include "tcpcopy/report.h"
+#include "tcpcopy/report_sum.h"
 
 enum {
 	DIAGNOSIS_INTERVAL_S = 30, /* the same block is not repeated sooner */
@@ -104,12 +103,6 @@ void worker_diagnose(struct worker *w, uint64_t now_us)
 
 /* --- reports --- */
 
-static void report_line_to_log(void *ctx, const char *line)
-{
-	(void)ctx;
-	log_plain(LOG_LEVEL_INFO, "%s", line);
-}
-
 static void gather_report_links(const struct worker *w,
 				struct report_link links[OPTIONS_INTERCEPTS_MAX])
 {
@@ -117,11 +110,12 @@ static void gather_report_links(const struct worker *w,
 	for (size_t i = 0; i < w->link_count; i++) {
 		const struct intercept_link *l = worker_link_at(w, i);
 		struct report_link *to = &links[w->links[i].intercept];
-		struct intercept_link_stats stats;
+		struct report_link one = {.state = intercept_link_state(l), .connections = 1};
 
+		one.connections_up = one.state == INTERCEPT_LINK_UP;
+		intercept_link_get_stats(l, &one.stats);
+		report_link_add(to, &one);
 		to->name = intercept_link_name(l);
-		intercept_link_get_stats(l, &stats);
-		report_link_add(to, intercept_link_state(l), &stats);
 	}
 }
 
@@ -136,7 +130,8 @@ static void gather_report(const struct worker *w, struct report_facts *f,
 		.link_count = w->group_count,
 		.connections = replay_connections(w->replay),
 		.memory_bytes = replay_memory(w->replay),
-		.memory_max_bytes = (uint64_t)w->options->max_memory_mb << 20,
+		.memory_max_bytes = worker_memory_max(w),
+		.workers = 1,
 		.uptime_s = (now_us - w->start_us) / 1000000,
 		.sample_ppm = replay_sample_ppm(w->replay),
 		.is_paused = replay_is_paused(w->replay),
@@ -151,23 +146,25 @@ void worker_log_report(struct worker *w, uint64_t now_us)
 	struct report_facts f;
 
 	gather_report(w, &f, links, now_us);
-	report_familiar(&f, report_line_to_log, NULL);
-	report_ledger(&f, report_line_to_log, NULL);
+	report_to_log(&f);
 }
 
 void worker_write_stats(struct worker *w, uint64_t now_us)
 {
 	struct report_link links[OPTIONS_INTERCEPTS_MAX];
 	struct report_facts f;
-	struct stats_json j;
 
 	if (!w->options->stats_file)
 		return;
 	gather_report(w, &f, links, now_us);
-	stats_json_init(&j);
-	report_json(&f, &j);
-	if (j.failed || stats_write_file(w->options->stats_file, &j))
-		log_warn("cannot write --stats-file %s: %s", w->options->stats_file,
-			 j.failed ? "no memory" : strerror(errno));
-	stats_json_fini(&j);
+	report_to_file(&f, w->options->stats_file);
+}
+
+void worker_give_figures(struct worker *w)
+{
+	struct report_link links[OPTIONS_INTERCEPTS_MAX];
+	struct report_facts f;
+
+	gather_report(w, &f, links, clock_now_us());
+	w->config.figures(w->config.figures_ctx, &f);
 }

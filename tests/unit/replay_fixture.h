@@ -104,7 +104,9 @@ struct fixture_config {
 	uint64_t give_up_us;       /* 600 s */
 	uint64_t max_memory_bytes; /* 64 MiB */
 	uint32_t max_sessions;     /* 65536 */
-	uint64_t key;              /* of the process */
+	uint16_t first_port;       /* this worker's slice; all */
+	uint16_t last_port;
+	uint64_t key; /* of the process */
 	uint64_t isn_key;
 	uint64_t now_us; /* the first moment; 1000 s */
 	bool no_link;
@@ -336,6 +338,8 @@ static inline struct fixture *fixture_new(const struct fixture_config *config)
 		.without_intercept = config->without_intercept,
 		.max_memory_bytes = config->max_memory_bytes ? config->max_memory_bytes : 64 << 20,
 		.max_sessions = config->max_sessions ? config->max_sessions : 65536,
+		.first_port = config->first_port,
+		.last_port = config->last_port,
 		.check_checksums = !config->any_checksum,
 		.online_mtu_bytes = 1500,
 	};

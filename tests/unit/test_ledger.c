@@ -152,6 +152,47 @@ static void total_is_the_sum_of_the_targets_in_use(void **state)
 	assert_true(ledger_stream_adds_up(&total.stream));
 }
 
+static void workers_are_added_counter_by_counter(void **state)
+{
+	struct ledger sum, one;
+	struct ledger_target total;
+
+	(void)state;
+	assert_int_equal(ledger_init(&sum, 2, 3), 0);
+	for (unsigned worker = 1; worker <= 3; worker++) {
+		assert_int_equal(ledger_init(&one, 2, 3), 0);
+		for (unsigned i = 0; i < worker; i++)
+			ledger_packet(&one, PACKET_FATE_USED);
+		ledger_packet(&one, PACKET_FATE_CORRUPT);
+		ledger_captured(&one, 1, 2, 100 * worker, worker);
+		ledger_delivered(&one, 1, 2, 60 * worker, 0);
+		ledger_dropped(&one, 1, 2, DROP_BACKLOG, 10, 1);
+		one.targets[0].traffic.register_refused = worker;
+		one.targets[2].traffic.syn_sent = 1000000; /* not in use */
+		ledger_add(&sum, &one);
+		ledger_fini(&one);
+	}
+	assert_true(ledger_copies_add_up(&sum, 1));
+	assert_int_equal(ledger_copy_of(&sum, 1, 2).delivered.bytes, 360);
+	assert_int_equal(ledger_copy_of(&sum, 1, 1).captured.bytes, 0);
+	assert_int_equal(sum.packets.captured, 9);
+	assert_int_equal(sum.packets.fate[PACKET_FATE_USED], 6);
+	assert_int_equal(sum.packets.fate[PACKET_FATE_CORRUPT], 3);
+	assert_true(ledger_packets_add_up(&sum));
+	expect_amount(&sum.targets[1].stream.captured, 600, 6);
+	expect_amount(&sum.targets[1].stream.delivered, 360, 0);
+	expect_amount(&sum.targets[1].stream.dropped[DROP_BACKLOG], 30, 3);
+	assert_int_equal(sum.targets[0].traffic.register_refused, 6);
+	ledger_total(&sum, &total);
+	assert_true(ledger_stream_adds_up(&total.stream));
+	assert_int_equal(total.traffic.syn_sent, 0);
+	ledger_clear(&sum);
+	ledger_total(&sum, &total);
+	expect_amount(&total.stream.captured, 0, 0);
+	assert_true(ledger_copies_add_up(&sum, 1) && ledger_packets_add_up(&sum));
+	ledger_fini(&sum);
+}
+
 static void expect_name(const char *name)
 {
 	assert_string_not_equal(name, "unknown");
@@ -239,6 +280,7 @@ int main(void)
 		cmocka_unit_test(lost_byte_or_request_is_noticed),
 		cmocka_unit_test(random_account_adds_up_at_every_step),
 		cmocka_unit_test(total_is_the_sum_of_the_targets_in_use),
+		cmocka_unit_test(workers_are_added_counter_by_counter),
 		cmocka_unit_test(every_cause_and_fate_has_a_name_of_its_own),
 	};
 

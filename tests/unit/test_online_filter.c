@@ -24,6 +24,8 @@ enum {
 	ACK = 0x10,
 	FRAME_MAX = 128,
 	COOKED2_HEADER_LEN = 20,
+	SHARES_MAX = 16,
+	SHARE_CONNECTIONS = 2000,
 };
 
 static struct ip_addr addr(const char *text)
@@ -95,11 +97,12 @@ static void compile(struct bpf_program *program, int link_type, const char *text
 	pcap_close(dead);
 }
 
-static void filter_init(struct filter *f, const struct transfer *transfers, size_t count,
-			const struct ip_addr *local, size_t local_count, const char *user)
+static void filter_init_share(struct filter *f, const struct transfer *transfers, size_t count,
+			      const struct ip_addr *local, size_t local_count, const char *user,
+			      const struct online_share *share)
 {
 	char error[CAPTURE_ERROR_MAX];
-	char *text = online_filter_text(transfers, count, local, local_count, user);
+	char *text = online_filter_text(transfers, count, local, local_count, user, share);
 
 	assert_non_null(text);
 	if (capture_check_filter(text, error))
@@ -107,6 +110,14 @@ static void filter_init(struct filter *f, const struct transfer *transfers, size
 	compile(&f->program, DLT_EN10MB, text);
 	compile(&f->cooked, DLT_LINUX_SLL2, text);
 	free(text);
+}
+
+static void filter_init(struct filter *f, const struct transfer *transfers, size_t count,
+			const struct ip_addr *local, size_t local_count, const char *user)
+{
+	const struct online_share all = {.count = 1};
+
+	filter_init_share(f, transfers, count, local, local_count, user, &all);
 }
 
 static void filter_fini(struct filter *f)
@@ -313,6 +324,65 @@ static void sixty_four_pairs_and_addresses_compile(void **state)
 	filter_fini(&f);
 }
 
+/* Which of the shares take a packet of a client, in its way or as the server's SYN-ACK: one. */
+static unsigned share_of(struct filter *shares, unsigned count, const char *client, uint16_t port,
+			 const char *server)
+{
+	unsigned found = count;
+
+	for (unsigned i = 0; i < count; i++) {
+		bool taken = takes(&shares[i], client, port, server, 80, PSH | ACK);
+
+		assert_int_equal(taken, takes(&shares[i], server, 80, client, port, SYN | ACK));
+		if (!taken)
+			continue;
+		assert_int_equal(found, count);
+		found = i;
+	}
+	assert_true(found < count);
+	return found;
+}
+
+/* One client and many ports, in the steps in which a kernel gives them out; then many clients. */
+static void expect_even_shares(struct filter *shares, unsigned count, const char *format,
+			       const char *server)
+{
+	unsigned taken[SHARES_MAX] = {0}, even = 2 * SHARE_CONNECTIONS / count;
+	char client[64];
+
+	for (unsigned i = 0; i < SHARE_CONNECTIONS; i++) {
+		snprintf(client, sizeof(client), format, 9);
+		taken[share_of(shares, count, client, (uint16_t)(32768 + 2 * i), server)]++;
+		snprintf(client, sizeof(client), format, i % 200 + 1);
+		taken[share_of(shares, count, client, (uint16_t)(32768 + i / 200), server)]++;
+	}
+	for (unsigned i = 0; i < count; i++)
+		assert_in_range(taken[i], even * 3 / 4, even * 5 / 4);
+}
+
+static void each_connection_is_in_one_share_in_both_directions(void **state)
+{
+	static const unsigned counts[] = {2, 3, 4, 7, SHARES_MAX};
+	const struct transfer pairs[] = {pair("10.0.0.1", 80, "10.9.9.9", 8080),
+					 pair("2001:db8::1", 80, "2001:db8::9", 8080)};
+	struct filter shares[SHARES_MAX];
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(counts) / sizeof(counts[0]); n++) {
+		for (unsigned i = 0; i < counts[n]; i++) {
+			const struct online_share share = {.index = i, .count = counts[n]};
+
+			filter_init_share(&shares[i], pairs, 2, NULL, 0, "not port 7", &share);
+		}
+		expect_even_shares(shares, counts[n], "10.0.7.%u", "10.0.0.1");
+		expect_even_shares(shares, counts[n], "2001:db8::c:%x", "2001:db8::1");
+		for (unsigned i = 0; i < counts[n]; i++) {
+			assert_false(takes(&shares[i], "10.0.0.9", 7, "10.0.0.1", 80, SYN));
+			filter_fini(&shares[i]);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +395,7 @@ int main(void)
 		cmocka_unit_test(several_pairs_are_all_taken_and_do_not_mix),
 		cmocka_unit_test(user_filter_narrows_all_of_it),
 		cmocka_unit_test(sixty_four_pairs_and_addresses_compile),
+		cmocka_unit_test(each_connection_is_in_one_share_in_both_directions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -311,6 +311,33 @@ static void refused_registrations_cost_no_port(void **state)
 	fixture_free(f);
 }
 
+/* -j: workers share the addresses, and each has ports that no other takes. */
+static void faked_ports_stay_in_the_slice_of_the_worker(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){.pool_first = "10.20.0.1",
+								 .pool_last = "10.20.0.1",
+								 .first_port = 20000,
+								 .last_port = 20003});
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		be_client(f, i);
+		client_says(f, "S 0:0(0) <mss 1460>");
+	}
+	replay_on_register_refused(f->replay, f->faked[0].id, f->now_us);
+	end_batch(f);
+	for (size_t i = 3; i < 5; i++) {
+		be_client(f, i);
+		client_says(f, "S 0:0(0) <mss 1460>");
+	}
+	assert_int_equal(f->faked_count, 5); /* with the tuple that was refused */
+	for (size_t i = 0; i < f->faked_count; i++)
+		assert_in_range(f->faked[i].response.dst.port, 20000, 20003);
+	assert_int_equal(account_of(f, 0)->sessions.not_started[DROP_NO_TUPLE], 1);
+	ignore_sent(f);
+	fixture_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +351,7 @@ int main(void)
 		cmocka_unit_test(half_empty_chunks_keep_nobody_out),
 		cmocka_unit_test(holes_count_as_what_they_cost),
 		cmocka_unit_test(refused_registrations_cost_no_port),
+		cmocka_unit_test(faked_ports_stay_in_the_slice_of_the_worker),
 	};
 
 	return cmocka_run_group_tests_name("replay, limits", tests, NULL, NULL);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "tcpcopy/report.h"
+#include "tcpcopy/report_sum.h"
 
 enum {
 	TEXT_MAX = 8192,
@@ -75,6 +76,7 @@ static int setup(void **state)
 		.memory_bytes = 1 << 20,
 		.memory_max_bytes = UINT64_C(1) << 30,
 		.uptime_s = 30,
+		.workers = 1,
 		.sample_ppm = 1000000,
 	};
 	*state = f;
@@ -278,6 +280,56 @@ static bool json_has(const char *json, const char *object, const char *pair)
 	return at && strstr(at, pair);
 }
 
+/* -C: three of four connections are up. */
+static void connections_to_an_intercept_are_counted(void **state)
+{
+	struct fixture *f = *state;
+	struct report_link down = {.state = INTERCEPT_LINK_IDLE, .connections = 1};
+
+	f->link.connections = f->link.connections_up = 3;
+	down.stats.connects = 4;
+	report_link_add(&f->link, &down);
+	report_ledger(&f->facts, collect, f);
+	assert_non_null(strstr(f->text, "link         10.0.0.3 up 3 of 4, connected 5 times"));
+}
+
+/* -j: what two workers say is the picture of one program. */
+static void sum_of_two_workers_reads_like_one(void **state)
+{
+	struct fixture *f = *state;
+	struct report_sum sum;
+
+	assert_int_equal(report_sum_init(&sum, 1, 1), 0);
+	report_sum_add(&sum, &f->facts); /* of a round before */
+	report_sum_begin(&sum);
+	report_sum_add(&sum, &f->facts);
+	f->facts.kernel.dropped = 5;
+	f->facts.sender.failed = f->facts.sender.failed_permission = 3;
+	f->facts.is_paused = true;
+	f->facts.uptime_s = 29;
+	f->facts.sample_ppm = 10000;
+	f->link.state = INTERCEPT_LINK_IDLE;
+	f->link.connections_up = 0;
+	report_sum_add(&sum, &f->facts);
+	/* Nothing of them is needed any more. */
+	memset(&f->ledger, 0, sizeof(f->ledger));
+	memset(&f->link, 0, sizeof(f->link));
+	assert_int_equal(sum.added, 2);
+	assert_int_equal(sum.facts.workers, 2);
+	report_ledger(&sum.facts, collect, f);
+	assert_non_null(strstr(f->text, "ledger after 30 s (paused"));
+	assert_non_null(strstr(f->text, "  delivered            2000 requests           200000 "
+					"bytes  100.00 %\n"));
+	assert_non_null(strstr(f->text, "6002 captured, used 6000, duplicate 2"));
+	assert_non_null(strstr(f->text, "5 packets dropped before capture"));
+	assert_non_null(strstr(f->text, "3 packets: no buffer 0, not permitted 3"));
+	assert_non_null(strstr(f->text, "link         10.0.0.3 up 1 of 2, connected 2 times"));
+	assert_non_null(strstr(f->text, "2048 kB of 2048 MB, 18 connections"));
+	assert_non_null(strstr(f->text, " 1.0000 % of new connections"));
+	assert_null(strstr(f->text, "add up"));
+	report_sum_fini(&sum);
+}
+
 static void json_has_both_sums_and_all_parts(void **state)
 {
 	struct fixture *f = *state;
@@ -335,6 +387,8 @@ int main(void)
 		with_fixture(nothing_captured_has_no_share),
 		with_fixture(sums_that_do_not_add_up_are_said_to_be_a_bug),
 		with_fixture(extreme_counters_fit_their_lines),
+		with_fixture(connections_to_an_intercept_are_counted),
+		with_fixture(sum_of_two_workers_reads_like_one),
 		with_fixture(json_has_both_sums_and_all_parts),
 		with_fixture(json_says_when_a_sum_does_not_add_up),
 	};

@@ -265,6 +265,7 @@ static const struct bad_line bad_lines[] = {
 	{PAIR REST " -j 65", {"-j 65", "1 to 64"}},
 	{PAIR REST " -j 6 -C 11", {"-j 6", "-C 11", "66 connections"}},
 	{PAIR REST " -j 2 -m 31", {"-m 31", "-j 2", "16 MB"}},
+	{PAIR REST " -j 4 --rate 3", {"--rate 3", "-j 4", "--rate 4"}},
 	{PAIR REST " -U much", {"-U", "much"}},
 	{PAIR REST " -t 5 -t 6", {"-t 6", "second time", "after 5"}},
 	{PAIR REST " -l /tmp/x --stats-file /tmp/x", {"/tmp/x", "same file"}},
