@@ -218,6 +218,25 @@ static void sessions_of_a_connection_that_stays_away_move(void **state)
 	crowd_free(c);
 }
 
+/* Each has its own three seconds. */
+static void connections_that_are_lost_later_are_waited_for_longer(void **state)
+{
+	struct crowd *c = crowd_of_four();
+
+	(void)state;
+	lose(c, 1);
+	pass_time(c, SECOND_US);
+	lose(c, 2);
+	pass_time(c, LINK_GROUP_MOVE_US - SECOND_US);
+	assert_int_equal(sessions_on(c, -1), LIVE / CONNECTIONS); /* those of 2 */
+	assert_true(link_group_next_us(c->group) == c->now_us + SECOND_US);
+	come_up(c, 2);
+	resync_all(c);
+	assert_int_equal(sessions_on(c, 2), LIVE / CONNECTIONS);
+	assert_int_equal(sessions_on(c, -1), 0);
+	crowd_free(c);
+}
+
 /* Taking them back could cross what the other connection has not been read of yet. */
 static void sessions_that_moved_stay_and_new_ones_use_what_returned(void **state)
 {
@@ -339,6 +358,7 @@ int main(void)
 		cmocka_unit_test(a_session_that_ends_is_unregistered_where_it_was),
 		cmocka_unit_test(sessions_of_a_lost_connection_wait_for_it),
 		cmocka_unit_test(sessions_of_a_connection_that_stays_away_move),
+		cmocka_unit_test(connections_that_are_lost_later_are_waited_for_longer),
 		cmocka_unit_test(sessions_that_moved_stay_and_new_ones_use_what_returned),
 		cmocka_unit_test(a_session_that_starts_meanwhile_takes_a_connection_that_is_up),
 		cmocka_unit_test(after_an_outage_each_has_three_seconds_to_return),
