@@ -55,6 +55,9 @@ struct online_capture {
 	char *filter;
 	struct device *devices[OPTIONS_DEVICES_MAX];
 	size_t device_count;
+	struct device *retired[OPTIONS_DEVICES_MAX]; /* replaced, and read for a little longer */
+	size_t retired_count;
+	bool is_retired_long;        /* for a tick at least */
 	struct capture_stats closed; /* counters of handles that are gone */
 	uint64_t now_us;             /* of the batch under way */
 	size_t turn_bytes;           /* dispatched in this turn */
@@ -347,6 +350,8 @@ void online_capture_close(struct online_capture *o)
 		return;
 	for (size_t i = 0; i < o->device_count; i++)
 		device_free(o->devices[i]);
+	for (size_t i = 0; i < o->retired_count; i++)
+		device_free(o->retired[i]);
 	free(o->filter);
 	free(o);
 }
@@ -385,9 +390,21 @@ static void device_drain(struct device *d)
 	}
 }
 
+static void close_retired(struct online_capture *o)
+{
+	o->now_us = clock_now_us();
+	for (size_t i = 0; i < o->retired_count; i++) {
+		device_drain(o->retired[i]);
+		device_free(o->retired[i]);
+	}
+	o->retired_count = 0;
+}
+
 /*
  * Devices that stay keep their handle, unless the filter is another. New handles are opened before
- * old ones are emptied and closed: what both captured is counted as duplicate, nothing is missed.
+ * old ones are retired. These are read for another second: the kernel hands a block over only
+ * when its timeout has passed, so the last packets cannot be had yet. What both captured is counted
+ * as duplicate, nothing is missed.
  */
 static void replace_devices(struct online_capture *o, const struct device_names *names,
 			    bool keep_handles)
@@ -408,11 +425,11 @@ static void replace_devices(struct online_capture *o, const struct device_names 
 			o->devices[count++] = d;
 	}
 	o->device_count = count;
-	o->now_us = clock_now_us();
+	close_retired(o); /* of an earlier change */
+	o->is_retired_long = false;
 	for (size_t i = 0; i < old_count; i++) {
 		if (old[i])
-			device_drain(old[i]);
-		device_free(old[i]);
+			o->retired[o->retired_count++] = old[i];
 	}
 }
 
@@ -442,6 +459,9 @@ void online_capture_on_change(struct online_capture *o, const struct ip_addr *ad
 
 void online_capture_on_tick(struct online_capture *o)
 {
+	if (o->is_retired_long)
+		close_retired(o);
+	o->is_retired_long = o->retired_count > 0;
 	for (size_t i = 0; i < o->device_count; i++) {
 		if (!o->devices[i]->capture)
 			device_reopen(o->devices[i]);
@@ -453,8 +473,11 @@ void online_capture_get_stats(const struct online_capture *o, struct capture_sta
 	struct capture_stats one;
 
 	*stats = o->closed;
-	for (size_t i = 0; i < o->device_count; i++) {
-		if (!o->devices[i]->capture || capture_get_stats(o->devices[i]->capture, &one))
+	for (size_t i = 0; i < o->device_count + o->retired_count; i++) {
+		const struct device *d =
+			i < o->device_count ? o->devices[i] : o->retired[i - o->device_count];
+
+		if (!d->capture || capture_get_stats(d->capture, &one))
 			continue;
 		stats->received += one.received;
 		stats->dropped += one.dropped;
