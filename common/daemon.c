@@ -319,6 +319,18 @@ int daemon_drop_capabilities(unsigned keep)
 	return apply_capabilities(keep);
 }
 
+void daemon_settle(struct pid_file *pid_file, int ready_fd, bool keeps_files)
+{
+	unsigned keep = DAEMON_KEEP_NET_RAW | (keeps_files ? DAEMON_KEEP_FILES : 0);
+
+	if (daemon_drop_capabilities(keep))
+		log_warn("capabilities are kept: %s", strerror(errno));
+	if (pid_file && pid_file_write(pid_file))
+		log_warn("the pid file cannot be written: %s", strerror(errno));
+	if (ready_fd != -1 && daemon_ready(ready_fd))
+		log_warn("the standard streams stay open: %s", strerror(errno));
+}
+
 int daemon_open_log(const char *program, const char *log_file, bool is_daemon,
 		    char error[DAEMON_ERROR_MAX])
 {

@@ -11,9 +11,7 @@
  *	daemon_fork()                        with -d only; from here on this is the child
  *	pid_file_open()                      refuses a second instance
  *	open captures, sockets, the log      errors: to the terminal, exit 1; both still work
- *	daemon_drop_capabilities()
- *	pid_file_write()
- *	daemon_ready()                       with -d only; the command returns to the shell
+ *	daemon_settle()                      gives up privilege; with -d the command returns to the shell
  *	run the event loop
  *	pid_file_close()
  *
@@ -85,6 +83,12 @@ enum daemon_capability {
  * Without libcap-ng in the build only the latter. 0, or -1 with errno; running on is fine then.
  */
 int daemon_drop_capabilities(unsigned keep);
+
+/*
+ * The start is over: keeps CAP_NET_RAW, and with keeps_files the access to files, writes the pid file (NULL: none)
+ * and lets the parent of a background process go (ready_fd; -1: none). What fails is logged: the program runs on.
+ */
+void daemon_settle(struct pid_file *pid_file, int ready_fd, bool keeps_files);
 
 /*
  * Opens the log where -l says. Without -l a program in the background would lose it: then it goes to

@@ -6,7 +6,6 @@
  * opened again. Access to files is kept when the log, the statistics or the pid file may lie in a
  * directory of somebody else.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,26 +31,10 @@ static int fail(int code, const char *error)
 	return code;
 }
 
-static unsigned capabilities_to_keep(const struct intercept_options *o)
+/* Whether files are opened, or removed, after the start. */
+static bool keeps_files(const struct intercept_options *o)
 {
-	unsigned keep = DAEMON_KEEP_NET_RAW;
-
-	if (o->log_file || o->daemon || o->pid_file || o->stats_file)
-		keep |= DAEMON_KEEP_FILES;
-	return keep;
-}
-
-/* From the open worker to its end. */
-static int run(struct worker *w, const struct intercept_options *o, struct pid_file *pid_file,
-	       int ready_fd)
-{
-	if (daemon_drop_capabilities(capabilities_to_keep(o)))
-		log_warn("capabilities are kept: %s", strerror(errno));
-	if (pid_file && pid_file_write(pid_file))
-		log_warn("the pid file cannot be written: %s", strerror(errno));
-	if (ready_fd != -1 && daemon_ready(ready_fd))
-		log_warn("the standard streams stay open: %s", strerror(errno));
-	return worker_run(w) ? EXIT_FAILURE : EXIT_SUCCESS;
+	return o->log_file || o->daemon || o->pid_file || o->stats_file;
 }
 
 static int start(const struct intercept_options *o)
@@ -75,7 +58,8 @@ static int start(const struct intercept_options *o)
 		fail(EXIT_FAILURE, error);
 		goto out;
 	}
-	code = run(w, o, pid_file, ready_fd);
+	daemon_settle(pid_file, ready_fd, keeps_files(o));
+	code = worker_run(w) ? EXIT_FAILURE : EXIT_SUCCESS;
 out:
 	worker_close(w);
 	pid_file_close(pid_file);

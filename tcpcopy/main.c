@@ -7,7 +7,6 @@
  * or the statistics are written again and again to a directory of somebody else. Capabilities are a
  * thread's: they go before crew_run starts any, which then have what is left.
  */
-#include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,26 +127,10 @@ static void log_start(const struct tcpcopy_options *o)
 			  o->session_pool_kb);
 }
 
-static unsigned capabilities_to_keep(const struct tcpcopy_options *o)
+/* Whether files are opened, or removed, after the start. */
+static bool keeps_files(const struct tcpcopy_options *o)
 {
-	unsigned keep = DAEMON_KEEP_NET_RAW;
-
-	if (o->log_file || o->daemon || o->pid_file || o->stats_file)
-		keep |= DAEMON_KEEP_FILES;
-	return keep;
-}
-
-/* From the open workers to their end. */
-static int run(struct crew *crew, const struct tcpcopy_options *o, struct pid_file *pid_file,
-	       int ready_fd)
-{
-	if (daemon_drop_capabilities(capabilities_to_keep(o)))
-		log_warn("capabilities are kept: %s", strerror(errno));
-	if (pid_file && pid_file_write(pid_file))
-		log_warn("the pid file cannot be written: %s", strerror(errno));
-	if (ready_fd != -1 && daemon_ready(ready_fd))
-		log_warn("the standard streams stay open: %s", strerror(errno));
-	return crew_run(crew) ? EXIT_FAILURE : EXIT_SUCCESS;
+	return o->log_file || o->daemon || o->pid_file || o->stats_file;
 }
 
 static int start(const struct tcpcopy_options *o)
@@ -176,7 +159,8 @@ static int start(const struct tcpcopy_options *o)
 		fail(EXIT_FAILURE, error);
 		goto out;
 	}
-	code = run(crew, o, pid_file, ready_fd);
+	daemon_settle(pid_file, ready_fd, keeps_files(o));
+	code = crew_run(crew) ? EXIT_FAILURE : EXIT_SUCCESS;
 out:
 	crew_close(crew);
 	pid_file_close(pid_file);
