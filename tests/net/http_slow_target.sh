@@ -11,7 +11,8 @@ start_http target 8080 target --work 2
 start_web online 81 fast </dev/null
 start_web target 8081 limited <<<'limit_rate 1m;'
 start_intercept -F 'tcp and src portrange 8080-8081'
-start_tcpcopy -x 80-10.90.0.30:8080,81-10.90.0.30:8081
+# One connection may queue a quarter of -m: 16 MB.
+start_tcpcopy -m 64 -x 80-10.90.0.30:8080,81-10.90.0.30:8081
 capture_resets
 
 in_flight() { json_stat targets "$1" stream in_flight requests; }
