@@ -234,6 +234,7 @@ static void on_link_state(void *ctx, struct intercept_link *link, enum intercept
 	char at[ENDPOINT_TEXT_MAX], text[INTERCEPT_LINK_NAME_MAX + LINK_TEXT_MORE];
 
 	link_group_on_state(w->groups[l->intercept], link, state, now_us);
+	w->are_groups_stale = true;
 	endpoint_format(at, sizeof(at), intercept_link_address(link));
 	if (state == INTERCEPT_LINK_UP) {
 		log_info("connected to intercept %s (%s)", link_text(text, sizeof(text), w, l), at);
@@ -463,22 +464,36 @@ static void resync_links(struct worker *w)
 	}
 }
 
-static void run_links(struct worker *w, uint64_t now_us)
+/* Not in every turn: only when links have come or gone, or have stayed away for too long. */
+static void run_groups(struct worker *w, uint64_t now_us)
 {
 	unsigned served = 0;
 
-	for (size_t i = 0; i < w->link_count; i++) {
-		if (now_us >= intercept_link_next_us(worker_link_at(w, i)))
-			intercept_link_on_time(worker_link_at(w, i), now_us);
-	}
+	w->are_groups_stale = false;
+	w->groups_due_us = UINT64_MAX;
 	for (size_t i = 0; i < w->group_count; i++) {
+		uint64_t due_us;
+
 		link_group_on_time(w->groups[i], now_us);
 		served += link_group_served(w->groups[i]);
+		due_us = link_group_next_us(w->groups[i]);
+		if (due_us < w->groups_due_us)
+			w->groups_due_us = due_us;
 	}
 	if (served != w->served_told) {
 		w->served_told = served;
 		replay_on_links(w->replay, served, now_us);
 	}
+}
+
+static void run_links(struct worker *w, uint64_t now_us)
+{
+	for (size_t i = 0; i < w->link_count; i++) {
+		if (now_us >= intercept_link_next_us(worker_link_at(w, i)))
+			intercept_link_on_time(worker_link_at(w, i), now_us);
+	}
+	if (w->are_groups_stale || now_us >= w->groups_due_us)
+		run_groups(w, now_us);
 }
 
 /* When something is due next without any descriptor becoming ready. */
@@ -496,13 +511,7 @@ static uint64_t next_due_us(const struct worker *w, uint64_t now_us)
 		if (link_us < due_us)
 			due_us = link_us;
 	}
-	for (size_t i = 0; i < w->group_count; i++) {
-		uint64_t group_us = link_group_next_us(w->groups[i]);
-
-		if (group_us < due_us)
-			due_us = group_us;
-	}
-	return due_us;
+	return w->groups_due_us < due_us ? w->groups_due_us : due_us;
 }
 
 /* A timer that fires too early costs less than setting it anew each time that it moves back. */

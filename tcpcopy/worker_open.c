@@ -232,6 +232,7 @@ struct worker *worker_open(const struct worker_config *config, char error[WORKER
 	w->watch_fd = -1;
 	w->asked_fd = -1;
 	w->start_us = clock_now_us();
+	w->are_groups_stale = true;
 	w->addresses = calloc(WORKER_ADDRESSES_MAX, sizeof(*w->addresses));
 	w->timer_fd = -1;
 	w->base = event_base_new();

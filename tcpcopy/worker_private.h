@@ -50,7 +50,9 @@ struct worker {
 	size_t link_count;
 	struct link_group *groups[OPTIONS_INTERCEPTS_MAX]; /* the links to each intercept */
 	size_t group_count;
-	unsigned served_told; /* of all groups, as replay knows it */
+	bool are_groups_stale;  /* a link has come or gone since they were looked at */
+	uint64_t groups_due_us; /* the next of their timers */
+	unsigned served_told;   /* of all groups, as replay knows it */
 
 	int timer_fd; /* timerfd: libevent's own timers are 4 ms coarse, or cost a system call a turn */
 	struct event *timer;
