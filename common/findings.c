@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/daemon.h"
+#include "common/stats.h"
 
 static void put(struct findings *f, const char *kind, const char *format, va_list args)
 {
@@ -118,7 +119,13 @@ void findings_check_stats_file(struct findings *f, const char *path)
 {
 	if (!path)
 		return;
-	if (check_file(path) || check_directory_of(path))
+	if (stats_may_replace(path) && errno == EEXIST)
+		findings_wrong(
+			f,
+			"--stats-file: %s is no regular file, and would be replaced by one; give "
+			"another, for example --stats-file /run/copy.json",
+			path);
+	else if (check_file(path) || check_directory_of(path))
 		findings_wrong(f,
 			       "--stats-file: %s cannot be written: %s; give a file in a directory "
 			       "that this user may write, for example --stats-file /run/copy.json",

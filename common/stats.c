@@ -240,6 +240,16 @@ static int write_new_file(const char *path, const struct stats_json *j)
 	return close(fd);
 }
 
+int stats_may_replace(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) || S_ISREG(st.st_mode))
+		return 0;
+	errno = S_ISDIR(st.st_mode) ? EISDIR : EEXIST;
+	return -1;
+}
+
 int stats_write_file(const char *path, const struct stats_json *j)
 {
 	char tmp[PATH_MAX];
@@ -249,6 +259,8 @@ int stats_write_file(const char *path, const struct stats_json *j)
 		errno = j->failed ? ENOMEM : EINVAL;
 		return -1;
 	}
+	if (stats_may_replace(path))
+		return -1;
 	n = snprintf(tmp, sizeof(tmp), "%s.tmp", path);
 	if (n < 0 || (size_t)n >= sizeof(tmp)) {
 		errno = ENAMETOOLONG;

@@ -39,7 +39,9 @@ void stats_json_bool(struct stats_json *j, const char *key, bool value);
 
 /*
  * Writes path.tmp, with a line feed at the end, and renames it. 0, or -1 with errno: ENOMEM if j has
- * failed, EINVAL if it is not complete. Then the old file stays and nothing is left beside it.
+ * failed, EINVAL if it is not complete, as stats_may_replace. Then the old file stays and nothing is left beside it.
  */
 int stats_write_file(const char *path, const struct stats_json *j);
+/* 0 if there is no such file or a regular one, or -1 with errno EISDIR or EEXIST: a device, root's /dev/null say, stays what it is. */
+int stats_may_replace(const char *path);
 #endif

@@ -11,6 +11,7 @@
 
 #include "common/capture.h"
 #include "common/options_table.h"
+#include "common/stats.h"
 #include "common/wire.h"
 #include "intercept/peer.h"
 #include "intercept/router.h"
@@ -258,6 +259,11 @@ int intercept_options_check(const struct intercept_options *o, char error[PARSE_
 {
 	char list[DEVICE_LIST_MAX], why[CAPTURE_ERROR_MAX];
 
+	if (o->stats_file && stats_may_replace(o->stats_file))
+		return parse_refuse(error,
+				    "--stats-file %.*s: this is no regular file, and would be "
+				    "replaced by one; for example --stats-file /run/intercept.json",
+				    OPTION_SHOWN_MAX, o->stats_file);
 	for (size_t i = 0; i < o->device_count; i++)
 		if (!capture_device_exists(o->devices[i]))
 			return parse_refuse(

@@ -18,6 +18,7 @@
 #include "common/daemon.h"
 #include "common/log.h"
 #include "common/netdev.h"
+#include "common/stats.h"
 #include "tcpcopy/check.h"
 #include "tcpcopy/crew.h"
 #include "tcpcopy/options.h"
@@ -101,6 +102,7 @@ static int check_host(const struct tcpcopy_options *o, char error[ERROR_MAX])
 		.addresses = addresses,
 		.device_exists = capture_device_exists,
 		.file_exists = file_exists,
+		.may_replace = stats_may_replace,
 		.device_list = capture_device_list,
 		.check_filter = capture_check_filter,
 		.route = route_by,

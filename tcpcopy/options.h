@@ -91,6 +91,7 @@ struct host_facts {
 	size_t address_count;
 	bool (*device_exists)(const char *device);
 	bool (*file_exists)(const char *path);
+	int (*may_replace)(const char *path); /* stats_may_replace */
 	const char *(*device_list)(char *buf, size_t size);
 	int (*check_filter)(const char *filter, char error[CAPTURE_ERROR_MAX]);
 	/* As netdev_route; device is "" or a name. */

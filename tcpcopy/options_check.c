@@ -315,6 +315,17 @@ static int check_devices(const struct tcpcopy_options *o, const struct host_fact
 	return 0;
 }
 
+static int check_stats_file(const struct tcpcopy_options *o, const struct host_facts *host,
+			    char error[PARSE_ERROR_MAX])
+{
+	if (!o->stats_file || host->may_replace(o->stats_file) == 0)
+		return 0;
+	return parse_refuse(error,
+			    "--stats-file %.*s: this is no regular file, and would be replaced by "
+			    "one; for example --stats-file /run/tcpcopy.json",
+			    OPTION_SHOWN_MAX, o->stats_file);
+}
+
 static int check_filter(const struct tcpcopy_options *o, const struct host_facts *host,
 			char error[PARSE_ERROR_MAX])
 {
@@ -407,7 +418,7 @@ int tcpcopy_options_check(const struct tcpcopy_options *o, const struct host_fac
 	if (!host)
 		return 0;
 	if (check_faked(o, host, error) || check_devices(o, host, error) ||
-	    check_filter(o, host, error))
+	    check_filter(o, host, error) || check_stats_file(o, host, error))
 		return -1;
 	return 0;
 }

@@ -155,6 +155,8 @@ static void files_in_no_directory_and_directories_are_wrong(void **state)
 	write_file(f, "");
 	findings_check_stats_file(&f->findings, path_of(f, "file/file"));
 	expect(f, "wrong", "Not a directory", 6);
+	findings_check_stats_file(&f->findings, "/dev/null");
+	expect(f, "wrong", "no regular file", 7);
 }
 
 static void a_path_that_is_too_long_is_wrong(void **state)

@@ -273,6 +273,14 @@ static void failure_leaves_the_old_file_and_nothing_else(void **state)
 	assert_int_equal(mkdir(dir, 0700), 0);
 	assert_int_equal(write_number(dir, 1), -1); /* a directory is not replaced */
 	assert_int_equal(errno, EISDIR);
+	/* Nor is anything else that is no file: root could make one of /dev/null. */
+	snprintf(dir, sizeof(dir), "%s/fifo", d->path);
+	assert_int_equal(mkfifo(dir, 0600), 0);
+	assert_int_equal(write_number(dir, 1), -1);
+	assert_int_equal(errno, EEXIST);
+	assert_int_equal(stats_may_replace("/dev/null"), -1);
+	assert_int_equal(unlink(dir), 0);
+	snprintf(dir, sizeof(dir), "%s/dir", d->path);
 	assert_int_equal(rmdir(dir), 0);
 }
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/stats.h"
 #include "tcpcopy/options.h"
 
 enum {
@@ -112,6 +113,7 @@ static int check(const struct tcpcopy_options *o, char error[PARSE_ERROR_MAX])
 		.address_count = 3,
 		.device_exists = fake_device_exists,
 		.file_exists = fake_file_exists,
+		.may_replace = stats_may_replace,
 		.device_list = fake_device_list,
 		.check_filter = fake_check_filter,
 		.route = fake_route,
