@@ -279,14 +279,17 @@ static int open_paths(struct sender *s, char error[SENDER_ERROR_MAX])
 	return 0;
 }
 
-static int open_all(struct sender *s, char error[SENDER_ERROR_MAX])
+static int open_all(struct sender *s, bool only_asks, char error[SENDER_ERROR_MAX])
 {
 	if (s->mode != SENDER_LINK && open_raw_sockets(s, error) < 0)
 		return -1;
 	if (open_watch(s, error) < 0 || open_paths(s, error) < 0)
 		return -1;
 	s->refreshed_us = clock_us();
-	wait_for_neighbours(s);
+	if (only_asks)
+		sender_ask_neighbours(s, s->refreshed_us);
+	else
+		wait_for_neighbours(s);
 	for (size_t i = 0; i < s->path_count; i++)
 		sender_path_settle(s, &s->paths[i]);
 	s->is_open = true;
@@ -317,7 +320,7 @@ struct sender *sender_open(const struct sender_config *config, char error[SENDER
 		s->paths[i].target = config->targets[i];
 		s->paths[i].mode = SENDER_LINK;
 	}
-	if (open_all(s, error) < 0)
+	if (open_all(s, config->only_asks, error) < 0)
 		goto fail;
 	return s;
 fail:

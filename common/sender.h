@@ -38,6 +38,7 @@ struct sender_target {
 
 struct sender_config {
 	enum sender_mode mode;
+	bool only_asks; /* neighbours: it does not wait for them, for another sender of this process has */
 	const char *device; /* leave by this one, whatever the routes say; NULL: by the route's */
 	const struct sender_target *targets; /* copied */
 	size_t target_count;

@@ -34,6 +34,7 @@ static int open_sender(struct worker *w, char error[WORKER_ERROR_MAX])
 	const char *device = w->options->output_device;
 	struct sender_config config = {
 		.mode = device[0] ? SENDER_LINK : w->options->send,
+		.only_asks = w->config.worker_id > 0,
 		.device = device[0] ? device : NULL,
 		.targets = targets,
 	};
