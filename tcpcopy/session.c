@@ -196,7 +196,7 @@ void session_acknowledged(struct session *s, struct session_env *env, uint64_t u
 			break;
 		t->is_passed = true;
 		requests += turn_ends_request(env->turns, t);
-		s->may_take_back = t->kind == TURN_DATA && t->next == SLAB_NONE;
+		s->may_take_back |= turn_may_go_on(env->turns, t);
 		s->acked_turn = t->next;
 	}
 	assert(s->bytes_in_flight >= bytes && s->requests_in_flight >= requests);

@@ -30,7 +30,7 @@ static struct turn *append(struct turn_list *l, struct slab *turns, struct turn 
 		((struct turn *)slab_at(turns, l->last))->next = index;
 	l->last = index;
 	l->count++;
-	l->any = true;
+	l->any |= value.kind == TURN_DATA;
 	return t;
 }
 
@@ -90,14 +90,28 @@ struct turn *turn_list_end(struct turn_list *l, struct slab *turns, enum turn_ki
 				    .kind = (uint8_t)kind});
 }
 
-static bool goes_on_with(const struct turn *next)
+/* Data may pass a FIN by. */
+static const struct turn *next_data(const struct slab *turns, const struct turn *t)
 {
-	return next && next->kind == TURN_DATA && !next->is_request;
+	do
+		t = turn_next(turns, t);
+	while (t && t->kind != TURN_DATA);
+	return t;
 }
 
 bool turn_ends_request(const struct slab *turns, const struct turn *t)
 {
-	return t->kind == TURN_DATA && !t->is_cut && !goes_on_with(turn_next(turns, t));
+	const struct turn *next;
+
+	if (t->kind != TURN_DATA || t->is_cut)
+		return false;
+	next = next_data(turns, t);
+	return !next || next->is_request;
+}
+
+bool turn_may_go_on(const struct slab *turns, const struct turn *t)
+{
+	return t->kind == TURN_DATA && !t->is_cut && !next_data(turns, t);
 }
 
 struct turn *turn_next(const struct slab *turns, const struct turn *t)

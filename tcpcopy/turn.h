@@ -44,7 +44,7 @@ struct turn_list {
 	uint32_t first;
 	uint32_t last;
 	uint32_t count;
-	bool any; /* a turn has been seen, perhaps released since */
+	bool any; /* the client has said something, perhaps released since */
 };
 
 void turn_list_init(struct turn_list *l);
@@ -61,6 +61,8 @@ struct turn *turn_list_end(struct turn_list *l, struct slab *turns, enum turn_ki
 			   uint64_t at, const struct segment_note *note);
 /* A request ends with t, as far as it is known: the rest may still come. */
 bool turn_ends_request(const struct slab *turns, const struct turn *t);
+/* And nothing is said behind it yet: what comes next may be the rest. */
+bool turn_may_go_on(const struct slab *turns, const struct turn *t);
 /* The turn after t, or NULL. */
 struct turn *turn_next(const struct slab *turns, const struct turn *t);
 /* The first turn that is held, or NULL. */
