@@ -86,13 +86,11 @@ static void establish(struct session *s, struct session_env *env, const struct w
 
 /*
  * A target that takes connections refuses this one: it may have held a handshake of another tcpcopy on this tuple, which was
- * killed; the refusal has ended that (Linux does so when the SYN lies in its window).
+ * killed, or is faster than the refusal of the tuple; the target's refusal has ended that (Linux does so when the SYN lies in its window).
  */
-static bool may_be_accident(const struct session *s, const struct session_env *env)
+static bool may_be_accident(const struct session *s, struct session_env *env)
 {
-	const struct habits *h = &env->habits[s->target_index];
-
-	return !s->syn_was_refused && (h->keeps_whole || h->keeps_joined);
+	return !s->syn_was_refused && account(s, env)->sessions.established;
 }
 
 /* RFC 9293, section 3.10.7.3. */
