@@ -261,6 +261,7 @@ static struct segment_note note_of(const struct online *o, const struct session_
 		.at_us = env->now_us,
 		.pushed = p->flags & TCP_PSH,
 		.small = p->payload_wire_len_bytes < ONLINE_BOUNDARY_SMALL,
+		.cut = p->payload_len_bytes < p->payload_wire_len_bytes,
 	};
 }
 

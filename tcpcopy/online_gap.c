@@ -25,14 +25,22 @@ struct beyond {
 	uint64_t seen; /* response bytes at the last turn */
 	uint64_t requests;
 	bool any;     /* a turn */
-	bool goes_on; /* what came first belongs to the turn before the hole */
+	bool goes_on; /* what the hole had, or came first behind it, belongs to the turn before */
 	bool ever_pushed;
 };
 
+/* The write before the hole had not ended, so the hole has the rest of it. */
+static bool goes_on_into_hole(const struct online *o)
+{
+	return o->has_newest && (o->newest.cut || (o->ever_pushed && !o->newest.pushed));
+}
+
 static struct beyond begin_beyond(const struct online *o)
 {
-	return (struct beyond){
-		.seen = o->turns.seen, .any = o->turns.any, .ever_pushed = o->ever_pushed};
+	return (struct beyond){.seen = o->turns.seen,
+			       .any = o->turns.any,
+			       .goes_on = goes_on_into_hole(o),
+			       .ever_pushed = o->ever_pushed};
 }
 
 /* A range begins a request if the client had seen more answers by then. */

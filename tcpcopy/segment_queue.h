@@ -30,6 +30,7 @@ struct segment_note {
 	uint64_t at_us;   /* when it was captured */
 	bool pushed;      /* PSH: the end of a write */
 	bool small;       /* no MSS has filled it */
+	bool cut;         /* its end was not captured (-S) */
 };
 
 /* Blocks and ranges for all queues of a worker. */
