@@ -814,7 +814,8 @@ static uint64_t forget_at(const struct online *o, const struct session_env *env)
 		return o->last_seen_us + ONLINE_LINGER_US;
 	if (o->began && !o->is_confirmed) /* a SYN that nothing followed */
 		return o->last_seen_us + ONLINE_OPENING_MAX_S * UINT64_C(1000000);
-	return o->last_seen_us + ONLINE_IDLE_US;
+	/* One that was cut for its silence is not forgotten for the same. */
+	return o->last_seen_us + (o->was_cut ? env->keep_alive_us : 0) + ONLINE_IDLE_US;
 }
 
 void online_arm(struct online *o, struct session_env *env)
@@ -829,14 +830,26 @@ void online_arm(struct online *o, struct session_env *env)
 	timer_wheel_set(env->online_wheel, &o->timer, at);
 }
 
+/* Its end was probably missed. If it was not, it is joined where it goes on. */
+static void end_silent(struct online *o, struct session_env *env)
+{
+	uint64_t seen = o->turns.seen; /* at its last request; the end is none of its own */
+
+	online_cut(o, env);
+	o->state = ONLINE_ENDED;
+	if (!o->is_confirmed)
+		return;
+	o->turns.seen = seen;
+	online_lose(o, o->known_seq);
+	o->was_cut = true;
+}
+
 bool online_on_timer(struct online *o, struct session_env *env)
 {
 	if (gap_is_due(o, env))
 		online_give_up_hole(o, env);
-	if (online_has_live_session(o) && env->now_us >= silent_at(o, env)) {
-		online_cut(o, env);
-		o->state = ONLINE_ENDED;
-	}
+	if (online_has_live_session(o) && env->now_us >= silent_at(o, env))
+		end_silent(o, env);
 	if (env->now_us >= forget_at(o, env))
 		return true;
 	online_arm(o, env);
