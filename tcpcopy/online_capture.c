@@ -98,12 +98,14 @@ static bool has_own_address(const struct ip_addr *addresses, size_t count)
 	return false;
 }
 
-/* Whether the device has an address for this pair. */
-static bool device_carries(const struct netdev *d, const struct transfer *t,
-			   const struct ip_addr *addresses, size_t count)
+/* Whether the device has an address for this pair. The clients that -H is for are on lo alone. */
+static bool device_carries(const struct tcpcopy_options *options, const struct netdev *d,
+			   const struct transfer *t, const struct ip_addr *addresses, size_t count)
 {
+	bool has_localhost = options->has_localhost_ip4 || options->has_localhost_ip6;
+
 	if (ip_addr_is_unspecified(&t->source.addr))
-		return !d->is_loopback && has_own_address(addresses, count);
+		return d->is_loopback ? has_localhost : has_own_address(addresses, count);
 	if (ip_addr_is_loopback(&t->source.addr))
 		return d->is_loopback;
 	for (size_t i = 0; i < count; i++) {
@@ -127,7 +129,8 @@ static int select_device(void *ctx, const struct netdev *d)
 	if (count > DEVICE_ADDRESSES_MAX)
 		count = DEVICE_ADDRESSES_MAX;
 	for (size_t i = 0; i < s->options->transfer_count; i++) {
-		if (!device_carries(d, &s->options->transfers[i], addresses, (size_t)count))
+		if (!device_carries(s->options, d, &s->options->transfers[i], addresses,
+				    (size_t)count))
 			continue;
 		s->is_carried[i] = true;
 		names_add(s->names, d->name);

@@ -203,6 +203,18 @@ static int check_localhost(const struct tcpcopy_options *o, const struct ip_addr
 				"no host uses, for example -H 10.20.30.1",
 				text);
 	}
+	for (size_t i = 0; i < o->intercept_count; i++) {
+		const struct intercept_address *s = &o->intercepts[i];
+
+		for (size_t k = 0; k < s->endpoint_count; k++)
+			if (ip_addr_equal(&s->endpoints[k].addr, a))
+				return parse_refuse(
+					error,
+					"-H %s: an address of -s: the assistant would answer the "
+					"target itself and reset the copies; choose one that no "
+					"host uses, for example -H 10.20.30.1",
+					text);
+	}
 	if (!needed)
 		return parse_refuse(
 			error,

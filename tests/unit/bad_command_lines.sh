@@ -189,7 +189,7 @@ t /etc/hostname 'yet' -i /etc/hostname
 t TCP@10.0.0.9:99999 TCP@HOST:PORT -i TCP@10.0.0.9:99999
 t TCP@10.0.0.9:5000 'yet' -i TCP@10.0.0.9:5000
 t 'a?b' 'any' -i $'a\nb'
-t "-F ''" 'src net' -F ''
+t "-F ''" 'net 10' -F ''
 t 'port and and' 'for example' -F 'port and and'
 t xxxxxxxxxx 'for example' -F "$(long x 100000)"
 t '(((((((((' 'for example' -F "$(long '(' 20000)"
