@@ -136,10 +136,12 @@ struct world_session {
 	uint32_t iss;
 	uint32_t snd_max;
 	uint32_t acked;
-	uint64_t edge;    /* of the target's window, from iss on */
-	uint32_t irs;     /* the target's ISN */
-	uint32_t first;   /* of what the target says behind its SYN, once that is accepted */
-	uint32_t snd_nxt; /* of the target */
+	uint64_t edge;        /* of the target's window, from iss on */
+	uint64_t window_most; /* bytes */
+	uint32_t window_seq;  /* the highest number of a record that told it */
+	uint32_t irs;         /* the target's ISN */
+	uint32_t first;       /* of what the target says behind its SYN, once that is accepted */
+	uint32_t snd_nxt;     /* of the target */
 	uint32_t heard[WORLD_HEARD_MAX]; /* ends of what the target has sent, and repeated */
 	size_t heard_count;
 	uint32_t stale[8]; /* where an older connection of the target stood */

@@ -53,8 +53,17 @@ void world_heard(struct world_session *s, const struct wire_record *r)
 		s->first = r->seq + 1;
 	}
 	if ((r->flags & TCP_ACK) && s->has_syn && r->ack - s->iss <= s->snd_max - s->iss) {
-		uint64_t edge = r->ack - s->iss + ((uint64_t)r->window << s->window_scale);
+		uint64_t window = (uint64_t)r->window << s->window_scale;
+		uint64_t edge;
 
+		if (window > s->window_most)
+			s->window_most = window;
+		/* An older segment's window does not count, its ACK does: RFC 9293, section 3.10.7.4. */
+		if (s->is_accepted && seq_lt(r->seq, s->window_seq))
+			window = s->window_most;
+		else
+			s->window_seq = r->seq;
+		edge = r->ack - s->iss + window;
 		if (edge > s->edge)
 			s->edge = edge;
 		if (seq_gt(r->ack, s->acked))
@@ -314,6 +323,7 @@ static void begin_session(struct world_session *s, uint32_t id, const struct tup
 	s->window_scale = 0;
 	s->iss = s->snd_max = s->acked = 0;
 	s->edge = 0;
+	s->window_most = 0;
 	s->irs = s->snd_nxt = 0xfffff000u;
 	s->heard_count = s->stale_count = 0;
 	s->is_placed = s->has_fin = false;
