@@ -54,6 +54,16 @@ void daemon_begin(void)
 		signal(early[i], SIG_IGN);
 }
 
+void daemon_hold_end(bool hold)
+{
+	sigset_t end;
+
+	sigemptyset(&end);
+	sigaddset(&end, SIGTERM);
+	sigaddset(&end, SIGINT);
+	sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &end, NULL);
+}
+
 /* ---- the pid file ---- */
 
 static void explain_locked(char error[DAEMON_ERROR_MAX], const char *path, int fd)
@@ -329,6 +339,7 @@ void daemon_settle(struct pid_file *pid_file, int ready_fd, bool keeps_files)
 		log_warn("the pid file cannot be written: %s", strerror(errno));
 	if (ready_fd != -1 && daemon_ready(ready_fd))
 		log_warn("the standard streams stay open: %s", strerror(errno));
+	daemon_hold_end(false);
 }
 
 int daemon_open_log(const char *program, const char *log_file, bool is_daemon,

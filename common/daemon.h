@@ -38,6 +38,10 @@ struct pid_file;
  * care of, do no harm before it does. The terminal may go, or logrotate come, while names are being resolved.
  */
 void daemon_begin(void);
+/*
+ * From the pid file on until the event loop handles them TERM and INT wait: the end is a clean one whenever they come.
+ */
+void daemon_hold_end(bool hold);
 
 /*
  * Opens or creates path and locks it (flock) for the life of the process; an unlocked file left by a dead
@@ -86,7 +90,8 @@ int daemon_drop_capabilities(unsigned keep);
 
 /*
  * The start is over: keeps CAP_NET_RAW, and with keeps_files the access to files, writes the pid file (NULL: none)
- * and lets the parent of a background process go (ready_fd; -1: none). What fails is logged: the program runs on.
+ * and lets the parent of a background process go (ready_fd; -1: none). What fails is logged: the program runs on. The handlers of
+ * TERM and INT must be there: they are held no longer.
  */
 void daemon_settle(struct pid_file *pid_file, int ready_fd, bool keeps_files);
 

@@ -46,6 +46,7 @@ static int start(const struct intercept_options *o)
 
 	if (o->daemon && (ready_fd = daemon_fork(error)) == -1)
 		return fail(EXIT_FAILURE, error);
+	daemon_hold_end(true);
 	if (o->pid_file && !(pid_file = pid_file_open(o->pid_file, error)))
 		return fail(EXIT_FAILURE, error);
 	if (daemon_open_log("intercept", o->log_file, o->daemon, error)) {

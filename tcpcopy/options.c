@@ -252,7 +252,7 @@ static const struct option_spec specs[] = {
 	{'C', "connections", "N", NUMBER(link_connections, 1, 11, 1),
 	 .help = "connections to each intercept"},
 	{'L', "without-intercept", NULL, SWITCH(without_intercept),
-	 .help = "begin sessions also while no intercept is connected"},
+	 .help = "begin sessions also while no intercept is connected: they wait for one"},
 	/* recordings */
 	{'a', "speed", "N", VALUE(read_speed),
 	 .help = "recordings, not yet: N times faster, or max"},

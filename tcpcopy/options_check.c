@@ -238,8 +238,31 @@ static int check_localhost(const struct tcpcopy_options *o, const struct ip_addr
 	return 0;
 }
 
+/* Clients on loopback have no address that another host could answer. */
+static int check_loopback_clients(const struct tcpcopy_options *o, char error[PARSE_ERROR_MAX])
+{
+	char text[ENDPOINT_TEXT_MAX];
+
+	if (o->client_range_count || o->has_localhost_ip4 || o->has_localhost_ip6)
+		return 0;
+	for (size_t i = 0; i < o->transfer_count; i++) {
+		const struct transfer *t = &o->transfers[i];
+
+		if (!ip_addr_is_loopback(&t->source.addr) || ip_addr_is_loopback(&t->target.addr))
+			continue;
+		return parse_refuse(
+			error,
+			"-x %s-...: clients of a loopback address need another one at the "
+			"target; for example -c 10.20.30.x or -H 10.20.30.1",
+			endpoint_format(text, sizeof(text), &t->source));
+	}
+	return 0;
+}
+
 static int check_localhosts(const struct tcpcopy_options *o, char error[PARSE_ERROR_MAX])
 {
+	if (check_loopback_clients(o, error))
+		return -1;
 	if (o->has_localhost_ip4 && check_localhost(o, &o->localhost_ip4, error))
 		return -1;
 	return o->has_localhost_ip6 ? check_localhost(o, &o->localhost_ip6, error) : 0;

@@ -123,6 +123,25 @@ ends_clean() {
 
 for_both() { for program in "${programs[@]}"; do "$1" "$program"; done; }
 
+# TERM at any moment of the start: before the pid file is made it just ends, afterwards cleanly.
+ends_while_it_starts() {
+  local pid status delay bad=
+  command_of "$1"
+  for delay in 0 0.005 0.01 0.02 0.03 0.04 0.05 0.06; do
+    ip netns exec "$(ns "${host_of[$1]}")" "${command[@]}" -P "$(pid_file_of "$1")" >/dev/null 2>&1 </dev/null &
+    pid=$!
+    # Not before: the shell's own child would run the shell's trap.
+    wait_for 5 grep -qx "$1" "/proc/$pid/comm"
+    sleep "$delay"
+    kill -TERM "$pid"
+    wait "$pid"
+    status=$?
+    [ ! -e "$(pid_file_of "$1")" ] || bad="$bad after $delay s it left its pid file, status $status;"
+    rm -f "$(pid_file_of "$1")"
+  done 2>/dev/null
+  equal "$1: ended while it starts, it leaves no pid file" "" "$bad"
+}
+
 # ---- on a terminal --------------------------------------------------------------------------------
 
 start_on_terminal() {
@@ -215,4 +234,5 @@ start_without_streams tcpcopy
 check "they find each other without streams" "" wait_for 10 has_link
 copied "without streams" streams
 for_both ends_clean
+for_both ends_while_it_starts
 net_done

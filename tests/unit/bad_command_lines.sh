@@ -233,6 +233,7 @@ t '-r 0.5' '-r 20' -r 0.5 -g
 t '66 connections' '-C 1' -j 6 -C 11
 t '-m 16' '-m 32' -m 16 -j 2
 t 'same file' '--stats-file' -l /tmp/one --stats-file /tmp/one
+x '127.0.0.1:80' '10.20.30.x' 127.0.0.1:80-10.0.0.2:8080
 t '--stats-file /dev/null' '/run/tcpcopy.json' --stats-file /dev/null
 t "-l ''" '/var/log/tcpcopy.log' -l ''
 t "-P ''" '/run/tcpcopy.pid' -P ''
