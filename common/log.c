@@ -201,6 +201,25 @@ static void line_begin(struct line *l, enum log_level level)
 		line_add(l, "[%u lines before were lost] ", l->lost_before);
 }
 
+/*
+ * Standard error, opened once more where it is a terminal: there poll() finds room for a part of a line, and a write
+ * waits for the rest. The other processes of the terminal keep theirs as it is. Under the lock.
+ */
+static int standard_error(void)
+{
+	static int terminal = -1;
+
+	if (!isatty(STDERR_FILENO)) {
+		if (terminal >= 0)
+			close(terminal);
+		terminal = -1;
+		return STDERR_FILENO;
+	}
+	if (terminal < 0)
+		terminal = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	return terminal >= 0 ? terminal : STDERR_FILENO;
+}
+
 /* Our own file never makes us wait; a pipe with room for PIPE_BUF bytes takes a whole line. */
 static bool would_wait(int fd)
 {
@@ -211,16 +230,22 @@ static bool would_wait(int fd)
 
 static void line_write(struct line *l)
 {
-	int fd = the_log.fd >= 0 ? the_log.fd : STDERR_FILENO;
+	static bool is_cut; /* a terminal took the beginning of the line before */
 	ssize_t n = -1;
+	int fd;
 
 	sanitise(l->text, l->len_bytes);
 	l->text[l->len_bytes] = '\n';
 	pthread_mutex_lock(&write_lock);
-	if (!would_wait(fd)) {
+	fd = the_log.fd >= 0 ? the_log.fd : standard_error();
+	if (!would_wait(fd) && !(is_cut && write(fd, "\n", 1) != 1)) {
+		is_cut = false;
 		do
 			n = write(fd, l->text, l->len_bytes + 1);
 		while (n < 0 && errno == EINTR);
+		is_cut = n > 0 && n <= (ssize_t)l->len_bytes;
+		if (is_cut)
+			n = -1;
 	}
 	pthread_mutex_unlock(&write_lock);
 	if (n < 0)

@@ -163,7 +163,7 @@ holds_terminal() { tell_terminal "$1" USR2; }
 floods_terminal() {
   local pid
   pid=$(pid_of "$1")
-  for _ in {1..200}; do kill -USR1 "$pid" || return; done 2>/dev/null
+  for _ in {1..200}; do kill -USR1 "$pid" || return; sleep 0.002; done 2>/dev/null
 }
 
 closes_terminal() {
