@@ -814,8 +814,8 @@ static uint64_t forget_at(const struct online *o, const struct session_env *env)
 		return o->last_seen_us + ONLINE_LINGER_US;
 	if (o->began && !o->is_confirmed) /* a SYN that nothing followed */
 		return o->last_seen_us + ONLINE_OPENING_MAX_S * UINT64_C(1000000);
-	/* One that was cut for its silence is not forgotten for the same. */
-	return o->last_seen_us + (o->was_cut ? env->keep_alive_us : 0) + ONLINE_IDLE_US;
+	/* A pool may be idle for as long as its connections live, and then goes on. */
+	return o->last_seen_us + (o->is_confirmed ? env->keep_alive_us : 0) + ONLINE_IDLE_US;
 }
 
 void online_arm(struct online *o, struct session_env *env)
