@@ -201,8 +201,8 @@ static const struct option_spec specs[] = {
 	{'i', "input", "LIST", LIST,
 	 .help = "devices to capture on, or any (default: those that carry the captured "
 		 "addresses)"},
-	{'F', "filter", "EXPR", .kind = OPTION_TEXT, FIELD(filter),
-	 .example = "'net 10.0.0.0/8'", .help = "pcap filter, added to the one made from -x"},
+	{'F', "filter", "EXPR", .kind = OPTION_TEXT, FIELD(filter), .example = "'net 10.0.0.0/8'",
+	 .help = "pcap filter, added to the one made from -x"},
 	{'B', "capture-buffer", "MB", NUMBER(buffer_mb, 1, 2047, 128),
 	 .help = "capture buffer of a device"},
 	{'S', "snap-length", "BYTES", NUMBER(snaplen_bytes, 256, 262144, 262144),
