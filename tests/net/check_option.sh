@@ -69,8 +69,9 @@ tcpcopy_check "a target without a route" 1 '^wrong .*192\.0\.2\.1.*no route' \
   -x 80-192.0.2.1:8080,80-10.90.0.30:8080 -s 10.90.0.40 -c 10.91.0.x
 check "and the other target is right" "" grep -Eq '^ok .*target 10\.90\.0\.30' <<<"$out"
 tcpcopy_check "a log that cannot be written" 1 '^wrong .*no/where/log' "${base[@]}" -l /no/where/log
-tcpcopy_check "a directory for the counters" 1 "^wrong .*stats-file.*directory" "${base[@]}" \
-  --stats-file "$net_dir"
+tcpcopy_check "a directory for the counters" 2 "stats-file.*no regular file" "${base[@]}" --stats-file "$net_dir"
+tcpcopy_check "and one that is not there" 1 "^wrong .*stats-file.*No such file" "${base[@]}" \
+  --stats-file "$net_dir/no/where.json"
 echo precious >"$net_dir/text"
 tcpcopy_check "-P with a file that is none" 1 '^wrong .*text.*no pid file' "${base[@]}" -P "$net_dir/text"
 equal "which is left alone" precious "$(cat "$net_dir/text")"
