@@ -10,6 +10,7 @@
 #include "common/options_table.h"
 
 enum {
+	FILTER_LOOKED_AT = 4096, /* one that is longer is left to the capture */
 	SAMPLE_ALL_PPM = 1000000,
 	GRADUAL_START_PPM = 10000,
 	WORKER_MEMORY_MIN_MB = 16,
@@ -364,11 +365,20 @@ static int check_stats_file(const struct tcpcopy_options *o, const struct host_f
 static int check_filter(const struct tcpcopy_options *o, const struct host_facts *host,
 			char error[PARSE_ERROR_MAX])
 {
-	char why[CAPTURE_ERROR_MAX];
+	char why[CAPTURE_ERROR_MAX], with_tcp[FILTER_LOOKED_AT];
 
-	if (!o->filter || host->check_filter(o->filter, why) == 0)
+	if (!o->filter)
 		return 0;
-	return parse_refuse(error, "-F: %.480s", why);
+	if (host->check_filter(o->filter, why))
+		return parse_refuse(error, "-F: %.480s", why);
+	if (snprintf(with_tcp, sizeof(with_tcp), "tcp and (%s)", o->filter) <
+		    (int)sizeof(with_tcp) &&
+	    host->check_filter(with_tcp, why))
+		return parse_refuse(error,
+				    "-F %.*s: no TCP packet can pass that; for example -F 'net "
+				    "10.0.0.0/8'",
+				    OPTION_SHOWN_MAX, o->filter);
+	return 0;
 }
 
 /* Pool and -H: what a faked client may be. */

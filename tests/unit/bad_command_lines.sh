@@ -191,6 +191,7 @@ t TCP@10.0.0.9:5000 'yet' -i TCP@10.0.0.9:5000
 t 'a?b' 'any' -i $'a\nb'
 t "-F ''" 'net 10' -F ''
 t 'port and and' 'for example' -F 'port and and'
+t 'udp' 'net 10' -F udp
 t xxxxxxxxxx 'for example' -F "$(long x 100000)"
 t '(((((((((' 'for example' -F "$(long '(' 20000)"
 t nodev7 lo -o nodev7
