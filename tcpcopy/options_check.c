@@ -5,6 +5,7 @@
  */
 #include "tcpcopy/options.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/options_table.h"
