@@ -306,6 +306,11 @@ static bool greet(struct target_server *s, struct visitor *v, const struct talk_
 		leave(v);
 		return false;
 	}
+	if (!a->is_done && s->config.may_lose_resets && head->turn > a->turns &&
+	    talk_manner_of(s->config.talk, head->session) == TALK_CLOSE) {
+		a->lost += head->turn - a->turns;
+		a->turns = head->turn;
+	}
 	if (!a->is_done && head->turn <= a->turns)
 		return true;
 	note(a, "turn %u comes after %u turns%s", head->turn, a->turns,

@@ -30,6 +30,8 @@ struct target_server_account {
 	uint32_t turns; /* wholly received, in their order */
 	uint32_t early; /* that began before the one before was answered */
 	uint32_t again; /* that began a connection though they had been received */
+	uint32_t
+		lost; /* said to a socket that had closed, and repeated on a bad wire: not said again */
 	uint32_t connections;
 	bool is_done;  /* all that was wanted, and ended as it should */
 	bool is_wrong; /* what came was not what the client had said */
