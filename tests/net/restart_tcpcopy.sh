@@ -23,7 +23,9 @@ before=$(requests_served target)
 start_copy
 healed_now
 served_more 700 online
-equal "its successor has taken them over" 40 "$(open_at_target)"
+# A short connection may be open for a moment beside them.
+are_taken_over() { [ "$(open_at_target)" -eq 40 ]; }
+check "its successor has taken them over" "40, at a moment without a short one" wait_for 5 are_taken_over
 loads_are_over
 survives intercept
 no_harm
