@@ -154,19 +154,19 @@ show_finding() {
 }
 
 run_target() {
-  local target=$1 seconds=$2 log=$build/$1.log work=$build/work/$1 wanted runs more
+  local target=$1 seconds=$2 log=$build/$1.log kept=$build/kept/$1 wanted runs more
   wanted=$((seconds * runs_a_second < runs_enough ? seconds * runs_a_second : runs_enough))
   if ! build_target "$target" >"$log" 2>&1; then
     not_ok "fuzz $target: does not build"
     sed 's/^/# /' "$log" | head -n 40
     return
   fi
-  rm -rf "$work"
-  fuzz "$build/$target" "$target" "$seconds" -1 "$log" "$work" "$build/findings/$target"
+  rm -rf "$kept"
+  fuzz "$build/$target" "$target" "$seconds" -1 "$log" "$kept" "$build/findings/$target"
   runs=$(runs_in "$log")
   # A machine that is busy with something else gets more time.
   if [ -z "$(finding_in "$log")" ] && [ "${runs:-0}" -lt "$wanted" ]; then
-    fuzz "$build/$target" "$target" $((3 * seconds)) $((wanted - ${runs:-0})) "$log" "$work" \
+    fuzz "$build/$target" "$target" $((3 * seconds)) $((wanted - ${runs:-0})) "$log" "$kept" \
       "$build/findings/$target"
     more=$(runs_in "$log")
     runs=$((${runs:-0} + ${more:-0}))

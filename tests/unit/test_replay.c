@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_replay.c - the data path as a whole: several transfers, registration, limits, the circuit
- * breaker, urgency, memory, and the known faults of such programs by their numbers. The long random
- * runs are in test_replay_random.c.
+ * test_replay.c - the data path as a whole: several transfers, registration, limits, urgency,
+ * memory, and the known faults of such programs by their numbers. The long random
+ * runs are in test_replay_random.c, the circuit breaker in test_replay_pauses.c.
  */
 #include "tests/unit/replay_fixture.h"
 
@@ -472,175 +472,6 @@ static void memory_comes_back_when_all_is_over(void **state)
 		fail_msg("memory did not come back: %s", text);
 }
 
-/* ---- circuit breaker ---- */
-
-static void silent_target_does_not_pause_another(void **state)
-{
-	struct fixture *f = fixture_new(&(struct fixture_config){
-		.transfers = {"10.0.0.2:80-10.1.0.1:8080", "10.0.0.2:80-10.1.0.2:9090"}});
-
-	(void)state;
-	clients_connect(f, 0, 1);
-	f->at = 0;
-	target_says(f, "S. 0:0(0) ack 1 <mss 1460>"); /* the first target answers, ... */
-	clients_connect(f, 1, 16);
-	pass_ms(f, 3100); /* ... the second never does, and now neither of them */
-	assert_int_equal(notices(f, REPLAY_NOTICE_PAUSED), 2);
-	f->at = 2;
-	target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
-	assert_int_equal(notices(f, REPLAY_NOTICE_RESUMED), 1);
-	assert_true(replay_is_paused(f->replay)); /* the other still is */
-	clients_connect(f, 100, 1);
-	assert_int_equal(account_of(f, 0)->sessions.not_started[DROP_PAUSED], 0);
-	assert_int_equal(account_of(f, 1)->sessions.not_started[DROP_PAUSED], 1);
-	assert_int_equal(notices(f, REPLAY_NOTICE_TRY_IP), 0); /* the sender is not to blame */
-	fixture_free(f);
-}
-
-static void silent_target_pauses_the_copy(void **state)
-{
-	struct fixture *f = *state;
-
-	clients_connect(f, 0, 16);
-	pass_ms(f, 1490);
-	assert_int_equal(f->notice_count, 0);
-	pass_ms(f, 20);
-	assert_int_equal(notices(f, REPLAY_NOTICE_TRY_IP), 1);
-	pass_ms(f, 1480);
-	assert_false(replay_is_paused(f->replay));
-	pass_ms(f, 20);
-	assert_true(replay_is_paused(f->replay));
-	assert_int_equal(notices(f, REPLAY_NOTICE_PAUSED), 1);
-	assert_int_equal(notices(f, REPLAY_NOTICE_TRY_IP), 1);
-	clients_connect(f, 100, 1);
-	client_data(f, 1, 1, "GET /");
-	assert_int_equal(stream(f)->dropped[DROP_PAUSED].bytes, 5);
-	assert_int_equal(account_of(f, 0)->sessions.not_started[DROP_PAUSED], 1);
-}
-
-static void paused_copy_tries_one_syn_a_second(void **state)
-{
-	struct fixture *f = *state;
-	size_t count;
-
-	clients_connect(f, 0, 50);
-	pass_ms(f, 3100);
-	assert_true(replay_is_paused(f->replay));
-	ignore_sent(f);
-	pass_ms(f, 20000);
-	for (count = 0; count < f->sent_count; count++) {
-		assert_int_equal(f->sent[count].flags, TCP_SYN);
-		if (count)
-			assert_true(f->sent[count].at_us - f->sent[count - 1].at_us >= 1000000);
-	}
-	assert_in_range(count, 9, 20);
-	assert_int_equal(notices(f, REPLAY_NOTICE_PAUSED), 1);
-}
-
-static void answer_resumes_the_copy_and_all_held_syns_go(void **state)
-{
-	struct fixture *f = *state;
-	size_t tried, count = 0;
-	bool seen[50] = {false};
-	const struct sent *s;
-
-	clients_connect(f, 0, 50);
-	pass_ms(f, 3100);
-	ignore_sent(f);
-	pass_ms(f, 5000);
-	tried = f->sent_count;
-	assert_in_range(tried, 3, 6);
-	f->at = f->sent[tried - 1].faked;
-	seen[f->at] = true;
-	ignore_sent(f);
-	target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
-	assert_int_equal(notices(f, REPLAY_NOTICE_RESUMED), 1);
-	assert_false(replay_is_paused(f->replay));
-	expect_segment(f, ". 1:1(0) ack 1");
-	pass_ms(f, 1200);
-	while ((s = take_sent(f))) {
-		if (s->flags == TCP_SYN && !seen[s->faked])
-			count++;
-		seen[s->faked] = true;
-	}
-	assert_in_range(count, 50 - tried - 1, 49);
-}
-
-static void few_unanswered_syns_are_told_once(void **state)
-{
-	struct fixture *f = *state;
-
-	clients_connect(f, 0, 1);
-	pass_ms(f, 2990);
-	assert_int_equal(f->notice_count, 0);
-	pass_ms(f, 20);
-	assert_int_equal(notices(f, REPLAY_NOTICE_UNANSWERED), 1);
-	pass_ms(f, 60000);
-	assert_int_equal(f->notice_count, 1);
-	assert_false(replay_is_paused(f->replay));
-}
-
-static void answered_target_is_not_paused(void **state)
-{
-	struct fixture *f = *state;
-
-	session_established(f);
-	clients_connect(f, 1, 15);
-	pass_ms(f, 2000);
-	f->at = 3;
-	target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
-	clients_connect(f, 20, 15);
-	pass_ms(f, 2500);
-	assert_false(replay_is_paused(f->replay));
-	assert_int_equal(f->notice_count, 0);
-	pass_ms(f, 1000); /* but 3 s without any answer do it, and another sender is no help */
-	assert_true(replay_is_paused(f->replay));
-	assert_int_equal(notices(f, REPLAY_NOTICE_TRY_IP), 0);
-}
-
-static void refusing_target_does_answer(void **state)
-{
-	struct fixture *f = *state;
-
-	clients_connect(f, 0, 20);
-	pass_ms(f, 3100);
-	assert_true(replay_is_paused(f->replay));
-	f->at = 0;
-	target_says(f, "R. 0:0(0) ack 1");
-	assert_false(replay_is_paused(f->replay));
-	assert_int_equal(notices(f, REPLAY_NOTICE_REFUSED), 1);
-}
-
-static void paused_copy_finds_its_way_back_when_no_session_is_left_to_try(void **state)
-{
-	struct fixture *f = fixture_new(&(struct fixture_config){.give_up_us = 10000000});
-
-	(void)state;
-	clients_connect(f, 0, 20);
-	pass_ms(f, 60000);
-	assert_true(replay_is_paused(f->replay));
-	assert_int_equal(fixture_registered(f), 0);
-	ignore_sent(f);
-	clients_connect(f, 100, 1);
-	expect_segment(f, "S 0:0(0)"); /* this one tries */
-	clients_connect(f, 101, 5);
-	expect_nothing(f);
-	assert_int_equal(fixture_registered(f), 1);
-	target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
-	assert_false(replay_is_paused(f->replay));
-	fixture_free(f);
-}
-
-static void client_that_gives_up_is_no_unanswered_target(void **state)
-{
-	struct fixture *f = *state;
-
-	session_established(f);
-	pass_ms(f, 60000);
-	assert_int_equal(f->notice_count, 0);
-	assert_int_equal(replay_is_paused(f->replay), false);
-}
-
 /* ---- urgency ---- */
 
 static void waiting_turn_makes_records_urgent(void **state)
@@ -905,15 +736,6 @@ int main(void)
 		cmocka_unit_test(memory_limit_stops_admission_not_the_program),
 		cmocka_unit_test(turns_without_end_are_bounded_by_the_memory_limit),
 		fixture_test(memory_comes_back_when_all_is_over),
-		cmocka_unit_test(silent_target_does_not_pause_another),
-		fixture_test(silent_target_pauses_the_copy),
-		fixture_test(paused_copy_tries_one_syn_a_second),
-		fixture_test(answer_resumes_the_copy_and_all_held_syns_go),
-		fixture_test(few_unanswered_syns_are_told_once),
-		fixture_test(answered_target_is_not_paused),
-		fixture_test(refusing_target_does_answer),
-		cmocka_unit_test(paused_copy_finds_its_way_back_when_no_session_is_left_to_try),
-		fixture_test(client_that_gives_up_is_no_unanswered_target),
 		fixture_test(waiting_turn_makes_records_urgent),
 		fixture_test(waiting_for_the_window_makes_records_urgent),
 		fixture_test(urgency_comes_and_goes_at_most_every_10_ms),
