@@ -6,6 +6,9 @@
 #   client .10    online .20    target .30    assistant .40          on 10.90.0.0/24
 #   faked clients: 10.91.0.0/16, which the target routes to the assistant
 #
+# With net_family=6 the tests speak IPv6: the hosts are fd90::10 to fd90::40, the faked clients
+# fd91::/64. With net_family=both the hosts have the addresses and routes of both families.
+#
 # Environment: BUILD, the directory with the built programs (default: build/gcc).
 # shellcheck shell=bash
 
@@ -19,6 +22,7 @@ CHECK_DELIVERED=$top/tests/net/check_delivered.py
 export PYTHONDONTWRITEBYTECODE=1
 PATH=$PATH:/usr/sbin:/sbin
 
+net_family=${net_family-4}
 net_prefix=tcpcopy-$$
 net_dir=
 net_hosts=(client online target assistant)
@@ -132,16 +136,29 @@ rp_filter() {
   for c in all default eth0; do set_sysctl "$1" "net/ipv4/conf/$c/rp_filter" "$2"; done
 }
 
+has_ipv6() { [ "$net_family" != 4 ]; }
+
+# set_ipv6 HOST: off, or on without router solicitations and duplicate address detection
+set_ipv6() {
+  local c is_off=1
+  ! has_ipv6 || is_off=0
+  for c in all default; do
+    set_sysctl "$1" net/ipv6/conf/$c/accept_dad 0
+    set_sysctl "$1" net/ipv6/conf/$c/accept_ra 0
+    set_sysctl "$1" net/ipv6/conf/$c/disable_ipv6 $is_off
+  done
+}
+
 net_add_host() {
   local host=$1 last=$2
   ip netns add "$(ns "$host")"
   ip -n "$(ns switch)" link add "$host" type veth peer name eth0 netns "$(ns "$host")"
   ip -n "$(ns switch)" link set "$host" master br0 up
-  set_sysctl "$host" net/ipv6/conf/all/disable_ipv6 1
-  set_sysctl "$host" net/ipv6/conf/default/disable_ipv6 1
+  set_ipv6 "$host"
   ip -n "$(ns "$host")" link set lo up
   ip -n "$(ns "$host")" addr add "10.90.0.$last/24" dev eth0
   ip -n "$(ns "$host")" link set eth0 up
+  ! has_ipv6 || ip -n "$(ns "$host")" addr add "fd90::$last/64" dev eth0 nodad
   rp_filter "$host" 0
   set_sysctl "$host" net/ipv4/ip_forward 0
   set_sysctl "$host" net/core/somaxconn 8192
@@ -209,21 +226,50 @@ net_start() {
   for host in online target assistant; do wait_for 5 on client ping -c1 -W1 "$(address $host)" || true; done
 }
 
+# address HOST [FAMILY]: in the family of this test, or in another
 address() {
+  local network=10.90.0.
+  [ "${2-$net_family}" != 6 ] || network=fd90::
   case $1 in
-    client) echo 10.90.0.10 ;;
-    online) echo 10.90.0.20 ;;
-    target) echo 10.90.0.30 ;;
-    assistant) echo 10.90.0.40 ;;
+    client) echo ${network}10 ;;
+    online) echo ${network}20 ;;
+    target) echo ${network}30 ;;
+    assistant) echo ${network}40 ;;
   esac
 }
 
-route_back() { ip -n "$(ns target)" route replace 10.91.0.0/16 via 10.90.0.40; }
-no_route_back() { ip -n "$(ns target)" route del 10.91.0.0/16; }
+in_brackets() { if [[ $1 == *:* ]]; then echo "[$1]"; else echo "$1"; fi; }
+
+# at HOST PORT [FAMILY]: the two together, as options want them
+at() { echo "$(in_brackets "$(address "$1" ${3+"$3"})"):$2"; }
+
+# The network of the faked clients, for routes and filters, and a part of it as -c wants it.
+faked_net() { if [ "${1-$net_family}" = 6 ]; then echo fd91::/64; else echo 10.91.0.0/16; fi; }
+faked_clients() { if [ "${1-$net_family}" = 6 ]; then echo fd91::1-fd91::fe; else echo 10.91.0.x; fi; }
+
+# The families whose routes this test needs.
+families() {
+  [ "$net_family" = 6 ] || echo 4
+  ! has_ipv6 || echo 6
+}
+
+route_back() {
+  local f
+  for f in $(families); do
+    ip -n "$(ns target)" -"$f" route replace "$(faked_net "$f")" via "$(address assistant "$f")"
+  done
+}
+
+no_route_back() {
+  local f
+  for f in $(families); do ip -n "$(ns target)" -"$f" route del "$(faked_net "$f")"; done
+}
 
 # ---- servers ----------------------------------------------------------------------------------
 
 is_listening() { [ -n "$(on "$1" ss -Hltn "sport = :$2")" ]; }
+
+nginx_listen() { if has_ipv6; then echo "[::]:$1 ipv6only=off backlog=8192"; else echo "$1 backlog=8192"; fi; }
 
 # start_nginx HOST PORT [NAME]: access log in $net_dir/NAME/access.log, uploads in NAME/files
 start_nginx() {
@@ -253,7 +299,7 @@ http {
   uwsgi_temp_path $d/tmp;
   scgi_temp_path $d/tmp;
   server {
-    listen $port backlog=8192;
+    listen $(nginx_listen "$port");
     default_type text/plain;
     location / { return 200 "hello from $host, request \$arg_id\n"; }
     location = /100k { root $d/files; }
@@ -297,9 +343,9 @@ start_intercept() {
 # launch_tcpcopy [ARGUMENT...]: without waiting; log in tcpcopy.log, pid in $tcpcopy
 launch_tcpcopy() {
   local args=("$@") with_x=
-  [[ " $* " == *" -x "* ]] || with_x="-x 80-10.90.0.30:8080"
+  [[ " $* " == *" -x "* ]] || with_x="-x 80-$(at target 8080)"
   # shellcheck disable=SC2086
-  wanted_status=1 start online tcpcopy.log "$TCPCOPY" $with_x -s 10.90.0.40 -c 10.91.0.x \
+  wanted_status=1 start online tcpcopy.log "$TCPCOPY" $with_x -s "$(in_brackets "$(address assistant)")" -c "$(faked_clients)" \
     --stats-file "$net_dir/stats.json" -l "$net_dir/tcpcopy.log" -P "$net_dir/tcpcopy.pid" \
     "${args[@]}"
   tcpcopy=$started
@@ -332,7 +378,7 @@ stop_tcpcopy() {
 
 # run_load ARGUMENT...: from the client to the online server; its JSON line is in $load_result
 run_load() {
-  load_result=$(on client "$LOAD" --to 10.90.0.20:80 "$@")
+  load_result=$(on client "$LOAD" --to "$(at online 80)" "$@")
 }
 
 # load_is_ok NAME: every request was answered online; without that the rest means nothing
@@ -393,7 +439,10 @@ no_packets() {
 }
 
 # RSTs of faked clients at the target: none as long as sessions run normally
-capture_resets() { capture target resets 'src net 10.91.0.0/16 and tcp[tcpflags] & tcp-rst != 0'; }
+capture_resets() {
+  local rst='(tcp[tcpflags] & tcp-rst != 0 or ip6[53] & 4 != 0)'
+  capture target resets "tcp and src net $(faked_net) and $rst"
+}
 
 # The JSON statistics, written once a second, are younger than the call that asks.
 stats_are_new() { [ "$net_dir/stats.json" -nt "$net_dir/asked" ]; }

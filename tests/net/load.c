@@ -31,10 +31,17 @@ enum {
 	EVENTS_MAX = 256,
 };
 
+union socket_address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
 struct settings {
-	struct sockaddr_in to;
-	struct sockaddr_in from; /* the first client's address; family 0: whatever the route says */
-	uint32_t clients;        /* so many addresses from there on, in turn */
+	union socket_address to;
+	union socket_address
+		from;     /* the first client's address; family 0: whatever the route says */
+	uint32_t clients; /* so many addresses from there on, in turn */
 	unsigned connections;
 	uint64_t requests;     /* in total */
 	double rate_per_s;     /* 0: closed loop */
@@ -112,18 +119,26 @@ static void watch(struct load *l, unsigned i, uint32_t events)
 	c->events = events;
 }
 
+static socklen_t socket_address_len(const union socket_address *a)
+{
+	return a->any.sa_family == AF_INET6 ? sizeof(a->v6) : sizeof(a->v4);
+}
+
 /* The next client's address; the port is chosen by the kernel as it connects. */
 static void choose_client(struct load *l, int fd)
 {
-	struct sockaddr_in from = l->set.from;
+	union socket_address from = l->set.from;
+	uint32_t nth = (uint32_t)(l->numbered % l->set.clients);
 	int one = 1;
 
-	if (!from.sin_family)
+	if (from.any.sa_family == AF_UNSPEC)
 		return;
-	from.sin_addr.s_addr =
-		htonl(ntohl(from.sin_addr.s_addr) + (uint32_t)(l->numbered % l->set.clients));
+	if (from.any.sa_family == AF_INET)
+		from.v4.sin_addr.s_addr = htonl(ntohl(from.v4.sin_addr.s_addr) + nth);
+	else
+		from.v6.sin6_addr.s6_addr32[3] = htonl(ntohl(from.v6.sin6_addr.s6_addr32[3]) + nth);
 	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
-	if (bind(fd, (struct sockaddr *)&from, sizeof(from)) < 0)
+	if (bind(fd, &from.any, socket_address_len(&from)) < 0)
 		die("bind");
 }
 
@@ -132,7 +147,7 @@ static int connection_open(struct load *l, unsigned i)
 	struct connection *c = &l->connections[i];
 	int one = 1;
 
-	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	c->fd = socket(l->set.to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (c->fd < 0)
 		die("socket");
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
@@ -141,7 +156,7 @@ static int connection_open(struct load *l, unsigned i)
 	c->sequence = 0;
 	c->events = 0;
 	c->closes = false;
-	if (connect(c->fd, (struct sockaddr *)&l->set.to, sizeof(l->set.to)) < 0 &&
+	if (connect(c->fd, &l->set.to.any, socket_address_len(&l->set.to)) < 0 &&
 	    errno != EINPROGRESS) {
 		close(c->fd);
 		return -1;
@@ -434,26 +449,35 @@ static void bad_usage(void)
 	exit(2);
 }
 
+/* "10.0.0.1:80", "[fd00::1]:80", or without the port; 0, or -1 if it is neither. */
+static int parse_address(union socket_address *a, const char *text)
+{
+	char host[64];
+	const char *port = strrchr(text, ']');
+	const char *colon = strrchr(port ? port : text, ':');
+	size_t len = colon && (port || strchr(text, ':') == colon) ? (size_t)(colon - text)
+								   : strlen(text);
+
+	snprintf(host, sizeof(host), "%.*s", (int)len - (port ? 2 : 0), text + (port ? 1 : 0));
+	if (inet_pton(AF_INET, host, &a->v4.sin_addr) == 1)
+		a->any.sa_family = AF_INET;
+	else if (inet_pton(AF_INET6, host, &a->v6.sin6_addr) == 1)
+		a->any.sa_family = AF_INET6;
+	else
+		return -1;
+	a->v4.sin_port = len < strlen(text) ? htons((uint16_t)atoi(colon + 1)) : 0;
+	return 0;
+}
+
 static void parse_to(struct settings *s, const char *text)
 {
-	char buf[64];
-	char *colon;
-
-	snprintf(buf, sizeof(buf), "%s", text);
-	colon = strchr(buf, ':');
-	if (!colon)
-		bad_usage();
-	*colon = '\0';
-	s->to.sin_family = AF_INET;
-	s->to.sin_port = htons((uint16_t)atoi(colon + 1));
-	if (inet_pton(AF_INET, buf, &s->to.sin_addr) != 1)
+	if (parse_address(&s->to, text) || !s->to.v4.sin_port)
 		bad_usage();
 }
 
 static void parse_from(struct settings *s, const char *text)
 {
-	s->from.sin_family = AF_INET;
-	if (inet_pton(AF_INET, text, &s->from.sin_addr) != 1)
+	if (parse_address(&s->from, text))
 		bad_usage();
 }
 
@@ -516,8 +540,9 @@ static void parse_options(struct settings *s, int argc, char **argv)
 			bad_usage();
 		}
 	}
-	if (!s->to.sin_port || s->connections < 1 || s->connections > CONNECTIONS_MAX ||
-	    s->body_bytes > BODY_MAX || s->requests < 1 || s->clients < 1)
+	if (s->to.any.sa_family == AF_UNSPEC || s->connections < 1 ||
+	    s->connections > CONNECTIONS_MAX || s->body_bytes > BODY_MAX || s->requests < 1 ||
+	    s->clients < 1)
 		bad_usage();
 }
 
