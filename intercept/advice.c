@@ -46,48 +46,36 @@ const char *advice_forwarding_at_start(char *buf, size_t size, bool is_v4)
 	return buf;
 }
 
-/* "any" names no device that a rule could match. */
-static bool has_named_devices(const struct advice_facts *f)
-{
-	return f->device_count > 0 && strcmp(f->devices[0], "any") != 0;
-}
-
+/*
+ * Whatever comes from the target for others than this host: also where it came in by a bridge, which is not the device of -i
+ * to the firewall.
+ */
 static void say_nft(struct text *t, const struct advice_facts *f, const char *target, bool is_v4)
 {
-	say(t, "nft 'add table inet intercept; add chain inet intercept answers { type filter hook "
-	       "prerouting priority raw; }; add rule inet intercept answers ");
-	if (has_named_devices(f)) {
-		say(t, "iifname { ");
-		for (size_t i = 0; i < f->device_count; i++)
-			say(t, "%s\"%s\"", i ? ", " : "", f->devices[i]);
-		say(t, " } ");
-	}
-	say(t, "%s saddr %s tcp sport %u drop'", is_v4 ? "ip" : "ip6", target,
-	    (unsigned)f->response.src.port);
+	say(t,
+	    "nft 'add table inet intercept; add chain inet intercept answers { type filter hook "
+	    "prerouting priority raw; }; add rule inet intercept answers fib daddr type != local "
+	    "%s saddr %s tcp sport %u drop'",
+	    is_v4 ? "ip" : "ip6", target, (unsigned)f->seen.port);
 }
 
 static void say_iptables(struct text *t, const struct advice_facts *f, const char *target,
 			 bool is_v4)
 {
-	size_t rules = has_named_devices(f) ? f->device_count : 1;
-
-	for (size_t i = 0; i < rules; i++) {
-		say(t, "%s%s -t raw -I PREROUTING", i ? "; " : "",
-		    is_v4 ? "iptables" : "ip6tables");
-		if (has_named_devices(f))
-			say(t, " -i %s", f->devices[i]);
-		say(t, " -p tcp -s %s --sport %u -j DROP", target, (unsigned)f->response.src.port);
-	}
+	say(t,
+	    "%s -t raw -I PREROUTING -p tcp -s %s --sport %u -m addrtype ! --dst-type LOCAL -j "
+	    "DROP",
+	    is_v4 ? "iptables" : "ip6tables", target, (unsigned)f->seen.port);
 }
 
 const char *advice_forwarding(char *buf, size_t size, const struct advice_facts *f)
 {
-	bool is_v4 = ip_addr_is_v4(&f->response.src.addr);
+	bool is_v4 = ip_addr_is_v4(&f->seen.addr);
 	char target[IP_ADDR_TEXT_MAX], client[IP_ADDR_TEXT_MAX], onward[IP_ADDR_TEXT_MAX];
 	struct text t = {.at = buf, .left = size};
 
-	ip_addr_format(target, sizeof(target), &f->response.src.addr);
-	ip_addr_format(client, sizeof(client), &f->response.dst.addr);
+	ip_addr_format(target, sizeof(target), &f->seen.addr);
+	ip_addr_format(client, sizeof(client), &f->client);
 	say(&t, "this host forwards %s packets: the answers of the target %s to %s ",
 	    is_v4 ? "IPv4" : "IPv6", target, client);
 	if (f->has_onward)

@@ -18,9 +18,8 @@ enum {
 };
 
 struct advice_facts {
-	const char (*devices)[NETDEV_NAME_MAX]; /* of -i */
-	size_t device_count;
-	struct tuple response; /* target -> faked client */
+	struct endpoint seen;  /* the target as its answers come from it: before -D */
+	struct ip_addr client; /* one of the faked clients */
 	bool has_onward;       /* forwarded answers would leave through onward_device */
 	char onward_device[NETDEV_NAME_MAX];
 	struct ip_addr onward; /* and go to this host */

@@ -60,7 +60,7 @@ static void look_onward(struct advice_facts *facts)
 	struct route route;
 	struct netdev device;
 
-	if (netdev_route(&route, &facts->response.dst.addr, 0))
+	if (netdev_route(&route, &facts->client, 0))
 		return;
 	if (route.kind != ROUTE_ON_LINK && route.kind != ROUTE_GATEWAY)
 		return;
@@ -74,12 +74,9 @@ static void look_onward(struct advice_facts *facts)
 static void warn_forwarding(struct host_check *h, const struct tuple *response)
 {
 	char text[ADVICE_TEXT_MAX];
-	struct advice_facts facts = {
-		.devices = (const char(*)[NETDEV_NAME_MAX])h->options->devices,
-		.device_count = h->options->device_count,
-		.response = *response,
-	};
+	struct advice_facts facts = {.seen = response->src, .client = response->dst.addr};
 
+	translation_do(&facts.seen, h->options->translations, h->options->translation_count);
 	look_onward(&facts);
 	advice_forwarding(text, sizeof(text), &facts);
 	warn_lines(text);

@@ -23,4 +23,6 @@ struct translation {
 
 /* What e would be without the translation. One with a port goes before one without. */
 void translation_undo(struct endpoint *e, const struct translation *translations, size_t count);
+/* The other way: where the answers of e come from. */
+void translation_do(struct endpoint *e, const struct translation *translations, size_t count);
 #endif

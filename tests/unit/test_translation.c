@@ -58,6 +58,28 @@ static void a_pair_with_ports_goes_before_one_without(void **state)
 	assert_string_equal(undone("172.17.0.2:443", list, 2), "10.0.0.2:443");
 }
 
+static const char *done(const char *original, const struct translation *list, size_t count)
+{
+	static char text[ENDPOINT_TEXT_MAX];
+	struct endpoint e = endpoint_at(original);
+
+	translation_do(&e, list, count);
+	return endpoint_format(text, sizeof(text), &e);
+}
+
+static void the_other_way_leads_back(void **state)
+{
+	const struct translation list[] = {
+		pair("172.17.0.2:0", "10.0.0.2:0"),
+		pair("172.17.0.3:80", "10.0.0.2:8080"),
+	};
+
+	(void)state;
+	assert_string_equal(done("10.0.0.2:8080", list, 2), "172.17.0.3:80");
+	assert_string_equal(done("10.0.0.2:443", list, 2), "172.17.0.2:443");
+	assert_string_equal(done("10.0.0.9:8080", list, 2), "10.0.0.9:8080");
+}
+
 static struct fixture *fixture_with(const struct translation *list, size_t count, unsigned batch)
 {
 	const struct response_config config = {
@@ -164,6 +186,7 @@ int main(void)
 		cmocka_unit_test(a_pair_with_ports_translates_that_port_alone),
 		cmocka_unit_test(a_pair_without_ports_keeps_the_port),
 		cmocka_unit_test(a_pair_with_ports_goes_before_one_without),
+		cmocka_unit_test(the_other_way_leads_back),
 		cmocka_unit_test(answers_of_a_container_reach_the_session_of_the_published_address),
 		cmocka_unit_test(an_answer_seen_on_both_sides_of_the_translation_is_one),
 		cmocka_unit_test(a_syn_ack_that_overtook_its_registration_is_translated_too),
