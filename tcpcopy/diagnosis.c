@@ -126,31 +126,64 @@ size_t diagnosis_prefixes(char (*texts)[DIAGNOSIS_PREFIX_TEXT_MAX], size_t max,
 
 /* --- remedies --- */
 
-static void add_route_commands(struct block *b, const struct diagnosis_facts *f)
-{
+/* What stands for the faked clients in a command; without -c the administrator must fill it in. */
+struct client_prefixes {
 	char texts[DIAGNOSIS_PREFIXES_MAX][DIAGNOSIS_PREFIX_TEXT_MAX];
-	char via[IP_ADDR_TEXT_MAX];
-	const char *ip = ip_addr_is_v4(&f->target.addr) ? "ip" : "ip -6";
-	size_t shown = 0;
-	bool more = false;
+	size_t count;
+	bool are_more;
+};
 
-	ip_addr_format(via, sizeof(via), &f->assistant);
-	if (!f->pool_count)
-		block_add(b, "       %s route add NETWORK-OF-THE-CLIENTS via %s\n", ip, via);
-	for (size_t i = 0; i < f->pool_count && !more; i++) {
-		size_t room = DIAGNOSIS_PREFIXES_MAX - shown, n;
+static void client_prefixes(struct client_prefixes *c, const struct diagnosis_facts *f)
+{
+	*c = (struct client_prefixes){.count = 0};
+	for (size_t i = 0; i < f->pool_count && !c->are_more; i++) {
+		size_t room = DIAGNOSIS_PREFIXES_MAX - c->count, n;
 
 		if (ip_addr_is_v4(&f->pool[i].first) != ip_addr_is_v4(&f->target.addr))
 			continue;
-		n = room ? diagnosis_prefixes(texts, room, &f->pool[i]) : 1;
-		more = n > room;
-		n = more ? room : n;
-		for (size_t k = 0; k < n; k++)
-			block_add(b, "       %s route add %s via %s\n", ip, texts[k], via);
-		shown += n;
+		n = room ? diagnosis_prefixes(c->texts + c->count, room, &f->pool[i]) : 1;
+		c->are_more = n > room;
+		c->count += c->are_more ? room : n;
 	}
-	if (more)
+	if (!c->count)
+		snprintf(c->texts[c->count++], sizeof(c->texts[0]), "NETWORK-OF-THE-CLIENTS");
+}
+
+static void add_rest(struct block *b, const struct client_prefixes *c)
+{
+	if (c->are_more)
 		block_add(b, "       ... and so on for the rest of -c\n");
+}
+
+static void add_route_commands(struct block *b, const struct diagnosis_facts *f)
+{
+	const char *ip = ip_addr_is_v4(&f->target.addr) ? "ip" : "ip -6";
+	struct client_prefixes clients;
+	char via[IP_ADDR_TEXT_MAX];
+
+	client_prefixes(&clients, f);
+	ip_addr_format(via, sizeof(via), &f->assistant);
+	for (size_t i = 0; i < clients.count; i++)
+		block_add(b, "       %s route add %s via %s\n", ip, clients.texts[i], via);
+	add_rest(b, &clients);
+}
+
+/* The target's own firewall takes in what the faked clients say. */
+static void add_accept_commands(struct block *b, const struct diagnosis_facts *f)
+{
+	bool is_v4 = ip_addr_is_v4(&f->target.addr);
+	struct client_prefixes clients;
+
+	client_prefixes(&clients, f);
+	block_add(b, "       nft 'insert rule inet filter input %s saddr { ", is_v4 ? "ip" : "ip6");
+	for (size_t i = 0; i < clients.count; i++)
+		block_add(b, "%s%s", i ? ", " : "", clients.texts[i]);
+	block_add(b, " } tcp dport %u accept'\n       %s -I INPUT -p tcp -s ",
+		  (unsigned)f->target.port, is_v4 ? "iptables" : "ip6tables");
+	for (size_t i = 0; i < clients.count; i++)
+		block_add(b, "%s%s", i ? "," : "", clients.texts[i]);
+	block_add(b, " --dport %u -j ACCEPT\n", (unsigned)f->target.port);
+	add_rest(b, &clients);
 }
 
 /* The way there and back, when nothing of ours is seen at intercept. */
@@ -174,12 +207,22 @@ static void add_way_back(struct block *b, const struct diagnosis_facts *f)
 			   "on the target, a reverse-path rule of the firewall drops the copies:");
 		block_add(b, "       nft list ruleset | grep fib\n");
 	}
-	block_step(b,
-		   "nothing listens there, or a firewall between drops the copies; on the target:");
+	block_step(b, "nothing listens there, or the target's firewall drops the copies; look, and "
+		      "let it take them in (nft or iptables):");
 	block_add(b,
 		  "       ss -ltn 'sport = :%u'\n"
 		  "       tcpdump -ni any 'tcp port %u'\n",
 		  port, port);
+	add_accept_commands(b, f);
+	block_step(b,
+		   "that tcpdump shows none: something between drops packets from addresses that "
+		   "are not this host's:");
+	block_add(
+		b,
+		"       a firewall or router, or the anti-spoofing of a switch, hypervisor or "
+		"cloud "
+		"(port\n"
+		"       security, forged transmits, source/destination check): allow them there\n");
 	block_step(b,
 		   "on the assistant, -F or -i of intercept leaves the answers out; it must take "
 		   "them:");
@@ -255,15 +298,16 @@ static void add_not_sent(struct block *b, const struct diagnosis_facts *f)
 			  target);
 	else if (f->recent_send_not_permitted)
 		block_add(b, "  1. a firewall of this host forbids them; send below it, or let "
-			     "them pass:\n"
+			     "them pass (the rules were shown):\n"
 			     "       tcpcopy --send link\n"
 			     "       nft list ruleset\n");
 	else
 		block_add(b,
-			  "  1. the kernel has no way to the target, or its device is down or "
-			  "full:\n"
+			  "  1. the kernel has no way to the target, its device is down or full, "
+			  "or a rule at its egress drops them:\n"
 			  "       ip route get %s\n"
-			  "       ip -s link\n",
+			  "       ip -s link\n"
+			  "       nft list ruleset | grep -A9 egress\n",
 			  target);
 }
 

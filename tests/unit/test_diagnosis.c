@@ -78,6 +78,24 @@ static void nothing_captured_names_route_filter_and_listener(void **state)
 	       "ss -ltn 'sport = :8080'\n", "intercept -i any -F 'tcp and src port 8080'\n");
 }
 
+static void a_firewall_of_the_target_and_anti_spoofing_are_named(void **state)
+{
+	const struct addr_range pool[] = {range("10.20.30.1", "10.20.30.254"),
+					  range("10.20.31.1", "10.20.31.254")};
+	struct diagnosis_facts f = facts();
+
+	(void)state;
+	f.pool = pool;
+	f.pool_count = 2;
+	expect(f,
+	       "nft 'insert rule inet filter input ip saddr { 10.20.30.0/24, 10.20.31.0/24 } tcp "
+	       "dport 8080 accept'\n",
+	       "iptables -I INPUT -p tcp -s 10.20.30.0/24,10.20.31.0/24 --dport 8080 -j ACCEPT\n",
+	       "from addresses that are not this host's", "anti-spoofing of a switch");
+	f.pool_count = 0;
+	expect(f, "ip saddr { NETWORK-OF-THE-CLIENTS } tcp");
+}
+
 static void ipv6_target_gets_ipv6_commands(void **state)
 {
 	const struct addr_range pool[] = {range("10.20.30.1", "10.20.30.254"),
@@ -154,7 +172,7 @@ static void failed_sends_are_told_before_what_the_target_may_lack(void **state)
 	f.recent_send_not_permitted = 16;
 	expect(f, "firewall of this host", "--send link");
 	f.recent_send_not_permitted = 0;
-	expect(f, "ip route get 10.0.0.2", "ip -s link");
+	expect(f, "ip route get 10.0.0.2", "ip -s link", "grep -A9 egress");
 }
 
 static void counters_not_told_yet_give_the_likely_remedy(void **state)
@@ -281,6 +299,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_captured_names_route_filter_and_listener),
+		cmocka_unit_test(a_firewall_of_the_target_and_anti_spoofing_are_named),
 		cmocka_unit_test(ipv6_target_gets_ipv6_commands),
 		cmocka_unit_test(without_pool_the_clients_network_is_to_be_filled_in),
 		cmocka_unit_test(captured_but_unrouted_is_another_tuple),
