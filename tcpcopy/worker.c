@@ -418,6 +418,8 @@ void worker_on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	sender_get_stats(w->sender, &w->send_history[w->ticks++ % WORKER_SEND_HISTORY]);
 	sender_on_tick(w->sender, now_us);
+	if (w->config.worker_id == 0)
+		worker_watch_firewall(w);
 	if (w->addresses_stale)
 		refresh_addresses(w);
 	online_capture_on_tick(w->captures);

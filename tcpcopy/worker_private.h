@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * worker_private.h - what the files of the worker share: worker.c (the loop and its turns),
- * worker_open.c (opening, closing), worker_report.c (what it says). For these alone.
+ * worker_open.c (opening, closing), worker_report.c (what it says), worker_firewall.c (what of
+ * this host is in the way). For these alone.
  */
 #ifndef TCPCOPY_WORKER_PRIVATE_H
 #define TCPCOPY_WORKER_PRIVATE_H
@@ -39,6 +40,14 @@ struct worker_link {
 	uint64_t told_us;
 };
 
+/* What is known of this host's firewall, and what the log has been told of it. */
+struct worker_firewall {
+	uint64_t refused; /* packets up to now */
+	unsigned quiet_ticks;
+	bool told_refused;
+	bool told_tracking;
+};
+
 struct worker {
 	struct worker_config config;
 	const struct tcpcopy_options *options;
@@ -74,6 +83,7 @@ struct worker {
 	uint64_t ticks;
 	struct sender_stats send_history[WORKER_SEND_HISTORY]; /* a ring, one a tick */
 	uint64_t diagnosed_us[DIAGNOSIS_UNKNOWN + 1];
+	struct worker_firewall firewall;
 	bool is_diagnosis_due;
 	size_t diagnosis_target;
 	bool is_stopping;
@@ -108,6 +118,11 @@ void worker_on_asked(evutil_socket_t fd, short what, void *arg);
 /* A captured frame; ctx is the worker. */
 void worker_on_frame(void *ctx, int link_type, const uint8_t *frame, size_t captured_len_bytes,
 		     size_t wire_len_bytes, uint64_t now_us);
+
+/* --- worker_firewall.c --- */
+
+/* Once a second, in one worker. */
+void worker_watch_firewall(struct worker *w);
 
 /* --- worker_report.c --- */
 
