@@ -62,6 +62,11 @@ bool ip_addr_is_loopback(const struct ip_addr *a)
 	return ip_addr_equal(a, &v6_loopback);
 }
 
+bool ip_addr_is_link_local(const struct ip_addr *a)
+{
+	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
 bool ip_addr_is_unspecified(const struct ip_addr *a)
 {
 	static const struct ip_addr v6_zero;

@@ -53,6 +53,8 @@ bool ip_addr_is_v4(const struct ip_addr *a);
 uint32_t ip_addr_to_v4(const struct ip_addr *a);
 /* 127.0.0.0/8 or ::1. */
 bool ip_addr_is_loopback(const struct ip_addr *a);
+/* fe80::/10 (RFC 4291, section 2.5.6): means a host only together with a device. */
+bool ip_addr_is_link_local(const struct ip_addr *a);
 /* All zero: "no address given". Neither 0.0.0.0 nor :: can be a peer. */
 bool ip_addr_is_unspecified(const struct ip_addr *a);
 

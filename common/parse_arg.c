@@ -179,6 +179,9 @@ static const char *why_not_v4(const char *text)
 /* NULL and *a filled, or the rule that text breaks. */
 static const char *read_address(struct ip_addr *a, const char *text)
 {
+	static const char *const link_local =
+		"a link-local address means another host on each device; write a global or a "
+		"unique local one";
 	bool has_colon = strchr(text, ':') != NULL;
 	struct ip_addr parsed;
 
@@ -187,15 +190,27 @@ static const char *read_address(struct ip_addr *a, const char *text)
 	if (ip_addr_parse(&parsed, text) == 0) {
 		if (has_colon && ip_addr_is_v4(&parsed))
 			return "an IPv4 address is not written as IPv6";
+		if (ip_addr_is_link_local(&parsed))
+			return link_local;
 		*a = parsed;
 		return NULL;
 	}
 	if (text[strspn(text, "0123456789.")] == '\0')
 		return why_not_v4(text);
+	if (has_colon && strchr(text, '%'))
+		return link_local;
 	if (has_colon)
 		return "this is no IPv6 address, which has eight groups of hexadecimal digits or "
 		       "::";
 	return "a numeric address is needed here, names are not looked up";
+}
+
+/* So that the example is of the family that the user has in mind. */
+static bool is_about_v6(const char *text)
+{
+	const char *colon = strchr(text, ':');
+
+	return colon && (*text == '[' || strchr(colon + 1, ':'));
 }
 
 /* The parts of "address:port" or "[address]:port", cut out of buf. */
@@ -240,7 +255,7 @@ static const char *const port_rule = "a port is a number from 1 to 65535";
 int parse_endpoint(struct endpoint *e, const char *text, const char *what,
 		   char error[PARSE_ERROR_MAX])
 {
-	const char *example = strchr(text, '[') ? "[2001:db8::2]:8080" : "10.0.0.2:8080";
+	const char *example = is_about_v6(text) ? "[2001:db8::2]:8080" : "10.0.0.2:8080";
 	struct endpoint parsed;
 	struct host_port h;
 	const char *rule = split_host_port(&h, text);
@@ -252,11 +267,8 @@ int parse_endpoint(struct endpoint *e, const char *text, const char *what,
 		rule = "the port is missing";
 	if (!rule && (!read_digits(&port, h.port, UINT16_MAX) || port == 0))
 		rule = port_rule;
-	if (rule) {
-		if (strchr(rule, '['))
-			example = "[2001:db8::2]:8080";
+	if (rule)
 		return refuse(error, what, text, rule, example);
-	}
 	parsed.port = (uint16_t)port;
 	*e = parsed;
 	return 0;
@@ -288,6 +300,8 @@ static void add_sockaddr(struct endpoint *endpoints, size_t max, size_t *count,
 	} else {
 		return;
 	}
+	if (ip_addr_is_link_local(&e.addr)) /* its device is not kept */
+		return;
 	add_endpoint(endpoints, max, count, &e);
 }
 
@@ -318,6 +332,32 @@ static bool is_host_name(const char *host)
 	       host[strspn(host, letters)] == '\0' && !inet_aton(host, &odd);
 }
 
+/*
+ * NULL, or the rule that text breaks. A bare IPv6 address is a host without a port, unless it might
+ * as well be a shorter one with a port: 2001:db8::3:8080.
+ */
+static const char *split_host(struct host_port *h, const char *text)
+{
+	struct ip_addr addr;
+	char *last;
+	uint64_t port;
+
+	if (strlen(text) >= sizeof(h->buf) || *text == '[' || !strchr(text, ':') ||
+	    (ip_addr_parse(&addr, text) && !strchr(text, '%')))
+		return split_host_port(h, text);
+	*h = (struct host_port){.host = h->buf};
+	memcpy(h->buf, text, strlen(text) + 1);
+	last = strrchr(h->buf, ':');
+	if (!read_digits(&port, last + 1, UINT16_MAX) || port == 0)
+		return NULL;
+	*last = '\0';
+	if (ip_addr_parse(&addr, h->buf) == 0)
+		return "with or without a port? An IPv6 address stands in brackets, so that this "
+		       "can be told";
+	*last = ':';
+	return NULL;
+}
+
 int parse_host_port(struct endpoint *endpoints, size_t max, size_t *count, const char *text,
 		    uint16_t default_port, const char *what, char error[PARSE_ERROR_MAX])
 {
@@ -325,10 +365,11 @@ int parse_host_port(struct endpoint *endpoints, size_t max, size_t *count, const
 	uint64_t port = default_port;
 	struct ip_addr addr;
 	struct host_port h;
-	const char *rule = split_host_port(&h, text), *why;
+	const char *rule = split_host(&h, text), *why;
 
 	*count = 0;
-	snprintf(example, sizeof(example), "%.64s 10.0.0.3", what);
+	snprintf(example, sizeof(example), "%.64s %s", what,
+		 is_about_v6(text) ? "[2001:db8::3]" : "10.0.0.3");
 	if (!rule && !*h.host)
 		rule = "a host is missing";
 	if (!rule && h.port && (!read_digits(&port, h.port, UINT16_MAX) || port == 0))
@@ -342,7 +383,7 @@ int parse_host_port(struct endpoint *endpoints, size_t max, size_t *count, const
 		add_endpoint(endpoints, max, count, &e);
 		return 0;
 	}
-	if (h.in_brackets || h.host[strspn(h.host, "0123456789.")] == '\0')
+	if (h.in_brackets || strchr(h.host, ':') || h.host[strspn(h.host, "0123456789.")] == '\0')
 		return refuse(error, what, text, rule, example);
 	if (!is_host_name(h.host))
 		return refuse(error, what, text, "this is neither an address nor a host name",
@@ -356,8 +397,6 @@ int parse_host_port(struct endpoint *endpoints, size_t max, size_t *count, const
 		 why);
 	return refuse(error, what, text, rule_text, example);
 }
-
-static const char *const range_example = "10.20.30.x";
 
 /* The lowest or, with ones, the highest address of addr's prefix. */
 static struct ip_addr prefix_end(const struct ip_addr *addr, unsigned prefix_bits, bool ones)
@@ -463,6 +502,7 @@ static const char *read_range(struct addr_range *r, char *text, char rule_text[R
 
 int parse_addr_range(struct addr_range *r, const char *text, char error[PARSE_ERROR_MAX])
 {
+	const char *example = is_about_v6(text) ? "2001:db8:1::/64" : "10.20.30.x";
 	const struct ip_addr mapped = ip_addr_v4(0);
 	char copy[2 * IP_ADDR_TEXT_MAX], rule_text[RULE_MAX];
 	struct addr_range parsed;
@@ -470,7 +510,7 @@ int parse_addr_range(struct addr_range *r, const char *text, char error[PARSE_ER
 
 	memset(&parsed, 0, sizeof(parsed));
 	if (strlen(text) >= sizeof(copy))
-		return refuse(error, "-c", text, "this is too long for addresses", range_example);
+		return refuse(error, "-c", text, "this is too long for addresses", example);
 	memcpy(copy, text, strlen(text) + 1);
 	rule = read_range(&parsed, copy, rule_text);
 	/* Inside, an IPv4 address is ::ffff:a.b.c.d: no IPv6 range may run across those. */
@@ -478,7 +518,7 @@ int parse_addr_range(struct addr_range *r, const char *text, char error[PARSE_ER
 	    ip_addr_compare(&parsed.last, &mapped) > 0)
 		rule = "this range takes in IPv4 addresses written as IPv6";
 	if (rule)
-		return refuse(error, "-c", text, rule, range_example);
+		return refuse(error, "-c", text, rule, example);
 	*r = parsed;
 	return 0;
 }

@@ -28,11 +28,12 @@ int parse_unsigned(uint64_t *value, const char *text, uint64_t min, uint64_t max
 int parse_percent(uint32_t *ppm, const char *text, const char *what, char error[PARSE_ERROR_MAX]);
 int parse_port(uint16_t *port, const char *text, const char *what, char error[PARSE_ERROR_MAX]);
 int parse_mac(uint8_t mac[MAC_LEN], const char *text, char error[PARSE_ERROR_MAX]);
-/* "10.0.0.1:80", "[fe80::1]:80"; numeric, both parts needed. */
+/* "10.0.0.1:80", "[2001:db8::1]:80"; numeric, both parts needed, link-local IPv6 refused. */
 int parse_endpoint(struct endpoint *e, const char *text, const char *what,
 		   char error[PARSE_ERROR_MAX]);
 /*
- * "host[:port]": a number or a name that is resolved here, blocking. All addresses of a name count:
+ * "host[:port]": a number or a name that is resolved here, blocking. IPv6 needs brackets only where a
+ * port follows, or seems to. All addresses of a name count, but for link-local ones:
  * fills at most max, *count says how many.
  */
 int parse_host_port(struct endpoint *endpoints, size_t max, size_t *count, const char *text,

@@ -67,7 +67,7 @@ struct online_capture {
 
 bool online_capture_counts(const struct ip_addr *a)
 {
-	return a->b[0] != 0xfe || (a->b[1] & 0xc0) != 0x80;
+	return !ip_addr_is_link_local(a);
 }
 
 struct selection {

@@ -199,11 +199,14 @@ static void endpoint_reads_both_families(void **state)
 	assert_endpoint("255.255.255.255:65535");
 	assert_endpoint("0.0.0.0:1");
 	assert_endpoint("[2001:db8::2]:8080");
-	assert_endpoint("[fe80::1]:80");
 	assert_endpoint("[::1]:80");
 }
 
 /* A value and the sentence that refuses it. */
+#define LINK_LOCAL                                                                            \
+	"a link-local address means another host on each device; write a global or a unique " \
+	"local one"
+
 struct refusal {
 	const char *value;
 	const char *sentence;
@@ -236,7 +239,11 @@ static void endpoint_refuses_with_a_sentence(void **state)
 		{"backend:80", "target backend:80: a numeric address is needed here, names are not "
 			       "looked up, for example 10.0.0.2:8080"},
 		{"2001:db8::2:80", "target 2001:db8::2:80: an IPv6 address stands in brackets, so "
-				   "that its port can be told, for example 10.0.0.2:8080"},
+				   "that its port can be told, for example [2001:db8::2]:8080"},
+		{"[fe80::2]:80",
+		 "target [fe80::2]:80: " LINK_LOCAL ", for example [2001:db8::2]:8080"},
+		{"[fe80::2%eth0]:80",
+		 "target [fe80::2%eth0]:80: " LINK_LOCAL ", for example [2001:db8::2]:8080"},
 		{"[2001:db8::2]", "target [2001:db8::2]: the port is missing, for example "
 				  "[2001:db8::2]:8080"},
 		{"[2001:db8::2", "target [2001:db8::2: the bracket [ has no ], for example "
@@ -297,7 +304,8 @@ static void range_reads_every_form(void **state)
 
 static void range_refuses_with_a_sentence(void **state)
 {
-#define FOR_EXAMPLE ", for example 10.20.30.x"
+#define FOR_EXAMPLE    ", for example 10.20.30.x"
+#define FOR_EXAMPLE_V6 ", for example 2001:db8:1::/64"
 	static const struct refusal refusals[] = {
 		{"10.0.0.300",
 		 "-c 10.0.0.300: each number of an IPv4 address is 0 to 255" FOR_EXAMPLE},
@@ -324,21 +332,25 @@ static void range_refuses_with_a_sentence(void **state)
 		{"10.20.0.0/-1", "-c 10.20.0.0/-1: after the / of an IPv4 network stands 0 to "
 				 "32" FOR_EXAMPLE},
 		{"2001:db8::/129", "-c 2001:db8::/129: after the / of an IPv6 network stands 0 to "
-				   "128" FOR_EXAMPLE},
+				   "128" FOR_EXAMPLE_V6},
 		{"/24", "-c /24: an address is missing" FOR_EXAMPLE},
 		{"10.20.30.5/16", "-c 10.20.30.5/16: this address lies inside the network, whose "
 				  "own is 10.20.0.0/16" FOR_EXAMPLE},
 		{"10.20.30.9-10.20.30.5", "-c 10.20.30.9-10.20.30.5: the first address of a range "
 					  "must not be above the last" FOR_EXAMPLE},
 		{"10.20.30.5-2001:db8::1", "-c 10.20.30.5-2001:db8::1: both ends of a range are "
-					   "IPv4 or both IPv6" FOR_EXAMPLE},
+					   "IPv4 or both IPv6" FOR_EXAMPLE_V6},
 		{"10.20.30.5-9", "-c 10.20.30.5-9: an IPv4 address has four numbers" FOR_EXAMPLE},
 		{"10.20.30.5-", "-c 10.20.30.5-: an address is missing" FOR_EXAMPLE},
 		{"10.20.30.5 ", "-c 10.20.30.5 : a numeric address is needed here, names are not "
 				"looked up" FOR_EXAMPLE},
 		{"::ffff:10.20.30.5", "-c ::ffff:10.20.30.5: an IPv4 address is not written as "
-				      "IPv6" FOR_EXAMPLE},
-		{"::/0", "-c ::/0: this range takes in IPv4 addresses written as IPv6" FOR_EXAMPLE},
+				      "IPv6" FOR_EXAMPLE_V6},
+		{"::/0",
+		 "-c ::/0: this range takes in IPv4 addresses written as IPv6" FOR_EXAMPLE_V6},
+		{"2001:db8::x", "-c 2001:db8::x: this is no IPv6 address, which has eight groups "
+				"of hexadecimal digits or ::" FOR_EXAMPLE_V6},
+		{"fe80::/64", "-c fe80::/64: " LINK_LOCAL FOR_EXAMPLE_V6},
 	};
 	struct addr_range r = {0};
 
@@ -352,6 +364,7 @@ static void range_refuses_with_a_sentence(void **state)
 	}
 	assert_true(ip_addr_is_unspecified(&r.first));
 #undef FOR_EXAMPLE
+#undef FOR_EXAMPLE_V6
 }
 
 static void value_of_any_length_fits_the_sentence(void **state)
@@ -394,6 +407,12 @@ static void host_port_takes_numbers_with_and_without_port(void **state)
 	assert_host("10.0.0.3:81", "10.0.0.3:81");
 	assert_host("[2001:db8::3]", "[2001:db8::3]:36524");
 	assert_host("[2001:db8::3]:81", "[2001:db8::3]:81");
+	assert_host("2001:db8::3", "[2001:db8::3]:36524");
+	assert_host("2001:db8:0:1:2:3:4:5", "[2001:db8:0:1:2:3:4:5]:36524");
+	assert_host("2001:db8::abcd", "[2001:db8::abcd]:36524");
+	assert_host("2001:db8::3:abcd", "[2001:db8::3:abcd]:36524");
+	assert_host("2001:db8::3:0", "[2001:db8::3:0]:36524");
+	assert_host("::7", "[::7]:36524");
 }
 
 static void host_port_looks_up_names(void **state)
@@ -418,6 +437,7 @@ static void host_port_looks_up_names(void **state)
 
 static void host_port_asks_no_resolver_about_broken_addresses(void **state)
 {
+#define EXAMPLE_V6 ", for example -s [2001:db8::3]"
 	static const struct refusal refusals[] = {
 		{"10.0.0.300", "-s 10.0.0.300: each number of an IPv4 address is 0 to 255, for "
 			       "example -s 10.0.0.3"},
@@ -436,13 +456,23 @@ static void host_port_asks_no_resolver_about_broken_addresses(void **state)
 			       "10.0.0.3"},
 		{"localhost:65536", "-s localhost:65536: a port is a number from 1 to 65535, for "
 				    "example -s 10.0.0.3"},
-		{"2001:db8::3", "-s 2001:db8::3: an IPv6 address stands in brackets, so that its "
-				"port can be told, for example -s 10.0.0.3"},
+		{"2001:db8::3:8080", "-s 2001:db8::3:8080: with or without a port? An IPv6 address "
+				     "stands in brackets, so that this can be told" EXAMPLE_V6},
+		{"2001:db8::3:36524", "-s 2001:db8::3:36524: an IPv6 address stands in brackets, "
+				      "so that its port can be told" EXAMPLE_V6},
+		{"2001:db8::3g", "-s 2001:db8::3g: an IPv6 address stands in brackets, so that "
+				 "its port can be told" EXAMPLE_V6},
+		{"::ffff:10.0.0.3",
+		 "-s ::ffff:10.0.0.3: an IPv4 address is not written as IPv6" EXAMPLE_V6},
+		{"fe80::3", "-s fe80::3: " LINK_LOCAL EXAMPLE_V6},
+		{"fe80::3%eth0", "-s fe80::3%eth0: " LINK_LOCAL EXAMPLE_V6},
+		{"[fe80::3%eth0]:81", "-s [fe80::3%eth0]:81: " LINK_LOCAL EXAMPLE_V6},
 		{"[localhost]", "-s [localhost]: brackets are for IPv6 addresses, for example -s "
 				"10.0.0.3"},
 		{"[20:localhost]", "-s [20:localhost]: this is no IPv6 address, which has eight "
-				   "groups of hexadecimal digits or ::, for example -s 10.0.0.3"},
+				   "groups of hexadecimal digits or ::" EXAMPLE_V6},
 	};
+#undef EXAMPLE_V6
 	struct endpoint e[2];
 
 	(void)state;
