@@ -3,7 +3,7 @@
  * options_check.c - what single options cannot tell: pairs that feed each other, faked clients
  * with the addresses of others, and what this host has. See options.h.
  */
-#include "tcpcopy/options.h"
+#include "tcpcopy/options_private.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -104,6 +104,14 @@ static bool pool_has_family_of(const struct tcpcopy_options *o, const struct ip_
 	return false;
 }
 
+/* All clients of this pair are on loopback, and -H gives them an address that the target can answer. */
+static bool has_localhost_for(const struct tcpcopy_options *o, const struct transfer *t)
+{
+	if (!ip_addr_is_loopback(&t->source.addr))
+		return false;
+	return ip_addr_is_v4(&t->target.addr) ? o->has_localhost_ip4 : o->has_localhost_ip6;
+}
+
 /* A faked client must be of its target's family. */
 static int check_families(const struct tcpcopy_options *o, char error[PARSE_ERROR_MAX])
 {
@@ -119,16 +127,15 @@ static int check_families(const struct tcpcopy_options *o, char error[PARSE_ERRO
 					    "-c %.*s: the target %s needs faked clients with %s "
 					    "addresses; for example -c %s",
 					    OPTION_SHOWN_MAX, o->client_ip_text, text, family,
-					    ip_addr_is_v4(&t->target.addr) ? "10.20.30.x"
-									   : "2001:db8:1::/64");
+					    example_clients(ip_addr_is_v4(&t->target.addr)));
 		if (!o->client_range_count && !ip_addr_is_unspecified(&t->source.addr) &&
-		    !same_address_family(&t->source.addr, &t->target.addr))
+		    !same_address_family(&t->source.addr, &t->target.addr) &&
+		    !has_localhost_for(o, t))
 			return parse_refuse(
 				error,
 				"-x: source and target %s are of different families; give "
 				"%s addresses for the faked clients, for example -c %s",
-				text, family,
-				ip_addr_is_v4(&t->target.addr) ? "10.20.30.x" : "2001:db8:1::/64");
+				text, family, example_clients(ip_addr_is_v4(&t->target.addr)));
 	}
 	return 0;
 }
@@ -150,9 +157,9 @@ static int refuse_pool(const char *what, const struct ip_addr *a, const char *wh
 
 	return parse_refuse(
 		error,
-		"-c contains %s, %s: %s; choose a range that no host uses, for example -c "
-		"10.20.30.x",
-		ip_addr_format(text, sizeof(text), a), what, why);
+		"-c contains %s, %s: %s; choose a range that no host uses, for example -c %s",
+		ip_addr_format(text, sizeof(text), a), what, why,
+		example_clients(ip_addr_is_v4(a)));
 }
 
 /* Addresses that a faked client must not have, as far as the command line tells. */
@@ -202,8 +209,8 @@ static int check_localhost(const struct tcpcopy_options *o, const struct ip_addr
 			return parse_refuse(
 				error,
 				"-H %s: a target of -x has this address; choose one that "
-				"no host uses, for example -H 10.20.30.1",
-				text);
+				"no host uses, for example -H %s",
+				text, example_client(ip_addr_is_v4(a)));
 	}
 	for (size_t i = 0; i < o->intercept_count; i++) {
 		const struct intercept_address *s = &o->intercepts[i];
@@ -214,8 +221,8 @@ static int check_localhost(const struct tcpcopy_options *o, const struct ip_addr
 					error,
 					"-H %s: an address of -s: the assistant would answer the "
 					"target itself and reset the copies; choose one that no "
-					"host uses, for example -H 10.20.30.1",
-					text);
+					"host uses, for example -H %s",
+					text, example_client(ip_addr_is_v4(a)));
 	}
 	if (!needed)
 		return parse_refuse(
@@ -229,7 +236,7 @@ static int check_localhost(const struct tcpcopy_options *o, const struct ip_addr
 				    "-H %s: no target of -x has an %s address; give one of its "
 				    "family, for example -H %s",
 				    text, ip_addr_is_v4(a) ? "IPv4" : "IPv6",
-				    ip_addr_is_v4(a) ? "2001:db8:1::1" : "10.20.30.1");
+				    example_client(!ip_addr_is_v4(a)));
 	if (pool_contains(o, a))
 		return parse_refuse(
 			error,
@@ -245,18 +252,21 @@ static int check_loopback_clients(const struct tcpcopy_options *o, char error[PA
 {
 	char text[ENDPOINT_TEXT_MAX];
 
-	if (o->client_range_count || o->has_localhost_ip4 || o->has_localhost_ip6)
+	if (o->client_range_count)
 		return 0;
 	for (size_t i = 0; i < o->transfer_count; i++) {
 		const struct transfer *t = &o->transfers[i];
+		bool is_v4 = ip_addr_is_v4(&t->target.addr);
 
-		if (!ip_addr_is_loopback(&t->source.addr) || ip_addr_is_loopback(&t->target.addr))
+		if (!ip_addr_is_loopback(&t->source.addr) || ip_addr_is_loopback(&t->target.addr) ||
+		    has_localhost_for(o, t))
 			continue;
 		return parse_refuse(
 			error,
 			"-x %s-...: clients of a loopback address need another one at the "
-			"target; for example -c 10.20.30.x or -H 10.20.30.1",
-			endpoint_format(text, sizeof(text), &t->source));
+			"target; for example -c %s or -H %s",
+			endpoint_format(text, sizeof(text), &t->source), example_clients(is_v4),
+			example_client(is_v4));
 	}
 	return 0;
 }
@@ -405,9 +415,9 @@ static int check_link_source(const struct tcpcopy_options *o, const struct host_
 			error,
 			"-c or -H contains %s, with which this host reaches intercept "
 			"%.*s: as a faked client's address it would break the link; choose "
-			"a range that no host uses, for example -c 10.20.30.x",
+			"a range that no host uses, for example -c %s",
 			ip_addr_format(text, sizeof(text), &r.source), OPTION_SHOWN_MAX,
-			intercept->text);
+			intercept->text, example_clients(ip_addr_is_v4(&r.source)));
 	}
 	return 0;
 }
@@ -426,8 +436,9 @@ static int check_router(const struct tcpcopy_options *o, const struct host_facts
 	return parse_refuse(error,
 			    "-c or -H contains %s, the router towards the target %s: it would drop "
 			    "packets from its own address as forged; choose a range that no host "
-			    "uses, for example -c 10.20.30.x",
-			    ip_addr_format(text, sizeof(text), &r.next_hop), target);
+			    "uses, for example -c %s",
+			    ip_addr_format(text, sizeof(text), &r.next_hop), target,
+			    example_clients(ip_addr_is_v4(&r.next_hop)));
 }
 
 static int check_faked(const struct tcpcopy_options *o, const struct host_facts *host,
@@ -448,8 +459,9 @@ static int check_faked(const struct tcpcopy_options *o, const struct host_facts 
 			error,
 			"-c or -H contains %s, an address of this host: the target's "
 			"answers would come here, and this host would reset the copies; "
-			"choose a range that no host uses, for example -c 10.20.30.x",
-			ip_addr_format(text, sizeof(text), &host->addresses[i]));
+			"choose a range that no host uses, for example -c %s",
+			ip_addr_format(text, sizeof(text), &host->addresses[i]),
+			example_clients(ip_addr_is_v4(&host->addresses[i])));
 	}
 	return 0;
 }

@@ -48,39 +48,47 @@ static enum part_kind part_kind(const char *part)
 	return strchr(part, '.') ? PART_ADDRESS_ONLY : PART_PORT;
 }
 
+/* Judged by its looks, as all that is not what it should be. */
+static const char *pair_like(const char *item)
+{
+	return example_pair(!strchr(item, '[') && count_char(item, ':') < 3);
+}
+
 /* What is wrong with a side that is not what it should be. */
 static int refuse_part(enum part_kind kind, const char *side, const char *item, const char *part,
 		       char error[PARSE_ERROR_MAX])
 {
+	const char *example = pair_like(item);
+
 	switch (kind) {
 	case PART_EMPTY:
-		return parse_refuse(error,
-				    "-x %.*s: the %s is missing; for example -x 80-10.0.0.2:8080",
-				    OPTION_SHOWN_MAX, item, side);
+		return parse_refuse(error, "-x %.*s: the %s is missing; for example -x %s",
+				    OPTION_SHOWN_MAX, item, side, example);
 	case PART_PORT:
 		return parse_refuse(error,
 				    "-x %.*s: the %s %.*s has no address; write ADDRESS:PORT, for "
-				    "example -x 80-10.0.0.2:8080",
-				    OPTION_SHOWN_MAX, item, side, OPTION_SHOWN_MAX, part);
+				    "example -x %s",
+				    OPTION_SHOWN_MAX, item, side, OPTION_SHOWN_MAX, part, example);
 	case PART_ADDRESS_ONLY:
 		return parse_refuse(
 			error,
 			"-x %.*s: the %s %.*s has no port; write ADDRESS:PORT, for example "
-			"-x 80-10.0.0.2:8080",
-			OPTION_SHOWN_MAX, item, side, OPTION_SHOWN_MAX, part);
+			"-x %s",
+			OPTION_SHOWN_MAX, item, side, OPTION_SHOWN_MAX, part, example);
 	case PART_BARE_IPV6:
 		return parse_refuse(error,
 				    "-x %.*s: the %s %.*s: an IPv6 address stands in brackets, for "
-				    "example -x 80-[2001:db8::2]:8080",
-				    OPTION_SHOWN_MAX, item, side, OPTION_SHOWN_MAX, part);
+				    "example -x %s",
+				    OPTION_SHOWN_MAX, item, side, OPTION_SHOWN_MAX, part,
+				    example_pair(false));
 	case PART_NAME:
 	case PART_ENDPOINT:
 		break;
 	}
 	return parse_refuse(error,
 			    "-x %.*s: the %s %.*s is not an address; names are not resolved in -x, "
-			    "write the number, for example -x 80-10.0.0.2:8080",
-			    OPTION_SHOWN_MAX, item, side, OPTION_SHOWN_MAX, part);
+			    "write the number, for example -x %s",
+			    OPTION_SHOWN_MAX, item, side, OPTION_SHOWN_MAX, part, example);
 }
 
 /* Cuts "@MAC" off a side. */
@@ -142,8 +150,9 @@ static int read_target(struct transfer *t, const char *part, const char *item,
 	if (!is_unicast(&t->target.addr))
 		return parse_refuse(error,
 				    "-x %.*s: the target %.*s is not the address of one host; for "
-				    "example -x 80-10.0.0.2:8080",
-				    OPTION_SHOWN_MAX, item, OPTION_SHOWN_MAX, part);
+				    "example -x %s",
+				    OPTION_SHOWN_MAX, item, OPTION_SHOWN_MAX, part,
+				    pair_like(item));
 	return 0;
 }
 
@@ -255,8 +264,9 @@ static int read_client_range(struct tcpcopy_options *o, const char *item,
 	    ip_addr_is_loopback(&r->last))
 		return parse_refuse(error,
 				    "-c %.*s: faked clients need addresses that can be routed, not "
-				    "loopback or multicast; for example -c 10.20.30.x",
-				    OPTION_SHOWN_MAX, item);
+				    "loopback or multicast; for example -c %s",
+				    OPTION_SHOWN_MAX, item,
+				    example_clients(ip_addr_is_v4(&r->first)));
 	for (i = 0; i < o->client_range_count; i++) {
 		const struct addr_range *other = &o->client_ranges[i];
 
@@ -354,11 +364,12 @@ static int read_localhost(struct tcpcopy_options *o, const char *item, char erro
 	struct ip_addr a;
 	bool *has;
 
-	if (ip_addr_parse(&a, item) || !is_unicast(&a) || ip_addr_is_loopback(&a))
+	if (ip_addr_parse(&a, item) || !is_unicast(&a) || ip_addr_is_loopback(&a) ||
+	    ip_addr_is_link_local(&a))
 		return parse_refuse(error,
 				    "-H %.*s: the address of a faked client is needed, one that "
-				    "can be routed; for example -H 10.20.30.1",
-				    OPTION_SHOWN_MAX, item);
+				    "can be routed; for example -H %s",
+				    OPTION_SHOWN_MAX, item, example_client(!strchr(item, ':')));
 	has = ip_addr_is_v4(&a) ? &o->has_localhost_ip4 : &o->has_localhost_ip6;
 	if (*has)
 		return parse_refuse(error,

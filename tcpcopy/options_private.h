@@ -12,6 +12,22 @@ enum {
 	OPTION_LIST_TEXT_MAX = 8192, /* bytes of one of these */
 };
 
+/* Examples for refusals, in the family of what was given. */
+static inline const char *example_pair(bool is_v4)
+{
+	return is_v4 ? "80-10.0.0.2:8080" : "80-[2001:db8::2]:8080";
+}
+
+static inline const char *example_clients(bool is_v4)
+{
+	return is_v4 ? "10.20.30.x" : "2001:db8:1::/64";
+}
+
+static inline const char *example_client(bool is_v4)
+{
+	return is_v4 ? "10.20.30.1" : "2001:db8:1::1";
+}
+
 /* The values of an option that may be given several times. */
 struct option_lists {
 	const char *values[OPTION_REPEAT_MAX];
