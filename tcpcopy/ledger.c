@@ -233,6 +233,8 @@ const char *drop_cause_name(enum drop_cause cause)
 		return "backlog";
 	case DROP_NO_TUPLE:
 		return "no-tuple";
+	case DROP_NO_ADDRESS:
+		return "no-address";
 	case DROP_NOT_REPLAYABLE:
 		return "not-replayable";
 	case DROP_ENCRYPTED:
@@ -282,6 +284,10 @@ const char *drop_cause_text(enum drop_cause cause)
 		       "the client";
 	case DROP_NO_TUPLE:
 		return "no free address and port left: give more addresses with -c (for clients on "
+		       "loopback: -H)";
+	case DROP_NO_ADDRESS:
+		return "clients that the target could not answer, of the other address family or "
+		       "on loopback: give them addresses of the target's family with -c (for "
 		       "loopback: -H)";
 	case DROP_NOT_REPLAYABLE:
 		return "this kind of connection cannot be replayed (Multipath TCP)";

@@ -42,6 +42,7 @@ enum drop_cause {
 	DROP_LIMIT,          /* sessions, half-open sessions or memory at their limit */
 	DROP_BACKLOG,        /* this session had queued too much */
 	DROP_NO_TUPLE,       /* -c exhausted */
+	DROP_NO_ADDRESS,     /* without -c: of another family than the target's, or on loopback */
 	DROP_NOT_REPLAYABLE, /* Multipath TCP */
 	DROP_ENCRYPTED,      /* TLS */
 	DROP_JOIN_REFUSED,   /* the target does not take it without its beginning */

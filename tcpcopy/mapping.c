@@ -387,6 +387,17 @@ static const struct ip_addr *only_address(const struct mapping *m, const struct 
 	return ip_addr_is_loopback(client) && !ip_addr_is_loopback(target) ? NULL : client;
 }
 
+static const struct pool *pool_for(const struct mapping *m, const struct ip_addr *target)
+{
+	return ip_addr_is_v4(target) ? &m->v4 : &m->v6;
+}
+
+bool mapping_reaches(const struct mapping *m, const struct ip_addr *client,
+		     const struct ip_addr *target)
+{
+	return pool_for(m, target)->count || only_address(m, client, target);
+}
+
 int mapping_take(struct mapping *m, const struct endpoint *client, unsigned copy,
 		 const struct endpoint *target, struct endpoint *faked)
 {
@@ -400,8 +411,7 @@ int mapping_take(struct mapping *m, const struct endpoint *client, unsigned copy
 	}
 	if (only)
 		return take_port(m, t, only, wanted_port(m, client->port, copy), faked, &is_full);
-	return take_from_pool(m, t, ip_addr_is_v4(&target->addr) ? &m->v4 : &m->v6, client, copy,
-			      faked);
+	return take_from_pool(m, t, pool_for(m, &target->addr), client, copy, faked);
 }
 
 void mapping_release(struct mapping *m, const struct endpoint *faked, const struct endpoint *target)
@@ -410,8 +420,7 @@ void mapping_release(struct mapping *m, const struct endpoint *faked, const stru
 
 	assert(t < m->target_count);
 	if (port_table_release(&m->ports, faked, (uint8_t)t) && m->has_pool)
-		note_not_full(m, &m->targets[t], ip_addr_is_v4(&target->addr) ? &m->v4 : &m->v6,
-			      &faked->addr);
+		note_not_full(m, &m->targets[t], pool_for(m, &target->addr), &faked->addr);
 	assert(m->sessions > 0);
 	m->sessions--;
 	m->targets[t].sessions--;

@@ -21,6 +21,7 @@
 #ifndef TCPCOPY_MAPPING_H
 #define TCPCOPY_MAPPING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -60,11 +61,17 @@ struct mapping *mapping_new(const struct mapping_config *config);
 void mapping_free(struct mapping *m);
 /*
  * Takes a faked endpoint for a client's session to a target; copy: which of those of -n, from 0.
- * 0, or -1 with errno EADDRNOTAVAIL (pool exhausted; without one, no address that the target could
- * answer; more than TRANSFERS_MAX targets in use) or ENOMEM.
+ * 0, or -1 with errno EADDRNOTAVAIL (pool exhausted; mapping_reaches says no; more than TRANSFERS_MAX
+ * targets in use) or ENOMEM.
  */
 int mapping_take(struct mapping *m, const struct endpoint *client, unsigned copy,
 		 const struct endpoint *target, struct endpoint *faked);
+/*
+ * Whether this client can ever have an address that the target could answer. Without a pool one of the
+ * other family cannot, nor one on loopback without an address of -H.
+ */
+bool mapping_reaches(const struct mapping *m, const struct ip_addr *client,
+		     const struct ip_addr *target);
 /* Gives back what mapping_take gave for this target; giving back anything else is a bug (asserted). */
 void mapping_release(struct mapping *m, const struct endpoint *faked,
 		     const struct endpoint *target);

@@ -93,6 +93,11 @@ static enum drop_cause shortage(const struct replay *r, size_t target)
 	return DROP_CAUSES;
 }
 
+static bool reaches(const struct replay *r, const struct tuple *online, size_t target)
+{
+	return mapping_reaches(r->mapping, &online->src.addr, &r->transfers[target].target.addr);
+}
+
 /* How many sessions a connection to this server has. */
 static uint32_t sessions_wanted(const struct replay *r, const struct endpoint *server)
 {
@@ -103,12 +108,24 @@ static uint32_t sessions_wanted(const struct replay *r, const struct endpoint *s
 	return n;
 }
 
+/* How many of them can have an address. */
+static uint32_t sessions_possible(const struct replay *r, const struct tuple *online)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < r->transfer_count; i++)
+		if (replay_matches_source(r, &r->transfers[i], &online->dst) &&
+		    reaches(r, online, i))
+			n += r->copies;
+	return n;
+}
+
 /* A session is about to start. What the rate allows or not is the whole connection, for as long as it lives. */
 static bool admits(struct replay *r, struct online *o)
 {
 	if (o->admission == ONLINE_NOT_ASKED)
 		o->admission =
-			rate_limit_take(&r->rate, sessions_wanted(r, &o->tuple.dst), r->env.now_us)
+			rate_limit_take(&r->rate, sessions_possible(r, &o->tuple), r->env.now_us)
 				? ONLINE_ADMITTED
 				: ONLINE_SHED;
 	return o->admission == ONLINE_ADMITTED;
@@ -199,6 +216,8 @@ static void add_sessions(struct replay *r, struct online *o, const struct sessio
 		struct ledger_sessions *count = &r->ledger.targets[i].sessions;
 		enum drop_cause why = cause == DROP_CAUSES ? shortage(r, i) : cause;
 
+		if (!reaches(r, &o->tuple, i))
+			why = DROP_NO_ADDRESS;
 		if (!replay_matches_source(r, &r->transfers[i], &o->tuple.dst))
 			continue;
 		if (why == DROP_CAUSES && !admits(r, o))
@@ -282,11 +301,11 @@ static void remember_waiting(struct replay *r, const struct online *o)
 }
 
 /* A session could start at one of its targets at least. */
-static bool could_start(const struct replay *r, const struct endpoint *server)
+static bool could_start(const struct replay *r, const struct tuple *online)
 {
 	for (size_t i = 0; i < r->transfer_count; i++)
-		if (replay_matches_source(r, &r->transfers[i], server) &&
-		    shortage(r, i) == DROP_CAUSES)
+		if (replay_matches_source(r, &r->transfers[i], &online->dst) &&
+		    reaches(r, online, i) && shortage(r, i) == DROP_CAUSES)
 			return true;
 	return false;
 }
@@ -299,7 +318,7 @@ static enum drop_cause choice(struct replay *r, const struct tuple *tuple, enum 
 {
 	if (!sampling_takes(&r->sampling, &tuple->src, r->env.now_us))
 		return DROP_SAMPLED_OUT;
-	if (cause == DROP_CAUSES && could_start(r, &tuple->dst) &&
+	if (cause == DROP_CAUSES && could_start(r, tuple) &&
 	    !rate_limit_has_room(&r->rate, r->env.now_us))
 		return DROP_RATE;
 	return DROP_CAUSES;

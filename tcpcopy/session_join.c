@@ -24,6 +24,7 @@ static bool cause_allows_joining(enum drop_cause cause)
 		return true;
 	case DROP_SAMPLED_OUT:
 	case DROP_RATE:
+	case DROP_NO_ADDRESS:
 	case DROP_NOT_REPLAYABLE:
 	case DROP_ENCRYPTED:
 	case DROP_CLIENT_RESET:

@@ -553,8 +553,26 @@ static void client_of_another_family_than_the_target_without_a_pool(void **state
 	client_says(f, "S 0:0(0) <mss 1460>");
 	client_data(f, 1, 1, "GET /");
 	expect_nothing(f);
-	assert_int_equal(stream(f)->dropped[DROP_NO_TUPLE].bytes, 5);
-	assert_int_equal(account_of(f, 0)->sessions.not_started[DROP_NO_TUPLE], 1);
+	assert_int_equal(stream(f)->dropped[DROP_NO_ADDRESS].bytes, 5);
+	assert_int_equal(account_of(f, 0)->sessions.not_started[DROP_NO_ADDRESS], 1);
+	client_data(f, 6, 301, "GET /"); /* nor is it joined later */
+	expect_nothing(f);
+	assert_int_equal(stream(f)->dropped[DROP_NO_ADDRESS].bytes, 10);
+	fixture_free(f);
+}
+
+static void loopback_client_without_an_address_for_it(void **state)
+{
+	struct fixture *f =
+		fixture_new(&(struct fixture_config){.transfers = {"127.0.0.1:80-10.1.0.1:8080"}});
+
+	(void)state;
+	f->client = "127.0.0.1:40000";
+	f->server = "127.0.0.1:80";
+	client_says(f, "S 0:0(0) <mss 1460>");
+	client_data(f, 1, 1, "GET /");
+	expect_nothing(f);
+	assert_int_equal(stream(f)->dropped[DROP_NO_ADDRESS].bytes, 5);
 	fixture_free(f);
 }
 
@@ -586,6 +604,7 @@ int main(void)
 		cmocka_unit_test(source_without_an_address_matches_this_hosts_own),
 		cmocka_unit_test(ipv6_connection_to_an_ipv6_target),
 		cmocka_unit_test(client_of_another_family_than_the_target_without_a_pool),
+		cmocka_unit_test(loopback_client_without_an_address_for_it),
 	};
 
 	return cmocka_run_group_tests_name("online", tests, NULL, NULL);

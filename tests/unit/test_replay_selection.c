@@ -311,6 +311,25 @@ static void rate_counts_sessions_of_all_targets(void **state)
 	fixture_free(f);
 }
 
+/* Without -c the client can be copied to one of the two only. */
+static void target_of_another_family_takes_nothing_from_the_rate(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){
+		.rate_per_s = 8,
+		.transfers = {"10.0.0.2:80-10.1.0.1:8080", "10.0.0.2:80-[2001:db8::1]:8080"}});
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		be_client(f, i);
+		client_says(f, "S 0:0(0) <mss 1460>");
+	}
+	assert_int_equal(account_of(f, 0)->sessions.started, 2);
+	expect_left_out(f, 0, DROP_RATE, 1, 0, 0);
+	expect_left_out(f, 1, DROP_NO_ADDRESS, 2, 0, 0);
+	ignore_sent(f);
+	fixture_free(f);
+}
+
 /* It is the same session of the client, and had its place. */
 static void joining_again_is_not_held_back(void **state)
 {
@@ -547,6 +566,7 @@ int main(void)
 		cmocka_unit_test(connections_above_the_rate_are_left_out_whole),
 		cmocka_unit_test(steady_load_at_the_rate_is_copied_whole),
 		cmocka_unit_test(rate_counts_sessions_of_all_targets),
+		cmocka_unit_test(target_of_another_family_takes_nothing_from_the_rate),
 		cmocka_unit_test(joining_again_is_not_held_back),
 		cmocka_unit_test(joins_of_older_connections_take_their_turn),
 		cmocka_unit_test(connection_that_cannot_start_takes_nothing_from_the_rate),
