@@ -49,20 +49,23 @@ static void list_devices(const struct online_capture *capture, char text[DEVICES
 	}
 }
 
-static void check_capture(const struct tcpcopy_options *o, struct event_base *base,
-			  struct findings *f)
+static size_t local_addresses(struct ip_addr addresses[ADDRESSES_MAX])
 {
-	static struct ip_addr addresses[ADDRESSES_MAX];
-	const struct online_share share = {.index = 0, .count = o->workers};
-	char error[CAPTURE_ERROR_MAX], devices[DEVICES_TEXT_MAX];
-	struct online_capture *capture;
 	int count = netdev_local_addresses(NULL, addresses, ADDRESSES_MAX);
 
 	if (count < 0)
-		count = 0;
-	if (count > ADDRESSES_MAX)
-		count = ADDRESSES_MAX;
-	capture = online_capture_open(base, o, &share, addresses, (size_t)count, on_frame, NULL,
+		return 0;
+	return count < ADDRESSES_MAX ? (size_t)count : ADDRESSES_MAX;
+}
+
+static void check_capture(const struct tcpcopy_options *o, struct event_base *base,
+			  const struct ip_addr *addresses, size_t address_count, struct findings *f)
+{
+	const struct online_share share = {.index = 0, .count = o->workers};
+	char error[CAPTURE_ERROR_MAX], devices[DEVICES_TEXT_MAX];
+	struct online_capture *capture;
+
+	capture = online_capture_open(base, o, &share, addresses, address_count, on_frame, NULL,
 				      error);
 	if (!capture) {
 		findings_wrong(f, "capture: %s", error);
@@ -240,24 +243,33 @@ static void check_intercepts(const struct tcpcopy_options *o, struct event_base 
 
 /* ---- the whole ---- */
 
-static void tell_notes(const struct tcpcopy_options *o, struct findings *f)
+static void tell_notes(const struct tcpcopy_options *o, const struct ip_addr *addresses,
+		       size_t address_count, struct findings *f)
 {
+	char note[PARSE_ERROR_MAX];
+
 	if (!o->client_range_count)
-		findings_note(f, "without -c the target must route the real clients' addresses to "
-				 "the assistant; -c 10.20.30.x avoids that");
+		findings_note(f,
+			      "without -c the target must route the real clients' addresses to "
+			      "the assistant; -c %s avoids that",
+			      tcpcopy_options_example_clients(o));
+	if (tcpcopy_options_leaves_out(o, addresses, address_count, note))
+		findings_note(f, "%s", note);
 	if (o->session_pool_kb)
 		findings_note(f, "-U %u does nothing", o->session_pool_kb);
 }
 
 unsigned tcpcopy_check(const struct tcpcopy_options *o, FILE *out)
 {
+	static struct ip_addr addresses[ADDRESSES_MAX];
+	size_t address_count = local_addresses(addresses);
 	struct event_base *base = event_base_new();
 	struct findings f = {.out = out};
 
 	findings_ok(&f, "the options are right");
-	tell_notes(o, &f);
+	tell_notes(o, addresses, address_count, &f);
 	if (base) {
-		check_capture(o, base, &f);
+		check_capture(o, base, addresses, address_count, &f);
 		for (size_t i = 0; i < o->transfer_count; i++)
 			check_target(o, &o->transfers[i], &f);
 		check_intercepts(o, base, &f);

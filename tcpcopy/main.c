@@ -95,11 +95,21 @@ static int route_by(struct route *r, const struct ip_addr *dst, const char *devi
 	return netdev_route(r, dst, d.index);
 }
 
+static size_t local_addresses(struct ip_addr addresses[LOCAL_ADDRESSES_MAX])
+{
+	int count = netdev_local_addresses(NULL, addresses, LOCAL_ADDRESSES_MAX);
+
+	if (count < 0)
+		return 0;
+	return count < LOCAL_ADDRESSES_MAX ? (size_t)count : LOCAL_ADDRESSES_MAX;
+}
+
 static int check_host(const struct tcpcopy_options *o, char error[ERROR_MAX])
 {
 	static struct ip_addr addresses[LOCAL_ADDRESSES_MAX];
-	struct host_facts host = {
+	const struct host_facts host = {
 		.addresses = addresses,
+		.address_count = local_addresses(addresses),
 		.device_exists = capture_device_exists,
 		.file_exists = file_exists,
 		.may_replace = stats_may_replace,
@@ -107,22 +117,24 @@ static int check_host(const struct tcpcopy_options *o, char error[ERROR_MAX])
 		.check_filter = capture_check_filter,
 		.route = route_by,
 	};
-	int count = netdev_local_addresses(NULL, addresses, LOCAL_ADDRESSES_MAX);
 
-	if (count > 0)
-		host.address_count =
-			count < LOCAL_ADDRESSES_MAX ? (size_t)count : LOCAL_ADDRESSES_MAX;
 	return tcpcopy_options_check(o, &host, error);
 }
 
 static void log_start(const struct tcpcopy_options *o)
 {
+	static struct ip_addr addresses[LOCAL_ADDRESSES_MAX];
+	char note[ERROR_MAX];
+
 	log_plain(LOG_LEVEL_INFO, "tcpcopy " PACKAGE_VERSION " starts");
 	if (!o->client_range_count)
 		log_plain(LOG_LEVEL_WARN,
 			  "without -c the faked clients have the real clients' addresses: the "
 			  "target must route these to the assistant, and then cannot talk to the "
-			  "real clients itself; -c 10.20.30.x avoids that");
+			  "real clients itself; -c %s avoids that",
+			  tcpcopy_options_example_clients(o));
+	if (tcpcopy_options_leaves_out(o, addresses, local_addresses(addresses), note))
+		log_plain(LOG_LEVEL_WARN, "%s", note);
 	if (o->session_pool_kb)
 		log_plain(LOG_LEVEL_WARN,
 			  "-U %u does nothing: sessions take memory as they need it, within -m",

@@ -111,6 +111,14 @@ int tcpcopy_options_parse(struct tcpcopy_options *o, int argc, char *const argv[
  */
 int tcpcopy_options_check(const struct tcpcopy_options *o, const struct host_facts *host,
 			  char error[PARSE_ERROR_MAX]);
+/*
+ * Whether clients of one family, of which this host has addresses, come to a pair whose target they cannot
+ * be copied to, for want of -c: then with a sentence in note.
+ */
+bool tcpcopy_options_leaves_out(const struct tcpcopy_options *o, const struct ip_addr *addresses,
+				size_t address_count, char note[PARSE_ERROR_MAX]);
+/* An example of -c, in the family of the first target. */
+const char *tcpcopy_options_example_clients(const struct tcpcopy_options *o);
 /* The text of --help. */
 void tcpcopy_options_print_help(FILE *out);
 #endif

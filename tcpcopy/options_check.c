@@ -480,3 +480,51 @@ int tcpcopy_options_check(const struct tcpcopy_options *o, const struct host_fac
 		return -1;
 	return 0;
 }
+
+static const struct transfer *other_family_of(const struct tcpcopy_options *o,
+					      const struct transfer *t)
+{
+	for (size_t i = 0; i < o->transfer_count; i++) {
+		const struct transfer *other = &o->transfers[i];
+
+		if (other->source.port == t->source.port &&
+		    ip_addr_is_unspecified(&other->source.addr) &&
+		    !same_address_family(&other->target.addr, &t->target.addr))
+			return other;
+	}
+	return NULL;
+}
+
+bool tcpcopy_options_leaves_out(const struct tcpcopy_options *o, const struct ip_addr *addresses,
+				size_t address_count, char note[PARSE_ERROR_MAX])
+{
+	char text[ENDPOINT_TEXT_MAX];
+
+	for (size_t i = 0; i < o->transfer_count && !o->client_range_count; i++) {
+		const struct transfer *t = &o->transfers[i];
+		bool is_v4 = ip_addr_is_v4(&t->target.addr);
+
+		if (!ip_addr_is_unspecified(&t->source.addr) || other_family_of(o, t))
+			continue;
+		for (size_t k = 0; k < address_count; k++) {
+			const struct ip_addr *a = &addresses[k];
+
+			if (ip_addr_is_v4(a) == is_v4 || ip_addr_is_loopback(a) ||
+			    ip_addr_is_link_local(a))
+				continue;
+			snprintf(note, PARSE_ERROR_MAX,
+				 "without -c no clients with %s addresses are copied to %s: they "
+				 "are counted as no-address; -c %s takes both families",
+				 is_v4 ? "IPv6" : "IPv4",
+				 endpoint_format(text, sizeof(text), &t->target),
+				 example_clients(is_v4));
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *tcpcopy_options_example_clients(const struct tcpcopy_options *o)
+{
+	return example_clients(ip_addr_is_v4(&o->transfers[0].target.addr));
+}

@@ -414,6 +414,45 @@ static void good_lines_are_taken(void **state)
 	}
 }
 
+/* Clients of this host's other family, which nobody would be copied to. */
+static void family_that_is_left_out_is_named(void **state)
+{
+	static const struct {
+		const char *line;
+		const char *note; /* NULL: none */
+	} lines[] = {
+		{"-x 80-10.0.0.2:8080 -s 10.0.0.3",
+		 "without -c no clients with IPv6 addresses are copied to 10.0.0.2:8080: they are "
+		 "counted as no-address; -c 10.20.30.x takes both families"},
+		{"-x 80-[2001:db8::2]:8080 -s 10.0.0.3",
+		 "without -c no clients with IPv4 addresses are copied to [2001:db8::2]:8080: they "
+		 "are counted as no-address; -c 2001:db8:1::/64 takes both families"},
+		{"-x 80-[2001:db8::2]:8080 -s 10.0.0.3 -c 2001:db8:1::/64", NULL},
+		{"-x 192.0.2.1:80-10.0.0.2:8080 -s 10.0.0.3", NULL},
+		{"-x 80-10.0.0.2:8080,80-[2001:db8::2]:8080 -s 10.0.0.3", NULL},
+	};
+	struct ip_addr addresses[4];
+
+	(void)state;
+	assert_int_equal(ip_addr_parse(&addresses[0], "127.0.0.1"), 0);
+	assert_int_equal(ip_addr_parse(&addresses[1], "fe80::1"), 0);
+	assert_int_equal(ip_addr_parse(&addresses[2], "192.0.2.1"), 0);
+	assert_int_equal(ip_addr_parse(&addresses[3], "2001:db8::1"), 0);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		char note[PARSE_ERROR_MAX];
+		struct tcpcopy_options o;
+
+		assert_int_equal(parse(&o, lines[i].line, note), 0);
+		assert_int_equal(tcpcopy_options_leaves_out(&o, addresses, 4, note),
+				 lines[i].note != NULL);
+		if (lines[i].note)
+			assert_string_equal(note, lines[i].note);
+		/* Loopback and link-local addresses have no clients of that family from elsewhere. */
+		if (strchr(lines[i].line, '[') == NULL)
+			assert_false(tcpcopy_options_leaves_out(&o, addresses, 3, note));
+	}
+}
+
 static void defaults_are_those_of_the_manual(void **state)
 {
 	struct tcpcopy_options o;
@@ -643,6 +682,7 @@ int main(void)
 		cmocka_unit_test(bad_lines_are_refused_with_value_and_rule),
 		cmocka_unit_test(bad_lines_on_this_host_are_refused),
 		cmocka_unit_test(good_lines_are_taken),
+		cmocka_unit_test(family_that_is_left_out_is_named),
 		cmocka_unit_test(defaults_are_those_of_the_manual),
 		cmocka_unit_test(a_pair_has_source_target_and_macs),
 		cmocka_unit_test(port_applies_to_an_intercept_named_before_it),
