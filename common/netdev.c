@@ -155,6 +155,14 @@ static bool address_of(struct ip_addr *a, const struct sockaddr *sa)
 	return false;
 }
 
+/* Whether an entry of getifaddrs is of this device. An IPv4 address with a label is of "eth0:1". */
+static bool is_of_device(const struct ifaddrs *at, const char *device)
+{
+	size_t name_len = strcspn(at->ifa_name, ":");
+
+	return strlen(device) == name_len && memcmp(device, at->ifa_name, name_len) == 0;
+}
+
 int netdev_local_addresses(const char *device, struct ip_addr *addresses, size_t max)
 {
 	struct ifaddrs *list;
@@ -163,12 +171,9 @@ int netdev_local_addresses(const char *device, struct ip_addr *addresses, size_t
 	if (getifaddrs(&list) < 0)
 		return -1;
 	for (const struct ifaddrs *at = list; at; at = at->ifa_next) {
-		/* An IPv4 address with a label is listed as "eth0:1". */
-		size_t name_len = strcspn(at->ifa_name, ":");
 		struct ip_addr a;
 
-		if (device &&
-		    (strlen(device) != name_len || memcmp(device, at->ifa_name, name_len) != 0))
+		if (device && !is_of_device(at, device))
 			continue;
 		if (!address_of(&a, at->ifa_addr))
 			continue;
@@ -178,6 +183,23 @@ int netdev_local_addresses(const char *device, struct ip_addr *addresses, size_t
 	}
 	freeifaddrs(list);
 	return (int)count;
+}
+
+static bool device_has_address(const char *device, const struct ip_addr *addr)
+{
+	struct ifaddrs *list;
+	bool has = false;
+
+	if (getifaddrs(&list) < 0)
+		return false;
+	for (const struct ifaddrs *at = list; at && !has; at = at->ifa_next) {
+		struct ip_addr a;
+
+		has = is_of_device(at, device) && address_of(&a, at->ifa_addr) &&
+		      ip_addr_equal(&a, addr);
+	}
+	freeifaddrs(list);
+	return has;
 }
 
 bool netdev_is_local_address(const struct ip_addr *a)
@@ -389,6 +411,8 @@ int netdev_route(struct route *r, const struct ip_addr *dst, int device_index)
 	}
 	if (r->mtu_bytes <= 0 || (d.mtu_bytes > 0 && r->mtu_bytes > d.mtu_bytes))
 		r->mtu_bytes = d.mtu_bytes;
+	if (!ip_addr_is_unspecified(&r->source) && !device_has_address(d.name, &r->source))
+		r->source = (struct ip_addr){.b = {0}};
 	return 0;
 }
 

@@ -36,7 +36,11 @@ enum route_kind {
 struct route {
 	enum route_kind kind;
 	struct ip_addr next_hop; /* the destination itself if on-link */
-	struct ip_addr source;   /* the address that this host would use; unspecified if none */
+	/*
+	 * The address of this device that the host would use; unspecified if it would use none, or one of
+	 * another device: who asks for a neighbour in its name here draws its traffic over to here.
+	 */
+	struct ip_addr source;
 	int device_index;
 	int mtu_bytes; /* of the route if it has one, otherwise of the device */
 };

@@ -12,6 +12,9 @@ start_nginx target 8080
 ip -n "$(ns switch)" link add second type veth peer name eth1 netns "$(ns online)"
 ip -n "$(ns switch)" link set second master br0 up
 on online ip link set eth1 up
+set_sysctl online net/ipv4/conf/eth1/arp_ignore 1 # it does not answer for the address of eth0
+
+macs_known_to() { ip -n "$(ns "$1")" neigh show to 10.90.0.20; }
 
 sent_by() { on online cat "/sys/class/net/$1/statistics/tx_bytes"; }
 
@@ -25,6 +28,12 @@ same_ids "every id exactly once with -o eth1"
 sent=$(($(sent_by eth1) - before))
 check "they left by eth1" "$sent bytes, more than 1,000,000" [ "$sent" -gt 1000000 ]
 check "the log names the device" "eth1" log_says "$net_dir/tcpcopy.log" 'on eth1'
+# Who asked for the target in the name of eth0's address would draw all traffic over to eth1.
+mac=$(on online cat /sys/class/net/eth1/address)
+for host in client target assistant; do
+  check "$host does not look for the online host at eth1" "$(macs_known_to $host)" \
+    [ -z "$(macs_known_to $host | grep "$mac")" ]
+done
 stop_tcpcopy
 equal "tcpcopy ends with exit status 0" 0 "$tcpcopy_status"
 net_done
