@@ -24,7 +24,6 @@ void neighbour_init(struct neighbour *n, const struct ip_addr *addr)
 {
 	memset(n, 0, sizeof(*n));
 	n->addr = *addr;
-	n->can_ask = ip_addr_is_v4(addr);
 }
 
 void neighbour_set_fixed(struct neighbour *n, const uint8_t mac[MAC_LEN])
@@ -49,7 +48,7 @@ enum neighbour_question neighbour_next_question(struct neighbour *n, uint64_t no
 {
 	bool rests;
 
-	if (n->is_fixed || !n->can_ask || now_us < n->next_ask_us)
+	if (n->is_fixed || now_us < n->next_ask_us)
 		return NEIGHBOUR_ASK_NOTHING;
 	if (n->is_known && n->unanswered >= NEIGHBOUR_ASK_MAX)
 		n->unanswered = 0;
@@ -63,18 +62,45 @@ enum neighbour_question neighbour_next_question(struct neighbour *n, uint64_t no
 
 bool neighbour_is_silent(const struct neighbour *n)
 {
-	return !n->is_known && (!n->can_ask || n->unanswered > NEIGHBOUR_ASK_MAX);
+	return !n->is_known && n->unanswered > NEIGHBOUR_ASK_MAX;
 }
 
-/* A MAC of one station: neither a group (the lowest bit of the first byte) nor all zero. */
-static bool mac_is_station(const uint8_t mac[MAC_LEN])
+void neighbour_doubt(struct neighbour *n, uint64_t now_us)
+{
+	bool is_soon = n->doubted_us && now_us < n->doubted_us + NEIGHBOUR_ASK_INTERVAL_US;
+
+	if (!n->is_known || is_soon)
+		return;
+	n->doubted_us = now_us;
+	n->unanswered = ASK_UNICAST_MAX;
+	n->next_ask_us = now_us;
+}
+
+bool neighbour_on_word(struct neighbour *n, const struct neighbour_word *word, uint64_t now_us)
+{
+	bool is_same = n->is_known && memcmp(n->mac, word->mac, MAC_LEN) == 0;
+
+	if (n->is_fixed || !ip_addr_equal(&n->addr, &word->addr))
+		return false;
+	if (!is_same && (word->only_agrees || (word->is_weak && n->is_known)))
+		return false;
+	(void)neighbour_learn(n, word->mac);
+	if (is_same || word->is_answer) {
+		n->unanswered = 0;
+		n->next_ask_us = now_us + NEIGHBOUR_FRESH_INTERVAL_US;
+	}
+	return !is_same;
+}
+
+/* The lowest bit of the first byte tells a group. */
+bool mac_is_station(const uint8_t mac[MAC_LEN])
 {
 	static const uint8_t zero[MAC_LEN];
 
 	return (mac[0] & 1) == 0 && memcmp(mac, zero, MAC_LEN) != 0;
 }
 
-int arp_parse(struct arp_sender *sender, const uint8_t *frame, size_t len_bytes)
+int arp_parse(struct neighbour_word *word, const uint8_t *frame, size_t len_bytes)
 {
 	const uint8_t *m = frame + ETHERNET_LEN;
 	uint16_t operation;
@@ -89,21 +115,11 @@ int arp_parse(struct arp_sender *sender, const uint8_t *frame, size_t len_bytes)
 		return -1;
 	if (get_be32(m + 14) == 0) /* a probe says nothing of its sender */
 		return -1;
-	memcpy(sender->mac, m + 8, MAC_LEN);
-	sender->addr = ip_addr_v4_bytes(m + 14);
+	memset(word, 0, sizeof(*word));
+	memcpy(word->mac, m + 8, MAC_LEN);
+	word->addr = ip_addr_v4_bytes(m + 14);
+	word->is_answer = operation == ARP_REPLY;
 	return 0;
-}
-
-bool neighbour_on_arp(struct neighbour *n, const struct arp_sender *sender, uint64_t now_us)
-{
-	bool is_news;
-
-	if (n->is_fixed || !ip_addr_equal(&n->addr, &sender->addr))
-		return false;
-	is_news = neighbour_learn(n, sender->mac);
-	n->unanswered = 0;
-	n->next_ask_us = now_us + NEIGHBOUR_FRESH_INTERVAL_US;
-	return is_news;
 }
 
 void arp_build_request(uint8_t frame[ARP_FRAME_LEN], const uint8_t own_mac[MAC_LEN],

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * neighbour.h - what is known of one neighbour on the link: its MAC, how fresh it is, when to ask
- * again, and the ARP messages (RFC 826, RFC 5227) that ask and answer. Pure: frames and times come
- * in as arguments; whoever owns a socket sends and receives.
+ * again, and the ARP messages (RFC 826, RFC 5227) that ask and answer for IPv4; those for IPv6 are
+ * in ndisc.h. Pure: frames and times come in as arguments; whoever owns a socket sends and receives.
  *
  * A MAC once known is kept until another takes its place: an old address that may still work is
- * better than none. IPv6 neighbours are never asked here (can_ask is false).
+ * better than none.
  */
 #ifndef COMMON_NEIGHBOUR_H
 #define COMMON_NEIGHBOUR_H
@@ -30,16 +30,16 @@ struct neighbour {
 	struct ip_addr addr;
 	bool is_fixed; /* given by the user: never asked, never changed */
 	bool is_known;
-	bool can_ask;
 	uint8_t mac[MAC_LEN];
 	unsigned unanswered;  /* questions since the last answer */
 	uint64_t next_ask_us; /* 0: at once */
+	uint64_t doubted_us;  /* last; 0: never */
 };
 
 enum neighbour_question {
 	NEIGHBOUR_ASK_NOTHING,
-	NEIGHBOUR_ASK_UNICAST, /* the MAC that is known: disturbs nobody else */
-	NEIGHBOUR_ASK_BROADCAST,
+	NEIGHBOUR_ASK_UNICAST,   /* the MAC that is known: disturbs nobody else */
+	NEIGHBOUR_ASK_BROADCAST, /* or the multicast group that stands for it */
 };
 
 /* Nothing is known yet; the first question is due at once. */
@@ -55,23 +55,37 @@ bool neighbour_learn(struct neighbour *n, const uint8_t mac[MAC_LEN]);
  * second while the MAC is not known, otherwise three times in a row every 30 s.
  */
 enum neighbour_question neighbour_next_question(struct neighbour *n, uint64_t now_us);
+/*
+ * Nothing comes back from behind it: its MAC may have changed without a word, so everybody is
+ * asked at once, but not more often than every second.
+ */
+void neighbour_doubt(struct neighbour *n, uint64_t now_us);
 /* Questions were asked in vain, and no MAC is known. */
 bool neighbour_is_silent(const struct neighbour *n);
+/* A MAC of one station: neither that of a group nor all zero. */
+bool mac_is_station(const uint8_t mac[MAC_LEN]);
 
-/* What an ARP frame says of its sender. */
-struct arp_sender {
+/* What a message says of a neighbour. */
+struct neighbour_word {
 	struct ip_addr addr;
 	uint8_t mac[MAC_LEN];
+	bool is_answer;   /* it has heard a question; otherwise it speaks unasked, or asks */
+	bool is_weak;     /* a proxy, or one of several with this address: no reason to change */
+	bool only_agrees; /* it names no MAC: mac is that of the frame */
 };
+
+/*
+ * True if the word is of n and its MAC is news: taken at once, and asked about unless this is the
+ * answer. A fixed neighbour never changes.
+ */
+bool neighbour_on_word(struct neighbour *n, const struct neighbour_word *word, uint64_t now_us);
 
 /*
  * Reads a frame of Ethernet ARP for IPv4, request or reply: both tell who sent them, gratuitous
  * ones too. 0, or -1 if it is something else, cut short, or names a group or no address as its
  * sender.
  */
-int arp_parse(struct arp_sender *sender, const uint8_t *frame, size_t len_bytes);
-/* True if the sender is n and its MAC is news. A fixed neighbour never changes. */
-bool neighbour_on_arp(struct neighbour *n, const struct arp_sender *sender, uint64_t now_us);
+int arp_parse(struct neighbour_word *word, const uint8_t *frame, size_t len_bytes);
 /*
  * Writes the request "who has target?" to the MAC to, or to all if that is NULL. source is an
  * address of the device, or unspecified (then it is a probe: RFC 5227, section 2.1.1).

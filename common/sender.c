@@ -179,12 +179,9 @@ static uint64_t clock_us(void)
 
 static bool has_open_question(const struct sender *s)
 {
-	for (size_t i = 0; i < s->path_count; i++) {
-		const struct sender_path *p = &s->paths[i];
-
-		if (p->link && p->neighbour.can_ask && !p->neighbour.is_known)
+	for (size_t i = 0; i < s->path_count; i++)
+		if (s->paths[i].next_hop && !s->paths[i].next_hop->neighbour.is_known)
 			return true;
-	}
 	return false;
 }
 
@@ -198,8 +195,8 @@ static void wait_for_neighbours(struct sender *s)
 
 		if (now_us >= ask_us) {
 			for (size_t i = 0; i < s->path_count; i++)
-				if (!s->paths[i].neighbour.is_known)
-					s->paths[i].neighbour.next_ask_us = 0;
+				if (!s->next_hops[i].neighbour.is_known)
+					s->next_hops[i].neighbour.next_ask_us = 0;
 			sender_ask_neighbours(s, now_us);
 			ask_us = now_us + OPEN_ASK_US;
 		}
@@ -309,8 +306,10 @@ struct sender *sender_open(const struct sender_config *config, char error[SENDER
 	if (config->device)
 		snprintf(s->device, sizeof(s->device), "%s", config->device);
 	s->ip[0].fd = s->ip[1].fd = s->epoll_fd = s->watch_fd = -1;
+	s->is_not_alone = config->only_asks;
 	s->paths = calloc(config->target_count, sizeof(*s->paths));
-	if (!s->paths) {
+	s->next_hops = calloc(config->target_count, sizeof(*s->next_hops));
+	if (!s->paths || !s->next_hops) {
 		snprintf(error, SENDER_ERROR_MAX, "out of memory");
 		goto fail;
 	}
@@ -342,6 +341,7 @@ void sender_close(struct sender *s)
 	if (s->epoll_fd >= 0)
 		close(s->epoll_fd);
 	free(s->paths);
+	free(s->next_hops);
 	free(s);
 }
 
@@ -380,7 +380,8 @@ static int put_packet(struct sender *s, const struct sender_path *p, struct send
 		return 0;
 	}
 	if (is_link)
-		sender_link_prefix(p->link, slot, p->neighbour.mac, segment, part->unfinished);
+		sender_link_prefix(p->link, slot, p->next_hop->neighbour.mac, p->source_mac,
+				   segment, part->unfinished);
 	sender_batch_add(b, len, is_link ? NULL : &segment->tuple.dst.addr);
 	if (b->count == SENDER_BATCH_MAX)
 		sender_batch_flush(b, &s->stats);
@@ -437,7 +438,7 @@ int sender_send(struct sender *s, const struct segment *segment)
 	} else if (!p->link) {
 		sender_count_failure(&s->stats, ENETUNREACH);
 		return 0;
-	} else if (!p->neighbour.is_known) {
+	} else if (!p->next_hop->neighbour.is_known) {
 		s->stats.no_neighbour++;
 		return 0;
 	} else {
@@ -476,22 +477,24 @@ enum sender_mode sender_mode_of(const struct sender *s, const struct ip_addr *ta
 	return p->mode;
 }
 
-bool sender_fall_back_to_ip(struct sender *s, const char *why)
+bool sender_try(struct sender *s, const struct ip_addr *target, enum sender_mode mode,
+		const char *why)
 {
-	bool has_moved = false;
+	struct sender_path *p = path_find(s, target);
 
-	if (s->mode != SENDER_AUTO)
+	if (s->mode != SENDER_AUTO || !p || !p->link || p->mode == mode)
 		return false;
-	for (size_t i = 0; i < s->path_count; i++) {
-		struct sender_path *p = &s->paths[i];
+	return sender_path_try(s, p, mode, why);
+}
 
-		if (p->mode != SENDER_LINK)
-			continue;
-		sender_path_move_to_ip(s, p, why);
-		has_moved = true;
-	}
-	sender_links_tidy(s);
-	return has_moved;
+void sender_doubt(struct sender *s, const struct ip_addr *target, uint64_t now_us)
+{
+	struct sender_path *p = path_find(s, target);
+
+	if (!p || !p->next_hop)
+		return;
+	neighbour_doubt(&p->next_hop->neighbour, now_us);
+	sender_ask_neighbours(s, now_us);
 }
 
 size_t sender_poll_fds(const struct sender *s, int *fds, size_t max)
@@ -514,7 +517,8 @@ void sender_on_readable(struct sender *s, uint64_t now_us)
 			continue;
 		}
 		for (size_t j = 0; j < s->link_count; j++)
-			if (s->links[j]->arp_fd == events[i].data.fd)
+			if (s->links[j]->ears[SENDER_EAR_ARP] == events[i].data.fd ||
+			    s->links[j]->ears[SENDER_EAR_NDISC] == events[i].data.fd)
 				sender_hear_link(s, s->links[j], now_us);
 	}
 	if (s->is_dirty && now_us >= s->refreshed_us + REFRESH_MIN_US) {

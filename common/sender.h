@@ -33,12 +33,18 @@ enum sender_mode {
 struct sender_target {
 	struct ip_addr addr;
 	bool has_next_hop_mac; /* given by the user: no look-up */
+	bool has_source_mac;   /* likewise, for our frames instead of the device's */
 	uint8_t next_hop_mac[MAC_LEN];
+	uint8_t source_mac[MAC_LEN];
 };
 
 struct sender_config {
 	enum sender_mode mode;
-	bool only_asks; /* neighbours: it does not wait for them, for another sender of this process has */
+	/*
+	 * Another sender of this process has waited for the neighbours, and tells of them: this one
+	 * only asks.
+	 */
+	bool only_asks;
 	const char *device; /* leave by this one, whatever the routes say; NULL: by the route's */
 	const struct sender_target *targets; /* copied */
 	size_t target_count;
@@ -86,10 +92,20 @@ int sender_mtu(const struct sender *s, const struct ip_addr *target);
  */
 enum sender_mode sender_mode_of(const struct sender *s, const struct ip_addr *target,
 				const char **why);
-/* Moves every target from link to ip, if the mode is auto. True if anything moved. */
-bool sender_fall_back_to_ip(struct sender *s, const char *why);
 /*
- * Descriptors to poll for reading (ARP replies, changes of routes and neighbours): at most max.
+ * Nothing comes back by the backend in use: takes the other one, mode, for this target, if sender_mode
+ * is auto and its route allows both. It stays so until the next call, or until the way to the target
+ * becomes another. Told to the log with why once there and once back. True if it moved.
+ */
+bool sender_try(struct sender *s, const struct ip_addr *target, enum sender_mode mode,
+		const char *why);
+/*
+ * Nothing comes back from this target just now: asks its neighbour, at most once a second, whether its
+ * MAC has changed. Without a link nothing is done: the kernel looks after its own neighbours.
+ */
+void sender_doubt(struct sender *s, const struct ip_addr *target, uint64_t now_us);
+/*
+ * Descriptors to poll for reading (answers of neighbours, changes of routes and neighbours): at most max.
  * Returns how many. When one is readable, call sender_on_readable.
  */
 size_t sender_poll_fds(const struct sender *s, int *fds, size_t max);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sender_private.h - what the files of the sender share: only sender.c, sender_ip.c, sender_link.c
- * and the sender's test include it.
+ * sender_private.h - what the files of the sender share: only these
+ * files and the sender's test include it.
  *
- *	sender.c       opening, batches, sending
- *	sender_path.c  the way to each target: route, backend, neighbour
- *	sender_ip.c    descriptor -> IP packet (pure), raw sockets
- *	sender_link.c  packet sockets of a device, ARP on the wire
+ *	sender.c           opening, batches, sending
+ *	sender_path.c      the way to each target: route, backend
+ *	sender_next_hop.c  the neighbours that these ways lead to: asked, heard, doubted
+ *	sender_ip.c        descriptor -> IP packet (pure), raw sockets
+ *	sender_link.c      packet sockets of a device, ARP and neighbour discovery on the wire
  */
 #ifndef COMMON_SENDER_PRIVATE_H
 #define COMMON_SENDER_PRIVATE_H
@@ -15,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "common/ndisc.h"
 #include "common/neighbour.h"
 #include "common/netdev.h"
 #include "common/sender.h"
@@ -88,12 +90,18 @@ void sender_enlarge_buffer(int fd);
 /* A raw socket that takes whole IP packets. -1 with errno. */
 int sender_ip_open(bool is_v4);
 
+enum sender_ear {
+	SENDER_EAR_ARP,
+	SENDER_EAR_NDISC,
+	SENDER_EARS,
+};
+
 /* A device that packets leave by. */
 struct sender_link {
 	struct sender_batch batch;
 	struct netdev device;
-	int arp_fd;
-	bool cuts_segments; /* PACKET_VNET_HDR: the kernel cuts by gso_size */
+	int ears[SENDER_EARS]; /* sockets that hear neighbours; -1: none of that kind counts */
+	bool cuts_segments;    /* PACKET_VNET_HDR: the kernel cuts by gso_size */
 };
 
 /* NULL with errno. */
@@ -101,14 +109,31 @@ struct sender_link *sender_link_open(const struct netdev *device);
 void sender_link_close(struct sender_link *l);
 /* Completes the slot: virtio header (if cuts_segments) and Ethernet header. */
 void sender_link_prefix(const struct sender_link *l, uint8_t *slot, const uint8_t to[MAC_LEN],
-			const struct segment *segment, bool is_cut_by_kernel);
-/* Only ARP from these addresses reaches us from now on: a busy link wakes nobody for others. */
-void sender_link_listen(struct sender_link *l, const struct ip_addr *addresses, size_t count);
-/* Asks; failures are left to the next question. */
+			const uint8_t from[MAC_LEN], const struct segment *segment,
+			bool is_cut_by_kernel);
+/*
+ * Only what these addresses say of themselves reaches us from now on: a busy link wakes nobody for
+ * others. The sockets that this takes are opened, closed, and put into the epoll set. Without one
+ * there is nobody to ask; the next call tries again.
+ */
+void sender_link_listen(struct sender_link *l, const struct ip_addr *addresses, size_t count,
+			int epoll_fd);
+/* Asks; failures are left to the next question. source may be of another family: then it is none. */
 void sender_link_ask(struct sender_link *l, const struct neighbour *n,
 		     enum neighbour_question question, const struct ip_addr *source);
-/* The next ARP message of another station. 1, or 0 if there is none. */
-int sender_link_next_arp(struct sender_link *l, struct arp_sender *sender);
+/* The next word of another station. 1, or 0 if there is none. */
+int sender_link_next_word(struct sender_link *l, struct neighbour_word *word);
+
+/* ---- neighbours ---- */
+
+/* The neighbour that packets to one target, or to several, go to. */
+struct sender_next_hop {
+	struct sender_link *link;
+	struct neighbour neighbour;
+	struct ip_addr source; /* of our questions */
+	bool has_kernel_mac;   /* what the kernel's table said last: only its changes count */
+	uint8_t kernel_mac[MAC_LEN];
+};
 
 /* ---- targets ---- */
 
@@ -118,12 +143,12 @@ struct sender_path {
 	int mtu_bytes;
 	enum sender_mode mode; /* never SENDER_AUTO */
 	char why[SENDER_WHY_MAX];
-	bool is_lost;             /* no route now; told once */
-	bool is_moved;            /* sender_fall_back_to_ip: for good */
-	struct sender_link *link; /* NULL: the route allows none */
-	struct neighbour neighbour;
-	bool has_kernel_mac; /* what the kernel's table said last: only its changes count */
-	uint8_t kernel_mac[MAC_LEN];
+	bool is_lost;                     /* no route now; told once */
+	bool is_moved;                    /* sender_try: by ip, though the route allows a link */
+	unsigned tries;                   /* sender_try, on this way */
+	struct sender_link *link;         /* NULL: the route allows none */
+	struct sender_next_hop *next_hop; /* NULL: no link */
+	const uint8_t *source_mac;        /* of our frames */
 };
 
 struct sender {
@@ -131,13 +156,15 @@ struct sender {
 	char device[NETDEV_NAME_MAX]; /* empty: that of each route */
 	struct sender_path *paths;
 	size_t path_count;
-	struct sender_path *last; /* where the last segment went */
+	struct sender_next_hop *next_hops; /* path_count; free if no path leads there */
+	struct sender_path *last;          /* where the last segment went */
 	struct sender_link *links[SENDER_LINKS_MAX];
 	size_t link_count;
 	struct sender_batch ip[2]; /* IPv4, IPv6; fd -1: not open */
 	int epoll_fd;              /* holds the two below, so that the caller polls one */
 	int watch_fd;
-	bool is_open; /* changes are told from now on */
+	bool is_open;      /* changes are told from now on, ... */
+	bool is_not_alone; /* ... those that are another sender's as well by that one */
 	bool is_dirty;
 	uint64_t refreshed_us;
 	uint16_t ip_id;
@@ -151,12 +178,24 @@ struct sender {
 int sender_path_refresh(struct sender *s, struct sender_path *p, char why[SENDER_WHY_MAX]);
 /* Mode and reason from what is known of the neighbour; unchanged while questions are open. */
 void sender_path_settle(struct sender *s, struct sender_path *p);
-void sender_path_move_to_ip(struct sender *s, struct sender_path *p, const char *why);
+/* sender_try, where there is something to try. */
+bool sender_path_try(struct sender *s, struct sender_path *p, enum sender_mode mode,
+		     const char *why);
 /* After paths have changed: closes links that nobody uses, hears those neighbours that count. */
 void sender_links_tidy(struct sender *s);
 /* Looks at all targets again. */
 void sender_refresh(struct sender *s, uint64_t now_us);
-/* Sends the ARP questions that are due. */
+
+/* ---- sender_next_hop.c ---- */
+
+/*
+ * The path leads over this link from now on, to its route's next hop. What the kernel knows of it is
+ * taken over.
+ */
+void sender_next_hop_set(struct sender *s, struct sender_path *p, struct sender_link *l);
+/* Whether a path leads there. */
+bool sender_next_hop_is_used(const struct sender *s, const struct sender_next_hop *h);
+/* Sends the questions that are due. */
 void sender_ask_neighbours(struct sender *s, uint64_t now_us);
 /* Takes what neighbours say on this link. */
 void sender_hear_link(struct sender *s, struct sender_link *l, uint64_t now_us);

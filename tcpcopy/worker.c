@@ -125,7 +125,8 @@ static void effect_notice(void *ctx, enum replay_notice notice, size_t target)
 		break;
 	case REPLAY_NOTICE_TRY_IP:
 		/* The sender logs what has moved. */
-		sender_fall_back_to_ip(w->sender, "the first SYNs are unanswered");
+		sender_try(w->sender, &transfer->target.addr, SENDER_IP,
+			   "the first SYNs are unanswered");
 		break;
 	case REPLAY_NOTICE_REFUSED:
 		log_warn("%s", diagnosis_refused_text(line, sizeof(line), transfer));

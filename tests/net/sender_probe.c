@@ -248,7 +248,8 @@ int main(int argc, char **argv)
 	if (!s)
 		die("cannot open", error);
 	if (p.falls_back)
-		printf("fell back: %d\n", sender_fall_back_to_ip(s, "no SYN is answered"));
+		printf("fell back: %d\n",
+		       sender_try(s, &p.target.addr, SENDER_IP, "no SYN is answered"));
 	printf("%s after %llu ms: ", mode_name(sender_mode_of(s, &p.target.addr, &why)),
 	       (unsigned long long)(now_us(CLOCK_MONOTONIC) - start) / 1000);
 	printf("%s\n", why);

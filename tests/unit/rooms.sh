@@ -43,7 +43,7 @@ core=$(sources_of common_libcore_a_SOURCES; sources_of tcpcopy_libcore_a_SOURCES
 acting='pcap|event2|dnet|dumbnet|cap-ng|sys/[^u]|sys/u[^i]|net/|netinet|netpacket|linux/|netdb'
 acting=$acting'|unistd|fcntl|time\.h|poll|signal|pthread'
 shells='[a-z]+/(main|check|clock|options|worker|report|diagnosis|online_filter|online_capture|link_socket)[_.]'
-shells=$shells'|common/(capture|clock|sender|netdev|neighbour|daemon|findings|log|parse_arg|stats)[_.]'
+shells=$shells'|common/(capture|clock|sender|netdev|daemon|findings|log|parse_arg|stats)[_.]'
 
 echo "1..9"
 nothing 'Makefile.am lists the cores' \
