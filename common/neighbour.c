@@ -41,6 +41,7 @@ bool neighbour_learn(struct neighbour *n, const uint8_t mac[MAC_LEN])
 	n->is_known = true;
 	n->unanswered = 0;
 	n->next_ask_us = 0;
+	n->doubted_us = 0;
 	return true;
 }
 
@@ -67,10 +68,12 @@ bool neighbour_is_silent(const struct neighbour *n)
 
 void neighbour_doubt(struct neighbour *n, uint64_t now_us)
 {
-	bool is_soon = n->doubted_us && now_us < n->doubted_us + NEIGHBOUR_ASK_INTERVAL_US;
-
-	if (!n->is_known || is_soon)
+	if (!n->is_known || (n->doubted_us && now_us < n->doubted_us + n->doubt_gap_us))
 		return;
+	if (!n->doubted_us || now_us >= n->doubted_us + NEIGHBOUR_FRESH_INTERVAL_US)
+		n->doubt_gap_us = NEIGHBOUR_ASK_INTERVAL_US;
+	else if (n->doubt_gap_us < NEIGHBOUR_DOUBT_INTERVAL_US)
+		n->doubt_gap_us *= 2;
 	n->doubted_us = now_us;
 	n->unanswered = ASK_UNICAST_MAX;
 	n->next_ask_us = now_us;

@@ -24,6 +24,7 @@ enum {
 
 /* In microseconds. */
 #define NEIGHBOUR_ASK_INTERVAL_US   UINT64_C(1000000)
+#define NEIGHBOUR_DOUBT_INTERVAL_US UINT64_C(4000000)
 #define NEIGHBOUR_FRESH_INTERVAL_US UINT64_C(30000000)
 
 struct neighbour {
@@ -31,9 +32,10 @@ struct neighbour {
 	bool is_fixed; /* given by the user: never asked, never changed */
 	bool is_known;
 	uint8_t mac[MAC_LEN];
-	unsigned unanswered;  /* questions since the last answer */
-	uint64_t next_ask_us; /* 0: at once */
-	uint64_t doubted_us;  /* last; 0: never */
+	unsigned unanswered;   /* questions since the last answer */
+	uint64_t next_ask_us;  /* 0: at once */
+	uint64_t doubted_us;   /* last; 0: never */
+	uint64_t doubt_gap_us; /* from then to the next */
 };
 
 enum neighbour_question {
@@ -57,7 +59,7 @@ bool neighbour_learn(struct neighbour *n, const uint8_t mac[MAC_LEN]);
 enum neighbour_question neighbour_next_question(struct neighbour *n, uint64_t now_us);
 /*
  * Nothing comes back from behind it: its MAC may have changed without a word, so everybody is
- * asked at once, but not more often than every second.
+ * asked at once; as long as doubts go on, again after 1, 2, and then every 4 s at the earliest.
  */
 void neighbour_doubt(struct neighbour *n, uint64_t now_us);
 /* Questions were asked in vain, and no MAC is known. */

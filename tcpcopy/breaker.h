@@ -2,7 +2,11 @@
 /*
  * breaker.h - the circuit breaker: when the target's answers do not come back, SYNs would only pile up
  * half-open connections there. After BREAKER_SYNS without any answer for BREAKER_WAIT_US the copy
- * pauses: no new sessions, one SYN a second to try, until an answer comes. Pure.
+ * pauses: no new sessions, one SYN a second to try, until an answer comes.
+ *
+ * As long as no answer has ever come, the way out may be what is wrong: the sender's other backend gets
+ * its chance before the pause, and in the pause both take turns. So the one that works is
+ * found whenever the rest is mended, and where neither is to blame it ends as it began. Pure.
  */
 #ifndef TCPCOPY_BREAKER_H
 #define TCPCOPY_BREAKER_H
@@ -15,11 +19,15 @@ enum {
 	BREAKER_WAIT_US = 3000000,
 	BREAKER_TRY_IP_US = 1500000, /* another sender gets its chance before the breaker opens */
 	BREAKER_PROBE_US = 1000000,
+	BREAKER_TURN_PROBES = 4, /* by one backend, then by the other */
+	/* Between a probe and the change of backends: an answer is due to the one that asked. */
+	BREAKER_CHANGE_US = BREAKER_PROBE_US / 2,
 };
 
 enum breaker_event {
 	BREAKER_NOTHING,
 	BREAKER_TRY_IP,
+	BREAKER_TRY_LINK,   /* again: ip did no better */
 	BREAKER_UNANSWERED, /* too few SYNs to pause for, but somebody should know */
 	BREAKER_OPENED,
 };
@@ -27,11 +35,14 @@ enum breaker_event {
 struct breaker {
 	uint64_t first_unanswered_us; /* 0: all SYNs so far were answered */
 	uint64_t next_probe_us;
+	uint64_t change_us;  /* when the other backend has its turn; 0: not now */
 	uint32_t unanswered; /* SYNs since the last answer, retransmissions included */
 	bool is_open;
 	bool was_told;     /* of a pause, and no answer has come since */
 	bool was_answered; /* ever: then the sender is not to blame */
 	bool tried_ip;
+	bool is_by_ip;  /* whose turn it is, or who got the answer */
+	uint8_t probes; /* in this turn */
 	bool told_unanswered;
 };
 

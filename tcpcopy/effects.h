@@ -17,6 +17,7 @@ enum replay_notice {
 	REPLAY_NOTICE_PAUSED,     /* the circuit breaker opened: 16 SYNs unanswered for 3 s */
 	REPLAY_NOTICE_RESUMED,    /* an answer came: it closed again */
 	REPLAY_NOTICE_TRY_IP,     /* the first 16 SYNs are unanswered: another sender might do */
+	REPLAY_NOTICE_TRY_LINK,   /* that one does no better: the first one again */
 	REPLAY_NOTICE_REFUSED,    /* the target answers SYNs with RST */
 	REPLAY_NOTICE_TABLE_FULL, /* sessions at their limit, new ones are shed */
 	REPLAY_NOTICE_MEMORY,     /* -m is reached: the largest backlogs are shed */

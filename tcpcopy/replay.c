@@ -444,6 +444,7 @@ void replay_on_record(struct replay *r, const struct wire_record *record, uint64
 		r->ledger.targets[0].traffic.records_ignored++;
 		return;
 	}
+	r->env.answered_us[s->target_index] = now_us;
 	breaker = &r->env.breakers[s->target_index];
 	was_paused = breaker->was_told;
 	session_on_target(s, &r->env, record);
@@ -535,11 +536,11 @@ bool replay_each_session(struct replay *r, uint32_t *cursor, size_t max,
 
 /* ---- time and output ---- */
 
-/* A target has answered: then it is not the sender's fault that another does not. */
-static bool any_answered(const struct replay *r)
+/* A target has answered by link: then it is not the sender's fault that another does not. */
+static bool any_answered_by_link(const struct replay *r)
 {
 	for (size_t i = 0; i < r->transfer_count; i++)
-		if (r->env.breakers[i].was_answered)
+		if (r->env.breakers[i].was_answered && !r->env.breakers[i].is_by_ip)
 			return true;
 	return false;
 }
@@ -551,10 +552,14 @@ static void check_breaker(struct replay *r, size_t target)
 		case BREAKER_NOTHING:
 			return;
 		case BREAKER_TRY_IP:
-			if (any_answered(r))
+			if (any_answered_by_link(r))
 				break;
 			replay_notice(r, REPLAY_NOTICE_TRY_IP, target);
-			hurry_handshakes(r, target, 0);
+			if (!r->env.breakers[target].is_open)
+				hurry_handshakes(r, target, 0);
+			break;
+		case BREAKER_TRY_LINK:
+			replay_notice(r, REPLAY_NOTICE_TRY_LINK, target);
 			break;
 		case BREAKER_UNANSWERED:
 			replay_notice(r, REPLAY_NOTICE_UNANSWERED, target);
@@ -652,6 +657,14 @@ uint64_t replay_next_us(const struct replay *r)
 bool replay_is_blocked(const struct replay *r)
 {
 	return r->is_blocked;
+}
+
+uint64_t replay_take_doubts(struct replay *r)
+{
+	uint64_t targets = r->env.doubted_targets;
+
+	r->env.doubted_targets = 0;
+	return targets;
 }
 
 void replay_shutdown(struct replay *r, uint64_t now_us)

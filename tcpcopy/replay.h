@@ -107,6 +107,11 @@ void replay_end_batch(struct replay *r, uint64_t now_us);
 uint64_t replay_next_us(const struct replay *r);
 /* True if sessions wait for the sender (emit said full): call replay_end_batch again soon. */
 bool replay_is_blocked(const struct replay *r);
+/*
+ * Targets from which nothing has come lately, though what was said to them has been repeated: the way
+ * to them may have changed. Bit i is transfer i; each is told once a doubt.
+ */
+uint64_t replay_take_doubts(struct replay *r);
 /* Resets every open session at the target (emits RSTs) and accounts what was in flight. */
 void replay_shutdown(struct replay *r, uint64_t now_us);
 

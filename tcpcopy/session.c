@@ -354,6 +354,15 @@ static bool is_probing(const struct session *s, const struct session_env *env)
 	return s->target.snd_wnd == 0 && s->una_off < session_send_limit(s, env);
 }
 
+/* A timeout is a loss like any other as long as something else comes from this target. */
+static void doubt_way(const struct session *s, struct session_env *env)
+{
+	static_assert(TRANSFERS_MAX <= 64, "a bit a target");
+
+	if (!env->is_deaf && env->now_us >= env->answered_us[s->target_index] + SESSION_SILENCE_US)
+		env->doubted_targets |= UINT64_C(1) << s->target_index;
+}
+
 void session_on_timer(struct session *s, struct session_env *env)
 {
 	s->timer_at_us = 0;
@@ -377,6 +386,7 @@ void session_on_timer(struct session *s, struct session_env *env)
 	}
 	if (is_due(s->retransmit_at_us, env)) {
 		s->retransmit_at_us = 0;
+		doubt_way(s, env);
 		if (s->state == SESSION_SYN_SENT) {
 			s->syn_due = true; /* again: RFC 9293, section 3.8.1 */
 			s->target.doubt_count = 0;

@@ -106,6 +106,7 @@ static void effect_notice(void *ctx, enum replay_notice notice, size_t target)
 	struct worker *w = ctx;
 	const struct transfer *transfer = &w->options->transfers[target];
 	char text[ENDPOINT_TEXT_MAX], line[DIAGNOSIS_LINE_MAX];
+	enum sender_mode mode;
 
 	worker_target_text(w, target, text);
 	switch (notice) {
@@ -121,12 +122,18 @@ static void effect_notice(void *ctx, enum replay_notice notice, size_t target)
 		w->diagnosis_target = target;
 		break;
 	case REPLAY_NOTICE_RESUMED:
-		log_info("%s answers: the copy goes on", text);
+		mode = sender_mode_of(w->sender, &transfer->target.addr, NULL);
+		log_info("%s answers: the copy goes on, sending by %s", text,
+			 mode == SENDER_IP ? "ip" : "link");
 		break;
 	case REPLAY_NOTICE_TRY_IP:
-		/* The sender logs what has moved. */
+		/* The sender logs what has moved, here and below. */
 		sender_try(w->sender, &transfer->target.addr, SENDER_IP,
 			   "the first SYNs are unanswered");
+		break;
+	case REPLAY_NOTICE_TRY_LINK:
+		sender_try(w->sender, &transfer->target.addr, SENDER_LINK,
+			   "ip does no better; both take turns until an answer comes");
 		break;
 	case REPLAY_NOTICE_REFUSED:
 		log_warn("%s", diagnosis_refused_text(line, sizeof(line), transfer));
@@ -533,6 +540,16 @@ static void set_timer(struct worker *w, uint64_t now_us)
 	timerfd_settime(w->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
+/* The neighbour on the way to a silent target may have another MAC now. */
+static void ask_about_silence(struct worker *w, uint64_t now_us)
+{
+	uint64_t doubts = replay_take_doubts(w->replay);
+
+	for (size_t i = 0; doubts != 0; i++, doubts >>= 1)
+		if (doubts & 1)
+			sender_doubt(w->sender, &w->options->transfers[i].target.addr, now_us);
+}
+
 static void worker_end_turn(struct worker *w)
 {
 	uint64_t now_us = clock_now_us();
@@ -544,6 +561,7 @@ static void worker_end_turn(struct worker *w)
 	resync_links(w);
 	write_links(w, now_us);
 	sender_flush(w->sender);
+	ask_about_silence(w, now_us);
 	if (w->is_diagnosis_due)
 		worker_diagnose(w, now_us);
 	set_timer(w, now_us);

@@ -237,6 +237,7 @@ static int look_at_notice(struct player *p)
 		[REPLAY_NOTICE_PAUSED] = "paused",
 		[REPLAY_NOTICE_RESUMED] = "resumed",
 		[REPLAY_NOTICE_TRY_IP] = "try-ip",
+		[REPLAY_NOTICE_TRY_LINK] = "try-link",
 		[REPLAY_NOTICE_REFUSED] = "refused",
 		[REPLAY_NOTICE_TABLE_FULL] = "table-full",
 		[REPLAY_NOTICE_MEMORY] = "memory",

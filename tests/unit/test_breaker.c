@@ -55,7 +55,7 @@ static void sixteen_unanswered_for_3_s_open_it(void **state)
 	assert_int_equal(breaker_check(&b, START + BREAKER_WAIT_US - 1), BREAKER_NOTHING);
 	assert_int_equal(breaker_check(&b, START + BREAKER_WAIT_US), BREAKER_OPENED);
 	assert_int_equal(breaker_check(&b, START + BREAKER_WAIT_US), BREAKER_NOTHING);
-	assert_true(breaker_next_us(&b) == UINT64_MAX);
+	assert_true(breaker_next_us(&b) == START + BREAKER_WAIT_US + BREAKER_CHANGE_US);
 }
 
 static void sixteen_with_an_answer_between_do_not(void **state)
@@ -107,7 +107,9 @@ static void open_breaker_lets_one_syn_a_second_pass(void **state)
 	uint64_t now = START + BREAKER_WAIT_US;
 
 	(void)state;
-	opened(&b);
+	b.was_answered = true; /* so there is nothing else to try */
+	send_syns(&b, BREAKER_SYNS, START);
+	assert_int_equal(breaker_check(&b, now), BREAKER_OPENED);
 	for (unsigned i = 0; i < 10; i++) {
 		assert_false(breaker_may_send(&b, now));
 		assert_false(breaker_may_send(&b, now + BREAKER_PROBE_US - 1));
@@ -116,6 +118,69 @@ static void open_breaker_lets_one_syn_a_second_pass(void **state)
 		breaker_on_syn(&b, now);
 		assert_int_equal(breaker_check(&b, now), BREAKER_NOTHING);
 	}
+}
+
+/* Probes until the other backend gets its turn; returns how many. */
+static unsigned probes_until(struct breaker *b, uint64_t *now_us, enum breaker_event event)
+{
+	for (unsigned probes = 0; probes < 100; probes++) {
+		enum breaker_event seen = breaker_check(b, *now_us + BREAKER_CHANGE_US);
+
+		if (seen != BREAKER_NOTHING) {
+			assert_int_equal(seen, event);
+			return probes;
+		}
+		*now_us += BREAKER_PROBE_US;
+		assert_true(breaker_may_send(b, *now_us));
+		breaker_on_syn(b, *now_us);
+		/* Its answer would be taken for one to the other backend. */
+		assert_int_equal(breaker_check(b, *now_us), BREAKER_NOTHING);
+	}
+	fail();
+	return 0;
+}
+
+static void backends_take_turns_until_an_answer_comes(void **state)
+{
+	struct breaker b = {0};
+	uint64_t now = START + BREAKER_WAIT_US;
+
+	(void)state;
+	opened(&b);
+	assert_int_equal(probes_until(&b, &now, BREAKER_TRY_LINK), 0);
+	assert_int_equal(probes_until(&b, &now, BREAKER_TRY_IP), BREAKER_TURN_PROBES);
+	assert_int_equal(probes_until(&b, &now, BREAKER_TRY_LINK), BREAKER_TURN_PROBES);
+	assert_int_equal(probes_until(&b, &now, BREAKER_TRY_IP), BREAKER_TURN_PROBES);
+	now += BREAKER_PROBE_US;
+	breaker_on_syn(&b, now);
+	assert_true(breaker_on_answer(&b));
+	assert_true(b.is_by_ip);
+	send_syns(&b, BREAKER_SYNS, now);
+	assert_int_equal(breaker_check(&b, now + BREAKER_WAIT_US), BREAKER_OPENED);
+	for (unsigned i = 0; i < 3 * BREAKER_TURN_PROBES; i++) {
+		now += BREAKER_PROBE_US;
+		breaker_on_syn(&b, now);
+		assert_int_equal(breaker_check(&b, now + BREAKER_CHANGE_US), BREAKER_NOTHING);
+	}
+	assert_true(breaker_next_us(&b) == UINT64_MAX);
+}
+
+/* A turn that had begun counts for nothing: whatever was asked could not be answered. */
+static void a_new_beginning_ends_the_turn(void **state)
+{
+	struct breaker b = {0};
+	uint64_t now = START + BREAKER_WAIT_US;
+
+	(void)state;
+	opened(&b);
+	breaker_begin_anew(&b);
+	assert_int_equal(breaker_check(&b, now + BREAKER_CHANGE_US), BREAKER_NOTHING);
+	assert_true(breaker_next_us(&b) == UINT64_MAX);
+	now += 10 * (uint64_t)BREAKER_WAIT_US;
+	send_syns(&b, BREAKER_SYNS, now);
+	now += BREAKER_WAIT_US;
+	assert_int_equal(breaker_check(&b, now), BREAKER_OPENED);
+	assert_int_equal(breaker_check(&b, now + BREAKER_CHANGE_US), BREAKER_TRY_LINK);
 }
 
 static void probe_that_was_not_used_stays_open(void **state)
@@ -151,6 +216,8 @@ int main(void)
 		cmocka_unit_test(fifteen_are_told_once_and_do_not_open_it),
 		cmocka_unit_test(another_sender_is_no_help_once_there_was_an_answer),
 		cmocka_unit_test(open_breaker_lets_one_syn_a_second_pass),
+		cmocka_unit_test(backends_take_turns_until_an_answer_comes),
+		cmocka_unit_test(a_new_beginning_ends_the_turn),
 		cmocka_unit_test(probe_that_was_not_used_stays_open),
 		cmocka_unit_test(answer_closes_it),
 	};

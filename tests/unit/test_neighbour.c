@@ -214,18 +214,27 @@ static void a_doubt_asks_everybody_at_once(void **state)
 	assert_memory_equal(n.mac, mac_b, MAC_LEN);
 }
 
-static void doubts_ask_no_more_than_once_a_second(void **state)
+static void doubts_that_go_on_ask_less_and_less(void **state)
 {
 	struct neighbour n = neighbour_at("10.0.0.2");
-	unsigned asked = 0;
+	static const uint64_t after[] = {10, 11, 13, 17, 21, 25, 29};
+	size_t asked = 0;
 
 	(void)state;
 	assert_true(hears(&n, mac_a, "10.0.0.2", 2, SECOND));
-	for (uint64_t at = 10 * SECOND; at < 20 * SECOND; at += SECOND / 100) {
+	for (uint64_t at = 10 * SECOND; at < 32 * SECOND; at += SECOND / 100) {
 		neighbour_doubt(&n, at);
-		asked += neighbour_next_question(&n, at) != NEIGHBOUR_ASK_NOTHING;
+		if (neighbour_next_question(&n, at) == NEIGHBOUR_ASK_NOTHING)
+			continue;
+		assert_int_equal(at, after[asked] * SECOND);
+		assert_false(hears(&n, mac_a, "10.0.0.2", 2, at));
+		asked++;
 	}
-	assert_int_equal(asked, 10);
+	assert_int_equal(asked, sizeof(after) / sizeof(after[0]));
+	neighbour_doubt(&n, 200 * SECOND);
+	assert_int_equal(neighbour_next_question(&n, 200 * SECOND), NEIGHBOUR_ASK_BROADCAST);
+	neighbour_doubt(&n, 201 * SECOND);
+	assert_int_equal(neighbour_next_question(&n, 201 * SECOND), NEIGHBOUR_ASK_BROADCAST);
 }
 
 static void doubts_change_nothing_where_nothing_can_be_asked(void **state)
@@ -300,7 +309,7 @@ int main(void)
 		cmocka_unit_test(a_weak_word_fills_a_gap_but_moves_nobody),
 		cmocka_unit_test(a_word_without_a_mac_only_confirms_that_of_its_frame),
 		cmocka_unit_test(a_doubt_asks_everybody_at_once),
-		cmocka_unit_test(doubts_ask_no_more_than_once_a_second),
+		cmocka_unit_test(doubts_that_go_on_ask_less_and_less),
 		cmocka_unit_test(doubts_change_nothing_where_nothing_can_be_asked),
 		cmocka_unit_test(bad_arp_says_nothing),
 		cmocka_unit_test(every_truncated_arp_is_refused),

@@ -106,6 +106,82 @@ static void wake_up_is_asked_for_when_calm_may_be_announced(void **state)
 	ignore_sent(f);
 }
 
+/* ---- doubts about the way ---- */
+
+static void timeout_in_silence_makes_the_way_doubtful(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET /");
+	pass_ms(f, 190);
+	assert_int_equal(replay_take_doubts(f->replay), 0);
+	pass_ms(f, 20);
+	assert_int_equal(replay_take_doubts(f->replay), 1);
+	assert_int_equal(replay_take_doubts(f->replay), 0); /* until the next timeout */
+	pass_ms(f, 400);
+	assert_int_equal(replay_take_doubts(f->replay), 1);
+	ignore_sent(f);
+}
+
+static void syn_that_is_repeated_is_a_doubt_too(void **state)
+{
+	struct fixture *f = *state;
+
+	clients_connect(f, 0, 1);
+	pass_ms(f, 990);
+	assert_int_equal(replay_take_doubts(f->replay), 0);
+	pass_ms(f, 20);
+	assert_int_equal(replay_take_doubts(f->replay), 1);
+	ignore_sent(f);
+}
+
+static void timeout_while_the_target_speaks_is_a_loss_like_any_other(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET /");
+	pass_ms(f, 150);
+	clients_connect(f, 1, 1);
+	f->at = 1;
+	target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
+	pass_ms(f, 60);
+	assert_int_equal(account_of(f, 0)->traffic.retransmit_timeouts, 1);
+	assert_int_equal(replay_take_doubts(f->replay), 0);
+	ignore_sent(f);
+}
+
+static void another_targets_answers_do_not_vouch_for_this_one(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){
+		.transfers = {"10.0.0.2:80-10.1.0.1:8080", "10.0.0.2:81-10.1.0.2:9090"}});
+
+	(void)state;
+	f->server = "10.0.0.2:81";
+	clients_connect(f, 0, 1);
+	pass_ms(f, 950);
+	f->server = "10.0.0.2:80";
+	clients_connect(f, 1, 1);
+	f->at = 1;
+	target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
+	pass_ms(f, 60);
+	assert_int_equal(replay_take_doubts(f->replay), 2);
+	fixture_free(f);
+}
+
+static void without_a_link_silence_is_no_doubt(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET /");
+	replay_on_links(f->replay, 0, f->now_us);
+	pass_ms(f, 5000);
+	assert_int_equal(replay_take_doubts(f->replay), 0);
+	ignore_sent(f);
+}
+
 /* ---- circuit breaker ---- */
 
 static void silent_target_does_not_pause_another(void **state)
@@ -200,6 +276,50 @@ static void answer_resumes_the_copy_and_all_held_syns_go(void **state)
 	assert_in_range(count, 50 - tried - 1, 49);
 }
 
+/* The way may be at fault as long as nothing has ever come back by it. */
+static void paused_copy_tries_both_ways_in_turn(void **state)
+{
+	struct fixture *f = *state;
+
+	clients_connect(f, 0, 50);
+	pass_ms(f, 3490);
+	assert_int_equal(notices(f, REPLAY_NOTICE_TRY_IP), 1);
+	assert_int_equal(notices(f, REPLAY_NOTICE_TRY_LINK), 0);
+	pass_ms(f, 20);
+	assert_int_equal(notices(f, REPLAY_NOTICE_TRY_LINK), 1);
+	for (int i = 0; i < 12 && notices(f, REPLAY_NOTICE_TRY_IP) < 2; i++)
+		pass_ms(f, 1000);
+	assert_int_equal(notices(f, REPLAY_NOTICE_TRY_IP), 2);
+	f->at = 7;
+	target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
+	ignore_sent(f);
+	clients_connect(f, 100, 16);
+	pass_ms(f, 60000);
+	assert_int_equal(notices(f, REPLAY_NOTICE_PAUSED), 2);
+	assert_int_equal(notices(f, REPLAY_NOTICE_TRY_IP), 2); /* it has found its way */
+	assert_int_equal(notices(f, REPLAY_NOTICE_TRY_LINK), 1);
+	ignore_sent(f);
+}
+
+/* One that answered by ip says nothing for link: the other target may try ip as well. */
+static void answer_by_ip_does_not_hold_another_target_to_link(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){
+		.transfers = {"10.0.0.2:80-10.1.0.1:8080", "10.0.0.2:81-10.1.0.2:9090"}});
+
+	(void)state;
+	clients_connect(f, 0, 16);
+	pass_ms(f, 1600);
+	assert_int_equal(notices(f, REPLAY_NOTICE_TRY_IP), 1);
+	f->at = 0;
+	target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
+	f->server = "10.0.0.2:81";
+	clients_connect(f, 20, 16);
+	pass_ms(f, 1600);
+	assert_int_equal(notices(f, REPLAY_NOTICE_TRY_IP), 2);
+	fixture_free(f);
+}
+
 static void few_unanswered_syns_are_told_once(void **state)
 {
 	struct fixture *f = *state;
@@ -282,6 +402,8 @@ int main(void)
 		fixture_test(silent_target_pauses_the_copy),
 		fixture_test(paused_copy_tries_one_syn_a_second),
 		fixture_test(answer_resumes_the_copy_and_all_held_syns_go),
+		fixture_test(paused_copy_tries_both_ways_in_turn),
+		cmocka_unit_test(answer_by_ip_does_not_hold_another_target_to_link),
 		fixture_test(few_unanswered_syns_are_told_once),
 		fixture_test(answered_target_is_not_paused),
 		fixture_test(refusing_target_does_answer),
@@ -291,6 +413,11 @@ int main(void)
 		fixture_test(second_silence_of_a_target_is_told_too),
 		fixture_test(wake_up_is_asked_for_when_the_breaker_is_due),
 		fixture_test(wake_up_is_asked_for_when_calm_may_be_announced),
+		fixture_test(timeout_in_silence_makes_the_way_doubtful),
+		fixture_test(syn_that_is_repeated_is_a_doubt_too),
+		fixture_test(timeout_while_the_target_speaks_is_a_loss_like_any_other),
+		cmocka_unit_test(another_targets_answers_do_not_vouch_for_this_one),
+		fixture_test(without_a_link_silence_is_no_doubt),
 	};
 
 	return cmocka_run_group_tests_name("replay, pauses", tests, NULL, NULL);
