@@ -2,19 +2,18 @@
 /*
  * packet.c - from a captured frame to a TCP packet. The layers are entered one after the other
  * with a cursor that knows both ends: that of the captured bytes, which bounds every read, and that
- * of the packet on the wire, against which every length field is held. Reassembles nothing and
- * looks into neither options nor payload.
+ * of the packet on the wire, against which every length field is held (packet_cursor.h). In a mirror's
+ * frames a tunnel (packet_tunnel.c) leads back to the first layer. Reassembles nothing and looks
+ * into neither options nor payload.
  */
 #include "common/packet.h"
 
 #include "common/bytes.h"
 #include "common/checksum.h"
+#include "common/packet_cursor.h"
+#include "common/packet_tunnel.h"
 
 enum {
-	ETHERTYPE_OF_IPV4 = 0x0800,
-	ETHERTYPE_OF_IPV6 = 0x86dd,
-	ETHERTYPE_OF_VLAN = 0x8100,         /* 802.1Q */
-	ETHERTYPE_OF_SERVICE_VLAN = 0x88a8, /* 802.1ad */
 	VLAN_TAGS_MAX = 4,
 
 	ETHERNET_HEADER_LEN = 14,
@@ -44,32 +43,24 @@ enum ipv6_extension {
 	IPV6_SHIM6 = 140,
 };
 
-struct cursor {
-	struct byte_reader captured;
-	size_t wire_left_bytes; /* never less than what is left of captured */
-};
-
-static const uint8_t *cursor_take(struct cursor *c, size_t len_bytes)
-{
-	const uint8_t *p = byte_reader_take(&c->captured, len_bytes);
-
-	if (p)
-		c->wire_left_bytes -= len_bytes;
-	return p;
-}
-
-/* What lies beyond wire_len_bytes from here is not the packet's. */
-static void cursor_clip(struct cursor *c, size_t wire_len_bytes)
-{
-	c->wire_left_bytes = wire_len_bytes;
-	if (byte_reader_left(&c->captured) > wire_len_bytes)
-		c->captured.end = c->captured.at + wire_len_bytes;
-}
-
 static bool is_super_packet(size_t wire_len_bytes)
 {
 	return wire_len_bytes > LENGTH_FIELD_MAX && wire_len_bytes <= SUPER_PACKET_MAX;
 }
+
+/* Whether a packet that says it is longer than what is there was cut short by the mirror. */
+static bool is_cut(struct packet *p, const struct cursor *c)
+{
+	p->is_cut |= c->is_mirrored;
+	return c->is_mirrored;
+}
+
+static bool is_tunnel(const struct cursor *c, uint8_t protocol)
+{
+	return c->is_mirrored && packet_tunnel_is_in(protocol);
+}
+
+static enum packet_result enter_tunnel(struct packet *p, struct cursor *c, uint8_t protocol);
 
 /* RFC 9293, section 3.1. */
 static enum packet_result enter_tcp(struct packet *p, struct cursor *c)
@@ -110,13 +101,14 @@ static enum packet_result enter_ipv4(struct packet *p, struct cursor *c)
 
 	if (!ip || ip[0] >> 4 != 4)
 		return PACKET_MALFORMED;
-	if (ip[9] != PROTOCOL_TCP)
+	if (ip[9] != PROTOCOL_TCP && !is_tunnel(c, ip[9]))
 		return PACKET_NOT_TCP;
 	header_len = (size_t)(ip[0] & 0x0f) * 4;
 	total_len = get_be16(ip + 2);
 	if (total_len == 0 && is_super_packet(wire_len))
 		total_len = wire_len;
-	if (header_len < IPV4_HEADER_LEN || total_len < header_len || total_len > wire_len)
+	if (header_len < IPV4_HEADER_LEN || total_len < header_len ||
+	    (total_len > wire_len && !is_cut(p, c)))
 		return PACKET_MALFORMED;
 	if (get_be16(ip + 6) & 0x3fff) /* more fragments, or an offset */
 		return PACKET_FRAGMENT;
@@ -124,6 +116,9 @@ static enum packet_result enter_ipv4(struct packet *p, struct cursor *c)
 	if (!cursor_take(c, header_len - IPV4_HEADER_LEN))
 		return PACKET_MALFORMED;
 
+	if (ip[9] != PROTOCOL_TCP)
+		return enter_tunnel(p, c, ip[9]);
+	p->ip = ip;
 	p->tuple.src.addr = ip_addr_v4_bytes(ip + 12);
 	p->tuple.dst.addr = ip_addr_v4_bytes(ip + 16);
 	p->ttl = ip[8];
@@ -151,28 +146,29 @@ static bool is_ipv6_extension(uint8_t next_header)
 /*
  * RFC 8200, section 4. An atomic fragment (no offset, none follows; RFC 6946) is a whole packet.
  */
-static enum packet_result skip_extensions(struct cursor *c, uint8_t next_header)
+static enum packet_result skip_extensions(struct cursor *c, uint8_t *next_header)
 {
-	for (int skipped = 0; next_header != PROTOCOL_TCP; skipped++) {
+	for (int skipped = 0; *next_header != PROTOCOL_TCP; skipped++) {
 		const uint8_t *extension;
 		size_t len = IPV6_EXTENSION_UNIT;
 
-		if (!is_ipv6_extension(next_header))
-			return PACKET_NOT_TCP;
+		if (!is_ipv6_extension(*next_header))
+			return is_tunnel(c, *next_header) ? PACKET_OK : PACKET_NOT_TCP;
 		extension = cursor_take(c, IPV6_EXTENSION_UNIT);
 		if (!extension || skipped == IPV6_EXTENSIONS_MAX)
 			return PACKET_MALFORMED;
-		if (next_header == IPV6_AUTHENTICATION) /* RFC 4302: in words, less two */
+		if (*next_header == IPV6_AUTHENTICATION) /* RFC 4302: in words, less two */
 			len = ((size_t)extension[1] + 2) * 4;
-		else if (next_header != IPV6_FRAGMENT)
+		else if (*next_header != IPV6_FRAGMENT)
 			len = ((size_t)extension[1] + 1) * IPV6_EXTENSION_UNIT;
 		else if (get_be16(extension + 2) & 0xfff9) /* an offset, or more fragments */
-			return extension[0] == PROTOCOL_TCP || is_ipv6_extension(extension[0])
+			return extension[0] == PROTOCOL_TCP || is_ipv6_extension(extension[0]) ||
+					       is_tunnel(c, extension[0])
 				       ? PACKET_FRAGMENT
 				       : PACKET_NOT_TCP;
 		if (!cursor_take(c, len - IPV6_EXTENSION_UNIT))
 			return PACKET_MALFORMED;
-		next_header = extension[0];
+		*next_header = extension[0];
 	}
 	return PACKET_OK;
 }
@@ -182,6 +178,7 @@ static enum packet_result enter_ipv6(struct packet *p, struct cursor *c)
 {
 	const uint8_t *ip = cursor_take(c, IPV6_HEADER_LEN);
 	enum packet_result result;
+	uint8_t next_header;
 	size_t payload_len;
 
 	if (!ip || ip[0] >> 4 != 6)
@@ -189,7 +186,7 @@ static enum packet_result enter_ipv6(struct packet *p, struct cursor *c)
 	payload_len = get_be16(ip + 4);
 	if (payload_len == 0 && is_super_packet(c->wire_left_bytes))
 		payload_len = c->wire_left_bytes;
-	if (payload_len > c->wire_left_bytes)
+	if (payload_len > c->wire_left_bytes && !is_cut(p, c))
 		return PACKET_MALFORMED;
 	p->tuple.src.addr = ip_addr_v6_bytes(ip + 8);
 	p->tuple.dst.addr = ip_addr_v6_bytes(ip + 24);
@@ -197,9 +194,14 @@ static enum packet_result enter_ipv6(struct packet *p, struct cursor *c)
 	if (ip_addr_is_v4(&p->tuple.src.addr) || ip_addr_is_v4(&p->tuple.dst.addr))
 		return PACKET_MALFORMED;
 	p->ttl = ip[7];
+	p->ip_id = 0;
+	p->ip = ip;
 	cursor_clip(c, payload_len);
-	result = skip_extensions(c, ip[6]);
-	return result == PACKET_OK ? enter_tcp(p, c) : result;
+	next_header = ip[6];
+	result = skip_extensions(c, &next_header);
+	if (result != PACKET_OK)
+		return result;
+	return next_header == PROTOCOL_TCP ? enter_tcp(p, c) : enter_tunnel(p, c, next_header);
 }
 
 static enum packet_result enter_ethertype(struct packet *p, struct cursor *c, uint16_t ethertype)
@@ -207,11 +209,13 @@ static enum packet_result enter_ethertype(struct packet *p, struct cursor *c, ui
 	for (int tags = 0; tags < VLAN_TAGS_MAX; tags++) {
 		const uint8_t *tag;
 
-		if (ethertype != ETHERTYPE_OF_VLAN && ethertype != ETHERTYPE_OF_SERVICE_VLAN)
+		if (ethertype != ETHERTYPE_OF_VLAN && ethertype != ETHERTYPE_OF_SERVICE_VLAN &&
+		    ethertype != ETHERTYPE_OF_OUTER_VLAN)
 			break;
 		tag = cursor_take(c, VLAN_TAG_LEN);
 		if (!tag)
 			return PACKET_MALFORMED;
+		p->vlan_tags++;
 		ethertype = get_be16(tag + 2);
 	}
 	switch (ethertype) {
@@ -229,6 +233,21 @@ static enum packet_result enter_ethernet(struct packet *p, struct cursor *c)
 	const uint8_t *header = cursor_take(c, ETHERNET_HEADER_LEN);
 
 	return header ? enter_ethertype(p, c, get_be16(header + 12)) : PACKET_MALFORMED;
+}
+
+static enum packet_result enter_tunnel(struct packet *p, struct cursor *c, uint8_t protocol)
+{
+	enum packet_result result;
+	uint16_t ethertype;
+
+	if (p->tunnels == PACKET_TUNNELS_MAX)
+		return PACKET_NOT_TCP;
+	result = packet_tunnel_enter(c, protocol, &ethertype);
+	if (result != PACKET_OK)
+		return result;
+	p->tunnels++;
+	return ethertype == ETHERTYPE_OF_ETHERNET ? enter_ethernet(p, c)
+						  : enter_ethertype(p, c, ethertype);
 }
 
 /* To us, broadcast, multicast, to somebody else, from us; as in Linux's sockaddr_ll. */
@@ -304,10 +323,15 @@ enum packet_result packet_parse(struct packet *p, int link_type, const uint8_t *
 		/* A file may claim less than it holds. */
 		.wire_left_bytes =
 			wire_len_bytes > captured_len_bytes ? wire_len_bytes : captured_len_bytes,
+		.is_mirrored = link_type & PACKET_LINK_MIRRORED,
 	};
 
-	*p = (struct packet){.direction = PACKET_DIRECTION_UNKNOWN};
-	switch (link_type) {
+	/* What the layers find; each of them sets all of its own. */
+	p->direction = PACKET_DIRECTION_UNKNOWN;
+	p->vlan_tags = 0;
+	p->tunnels = 0;
+	p->is_cut = false;
+	switch (link_type & ~PACKET_LINK_MIRRORED) {
 	case PACKET_LINK_ETHERNET:
 		return enter_ethernet(p, &c);
 	case PACKET_LINK_LINUX_SLL:

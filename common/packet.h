@@ -32,6 +32,13 @@ enum packet_link_type {
 	PACKET_LINK_IPV4 = 228,
 	PACKET_LINK_IPV6 = 229,
 	PACKET_LINK_LINUX_SLL2 = 276,
+	/*
+	 * Besides one of these: the frames come from a mirror of another host's traffic. Its packets may be
+	 * wrapped in tunnels (packet_tunnel.h), one in another at most; then the innermost packet is read,
+	 * and an outer fragment is PACKET_FRAGMENT. And they may have been cut short on their way: a
+	 * length beyond that of the frame is believed, and what is missing of the payload was not captured.
+	 */
+	PACKET_LINK_MIRRORED = 1 << 16,
 };
 
 enum packet_result {
@@ -59,17 +66,21 @@ struct packet {
 	uint16_t ip_id;        /* 0 for IPv6 */
 	uint16_t tcp_checksum; /* as captured */
 	uint8_t direction;     /* enum packet_direction */
+	uint8_t vlan_tags;     /* of all its Ethernet headers */
+	uint8_t tunnels;       /* that it came out of */
+	bool is_cut; /* it says that it is longer than the frame; also if malformed by that */
 	uint8_t options_len_bytes;
 	const uint8_t *options; /* not yet looked at */
 	const uint8_t *payload;
 	uint32_t payload_len_bytes;      /* what was captured of it */
 	uint32_t payload_wire_len_bytes; /* what the IP header says; never less than captured */
 	const uint8_t *tcp;              /* the TCP header, for packet_checksum_ok */
+	const uint8_t *ip;               /* the IP header before it */
 };
 
 /*
  * Reads a frame of which captured_len bytes were captured and wire_len were on the wire.
- * Never reads past captured_len. Follows 802.1Q and 802.1ad tags (any depth up to 4) and IPv6
+ * Never reads past captured_len. Follows VLAN tags (802.1Q, 802.1ad, 0x9100; up to 4) and IPv6
  * extension headers (at most 8). An IPv4 total length (or IPv6 payload length) of 0 in a frame
  * above 64 KiB is a super-packet: wire_len counts, up to 1 MiB; in a smaller frame it is
  * malformed, and so is any length beyond wire_len. Bytes after the IP total length (Ethernet

@@ -2,7 +2,7 @@
 /*
  * fuzz_packet.c - the frame parser under arbitrary frames of every link type.
  *
- *	byte 0     which link type
+ *	byte 0     which link type; the highest bit: the frame is a mirror's
  *	byte 1, 2  how many bytes of the frame the capture left out
  *	byte 3     where the frame is cut for the second look
  *	the rest   the frame
@@ -40,7 +40,10 @@ static void check_view(const struct packet *p, const uint8_t *frame, size_t capt
 	fuzz_check(p->payload <= end && p->payload_len_bytes <= (size_t)(end - p->payload));
 	fuzz_check(p->payload_len_bytes <= p->payload_wire_len_bytes);
 	fuzz_check(captured < HEADER_MIN || p->tcp - frame >= 20);
-	fuzz_check(p->payload_wire_len_bytes + (size_t)(p->payload - frame) <= wire);
+	/* Of what a mirror cut short only the packet's own length is known. */
+	fuzz_check(p->is_cut || p->payload_wire_len_bytes + (size_t)(p->payload - frame) <= wire);
+	fuzz_check(!p->is_cut || p->payload_wire_len_bytes <= UINT16_MAX);
+	fuzz_check(p->ip >= frame && p->tcp - p->ip >= 20);
 	fuzz_check(wire <= UINT16_MAX + 100 || p->payload_wire_len_bytes <= SUPER_PACKET);
 	fuzz_check(ip_addr_is_v4(&p->tuple.src.addr) == ip_addr_is_v4(&p->tuple.dst.addr));
 	fuzz_check(p->direction <= PACKET_OUTGOING);
@@ -88,7 +91,8 @@ static void look_again(const struct packet *p, int link_type, const uint8_t *fra
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input in = fuzz_input_on(data, size);
-	int link_type = link_types[fuzz_u8(&in) % LINK_TYPES];
+	unsigned kind = fuzz_u8(&in);
+	int link_type = link_types[kind % LINK_TYPES] | (kind & 0x80 ? PACKET_LINK_MIRRORED : 0);
 	size_t left_out = fuzz_u16(&in);
 	size_t cut = fuzz_u8(&in);
 	size_t captured = fuzz_left(&in);

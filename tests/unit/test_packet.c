@@ -269,6 +269,8 @@ static void vlan_tags_nested_up_to_four(void **state)
 		expect_packet(SPEC(V4, GET, .link = links[i], .vlan_types = {0x88a8}), v4_get);
 		expect_packet(SPEC(V6, GET, .link = links[i], .vlan_types = {0x88a8, 0x8100}),
 			      v6_get);
+		expect_packet(SPEC(V4, GET, .link = links[i], .vlan_types = {0x9100, 0x8100}),
+			      v4_get);
 		expect_packet(SPEC(V4, GET, .link = links[i],
 				   .vlan_types = {0x88a8, 0x88a8, 0x8100, 0x8100}),
 			      v4_get);
@@ -286,7 +288,7 @@ static void a_fifth_vlan_tag_is_not_followed(void **state)
 
 static void other_ethertypes_are_not_tcp(void **state)
 {
-	static const unsigned types[] = {0x0806, 0x8847, 0x8864, 0x0000, 0x05dc, 0x9100, 0xffff};
+	static const unsigned types[] = {0x0806, 0x8847, 0x8864, 0x0000, 0x05dc, 0x9200, 0xffff};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
