@@ -469,7 +469,7 @@ static void loopback_client_without_one_is_shed(void **state)
 
 	(void)state;
 	assert_null(faked_of_loopback(f, "127.0.0.1:80"));
-	assert_int_equal(account_of(f, 0)->sessions.not_started[DROP_NO_TUPLE], 1);
+	assert_int_equal(account_of(f, 0)->sessions.not_started[DROP_NO_ADDRESS], 1);
 	fixture_free(f);
 }
 
