@@ -118,6 +118,9 @@ uint64_t checksum_pseudo(const struct ip_addr *src, const struct ip_addr *dst, u
 	 */
 	uint64_t sum = (uint64_t)htonl(tcp_len_bytes) + htonl(protocol);
 
-	sum = checksum_add(sum, src->b, sizeof(src->b));
-	return checksum_add(sum, dst->b, sizeof(dst->b));
+	sum = add_with_carry(sum, load_word(src->b));
+	sum = add_with_carry(sum, load_word(src->b + WORD_LEN));
+	sum = add_with_carry(sum, load_word(dst->b));
+	sum = add_with_carry(sum, load_word(dst->b + WORD_LEN));
+	return fold_to_33_bits(sum);
 }

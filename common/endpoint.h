@@ -48,7 +48,13 @@ struct addr_range {
 struct ip_addr ip_addr_v4(uint32_t host_order);
 struct ip_addr ip_addr_v4_bytes(const uint8_t bytes[4]);
 struct ip_addr ip_addr_v6_bytes(const uint8_t bytes[16]);
-bool ip_addr_is_v4(const struct ip_addr *a);
+static inline bool ip_addr_is_v4(const struct ip_addr *a)
+{
+	static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
+
+	return memcmp(a->b, prefix, sizeof(prefix)) == 0;
+}
+
 /* The IPv4 address in host byte order; only if ip_addr_is_v4. */
 uint32_t ip_addr_to_v4(const struct ip_addr *a);
 /* 127.0.0.0/8 or ::1. */

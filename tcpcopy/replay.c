@@ -581,10 +581,10 @@ static void check_breakers(struct replay *r)
 		check_breaker(r, i);
 }
 
-/* Tells intercept to hurry while somebody waits for its records, and a little longer. */
+/* Tells intercept to hurry while somebody is late for want of its records, and a little longer. */
 static void update_urgency(struct replay *r)
 {
-	if (r->env.waiting) {
+	if (r->env.late) {
 		if (!r->is_urgent)
 			r->env.effects->urgency(r->env.ctx, true);
 		r->is_urgent = true;

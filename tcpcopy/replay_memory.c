@@ -54,9 +54,9 @@ static uint64_t used(const struct replay *r)
 static void set_budget(struct replay *r)
 {
 	uint64_t most = r->max_memory_bytes - r->max_memory_bytes / TABLES_SHARE;
-	size_t others = tables(r);
 
-	r->slabs.max_bytes = most > others ? most - others : 0;
+	r->tables_bytes = tables(r);
+	r->slabs.max_bytes = most > r->tables_bytes ? most - r->tables_bytes : 0;
 }
 
 /* A burst to a healthy target fits, and one that takes nothing leaves the others room. */
@@ -122,6 +122,16 @@ bool replay_may_follow(struct replay *r, uint32_t sessions)
 	return used(r) < percent(r, FOLLOW_PERCENT) && fits_another(r, sessions);
 }
 
+/*
+ * Far from all limits, as nearly always: asked for every packet. Tables grow with connections only, and were measured
+ * when the last one began.
+ */
+static bool has_plenty(const struct replay *r)
+{
+	return r->slabs.held_bytes + r->tables_bytes < r->max_memory_bytes / 2 &&
+	       slab_count(r->env.turns) + FRAME_TURNS <= r->turns_max;
+}
+
 static bool is_short(const struct replay *r)
 {
 	return used(r) >= percent(r, SHED_PERCENT) ||
@@ -162,6 +172,8 @@ static void shed_newest(struct replay *r, struct online *o)
 
 void replay_relieve(struct replay *r)
 {
+	if (has_plenty(r))
+		return;
 	set_budget(r);
 	for (unsigned n = 0; n < SHED_AT_ONCE; n++) {
 		struct online *o = victim(r);

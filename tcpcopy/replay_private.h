@@ -31,6 +31,7 @@ struct replay {
 	size_t local_count;
 	struct slab_budget slabs; /* what all of them hold together */
 	uint64_t max_memory_bytes;
+	size_t tables_bytes; /* of memory that is in no slab, as measured last */
 	uint32_t turns_max;
 	uint32_t max_sessions;
 	uint64_t unfollowed_us; /* when there was no room to follow a connection; 0: never */

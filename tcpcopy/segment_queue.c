@@ -19,9 +19,17 @@ enum {
 
 static_assert(FANOUT == 1 << FANOUT_SHIFT, "a node is a block");
 
-static uint64_t block_of(uint64_t off)
+static_assert(SEGMENT_BLOCK_BYTES <= UINT16_MAX, "the shift fits");
+
+static uint64_t block_of(const struct segment_queue *q, uint64_t off)
 {
-	return off / SEGMENT_BLOCK_BYTES;
+	return (off - q->shift) / SEGMENT_BLOCK_BYTES;
+}
+
+/* Where in its block. */
+static size_t place_of(const struct segment_queue *q, uint64_t off)
+{
+	return (off - q->shift) % SEGMENT_BLOCK_BYTES;
 }
 
 static uint64_t tree_blocks(unsigned height)
@@ -123,6 +131,14 @@ static void free_tree(struct segment_queue *q, struct segment_blocks *blocks, ui
 	give_block(q, blocks, root);
 }
 
+/* Gives back all blocks. */
+static void empty_tree(struct segment_queue *q, struct segment_blocks *blocks)
+{
+	free_tree(q, blocks, q->root, q->height);
+	q->root = SLAB_NONE;
+	q->height = 0;
+}
+
 static void drop_first_range(struct segment_queue *q, struct segment_blocks *blocks)
 {
 	struct segment_range *r = q->ranges;
@@ -140,16 +156,14 @@ static void free_ranges(struct segment_queue *q, struct segment_blocks *blocks)
 
 void segment_queue_fini(struct segment_queue *q, struct segment_blocks *blocks)
 {
-	free_tree(q, blocks, q->root, q->height);
-	q->root = SLAB_NONE;
-	q->height = 0;
+	empty_tree(q, blocks);
 	free_ranges(q, blocks);
 }
 
 /* Puts nodes above the root until the tree spans the blocks of [start, last]. */
 static int grow_tree(struct segment_queue *q, struct segment_blocks *blocks, uint64_t last)
 {
-	while (block_of(last) - block_of(q->start) >= tree_blocks(q->height)) {
+	while (block_of(q, last) - block_of(q, q->start) >= tree_blocks(q->height)) {
 		uint32_t index;
 		uint32_t *node;
 
@@ -162,11 +176,11 @@ static int grow_tree(struct segment_queue *q, struct segment_blocks *blocks, uin
 			return -1;
 		memset(node, 0xff, SEGMENT_BLOCK_BYTES);
 		if (q->height == 0) {
-			node[block_of(q->start) % FANOUT] = q->root;
+			node[block_of(q, q->start) % FANOUT] = q->root;
 		} else if (q->root != SLAB_NONE) {
 			/* The old ring may wrap around its end: it then spreads over two new slots. */
 			uint32_t *old = slab_at(blocks->blocks, q->root);
-			uint64_t first = block_of(q->start);
+			uint64_t first = block_of(q, q->start);
 			uint64_t turn = first / FANOUT;
 			uint32_t wrapped = SLAB_NONE;
 			uint32_t *next = NULL;
@@ -251,7 +265,7 @@ static void give_blocks(struct segment_queue *q, struct segment_blocks *blocks, 
 
 static bool holds_bytes(const struct segment_queue *q, uint64_t block)
 {
-	uint64_t first = block * SEGMENT_BLOCK_BYTES;
+	uint64_t first = block * SEGMENT_BLOCK_BYTES + q->shift;
 	uint64_t last = first + SEGMENT_BLOCK_BYTES - 1;
 
 	if (q->start <= last && q->end > first && q->start < q->end)
@@ -267,9 +281,7 @@ static void unreserve(struct segment_queue *q, struct segment_blocks *blocks, ui
 		      uint64_t last)
 {
 	if (q->start == q->end && !q->ranges) {
-		free_tree(q, blocks, q->root, q->height);
-		q->root = SLAB_NONE;
-		q->height = 0;
+		empty_tree(q, blocks);
 		return;
 	}
 	for (uint64_t b = first; b <= last; b++)
@@ -280,15 +292,15 @@ static void unreserve(struct segment_queue *q, struct segment_blocks *blocks, ui
 /* Makes all blocks for [off, off + len) or says why not; copies nothing. */
 static int reserve(struct segment_queue *q, struct segment_blocks *blocks, uint64_t off, size_t len)
 {
-	uint64_t last = block_of(off + len - 1);
+	uint64_t last = block_of(q, off + len - 1);
 
 	if (grow_tree(q, blocks, off + len - 1))
 		return -1;
-	for (uint64_t b = block_of(off); b <= last; b++) {
+	for (uint64_t b = block_of(q, off); b <= last; b++) {
 		if (!block_make(q, blocks, b)) {
 			int error = errno;
 
-			unreserve(q, blocks, block_of(off), b);
+			unreserve(q, blocks, block_of(q, off), b);
 			errno = error;
 			return -1;
 		}
@@ -300,10 +312,11 @@ static void copy_in(struct segment_queue *q, struct segment_blocks *blocks, uint
 		    const uint8_t *data, size_t len)
 {
 	while (len) {
-		size_t at = off % SEGMENT_BLOCK_BYTES;
+		size_t at = place_of(q, off);
 		size_t n = SEGMENT_BLOCK_BYTES - at < len ? SEGMENT_BLOCK_BYTES - at : len;
 
-		memmove(block_make(q, blocks, block_of(off)) + at, data, n); /* when it moves up */
+		memmove(block_make(q, blocks, block_of(q, off)) + at, data,
+			n); /* when it moves up */
 		off += n;
 		data += n;
 		len -= n;
@@ -388,6 +401,8 @@ long segment_queue_push(struct segment_queue *q, struct segment_blocks *blocks, 
 		errno = ENOBUFS;
 		return -1;
 	}
+	if (q->root == SLAB_NONE) /* nothing is held: what comes begins with a block of its own */
+		q->shift = (uint16_t)(q->start % SEGMENT_BLOCK_BYTES);
 	if (reserve(q, blocks, off, (size_t)(end - off)))
 		return -1;
 	if (off == q->end && (!q->ranges || q->ranges->start >= end)) {
@@ -431,15 +446,13 @@ uint64_t segment_queue_beyond(const struct segment_queue *q)
 uint64_t segment_queue_drop_beyond(struct segment_queue *q, struct segment_blocks *blocks)
 {
 	uint64_t bytes = segment_queue_beyond(q);
-	uint64_t keep = q->end > q->start ? block_of(q->end - 1) + 1 : block_of(q->start);
+	uint64_t keep = q->end > q->start ? block_of(q, q->end - 1) + 1 : block_of(q, q->start);
 	uint64_t last = 0;
 
 	for (const struct segment_range *r = q->ranges; r; r = r->next)
-		last = block_of(r->end - 1);
+		last = block_of(q, r->end - 1);
 	if (q->start == q->end) {
-		free_tree(q, blocks, q->root, q->height);
-		q->root = SLAB_NONE;
-		q->height = 0;
+		empty_tree(q, blocks);
 	} else if (bytes && last >= keep) {
 		give_blocks(q, blocks, keep, last);
 	}
@@ -451,12 +464,12 @@ static void move_up(struct segment_queue *q, struct segment_blocks *blocks, stru
 		    uint64_t by)
 {
 	for (uint64_t off = r->start; off < r->end;) {
-		size_t at = off % SEGMENT_BLOCK_BYTES;
+		size_t at = place_of(q, off);
 		size_t n = SEGMENT_BLOCK_BYTES - at;
 
 		if (n > r->end - off)
 			n = (size_t)(r->end - off);
-		copy_in(q, blocks, off - by, block_find(q, blocks, block_of(off)) + at, n);
+		copy_in(q, blocks, off - by, block_find(q, blocks, block_of(q, off)) + at, n);
 		off += n;
 	}
 	r->start -= by;
@@ -488,10 +501,10 @@ long segment_queue_skip(struct segment_queue *q, struct segment_blocks *blocks, 
 			return -1;
 	bytes = drop_ranges(q, blocks, to);
 	for (struct segment_range *r = q->ranges; r; r = r->next) {
-		last = block_of(r->end - 1);
+		last = block_of(q, r->end - 1);
 		move_up(q, blocks, r, by);
-		if (!r->next && last > block_of(r->end - 1))
-			give_blocks(q, blocks, block_of(r->end - 1) + 1, last);
+		if (!r->next && last > block_of(q, r->end - 1))
+			give_blocks(q, blocks, block_of(q, r->end - 1) + 1, last);
 	}
 	return bytes;
 }
@@ -507,12 +520,12 @@ size_t segment_queue_peek(const struct segment_queue *q, const struct segment_bl
 	if (len_bytes > q->end - off)
 		len_bytes = (size_t)(q->end - off);
 	while (total < len_bytes && n < max) {
-		size_t at = off % SEGMENT_BLOCK_BYTES;
+		size_t at = place_of(q, off);
 		size_t piece = SEGMENT_BLOCK_BYTES - at;
 
 		if (piece > len_bytes - total)
 			piece = len_bytes - total;
-		iov[n].iov_base = (uint8_t *)block_find(q, blocks, block_of(off)) + at;
+		iov[n].iov_base = (uint8_t *)block_find(q, blocks, block_of(q, off)) + at;
 		iov[n++].iov_len = piece;
 		off += piece;
 		total += piece;
@@ -527,11 +540,9 @@ void segment_queue_release(struct segment_queue *q, struct segment_blocks *block
 	if (off <= q->start)
 		return;
 	if (off == q->end && !q->ranges) {
-		free_tree(q, blocks, q->root, q->height);
-		q->root = SLAB_NONE;
-		q->height = 0;
-	} else if (q->root != SLAB_NONE && block_of(off) > block_of(q->start)) {
-		give_blocks(q, blocks, block_of(q->start), block_of(off) - 1);
+		empty_tree(q, blocks);
+	} else if (q->root != SLAB_NONE && block_of(q, off) > block_of(q, q->start)) {
+		give_blocks(q, blocks, block_of(q, q->start), block_of(q, off) - 1);
 	}
 	q->start = off;
 }

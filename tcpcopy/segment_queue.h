@@ -3,7 +3,7 @@
  * segment_queue.h - a client's byte stream as captured: from the first byte that some session still needs to
  * the last one seen, with holes. Owns one copy of every payload, whoever reads it. Pure.
  *
- * Bytes lie where their stream offset says, in blocks of one size found through a small radix
+ * Bytes lie where their stream offset says, counted from where the queue was last empty, in blocks of one size found through a small radix
  * tree whose nodes are blocks too: any cutting, any order and any overlap of the captured segments
  * gives the same stream. Where segments overlap, what came first stays. Beyond the contiguous end a
  * sorted list of ranges says which bytes are there.
@@ -54,6 +54,8 @@ struct segment_queue {
 	uint32_t root;                  /* a block: data (height 0) or a node */
 	uint32_t block_count;           /* that it holds, nodes included */
 	uint16_t range_count;
+	uint16_t
+		shift; /* blocks begin at offsets that leave this remainder: a short request fits one */
 	uint8_t height;
 };
 

@@ -217,22 +217,22 @@ void session_take_back(struct session *s, struct session_env *env, enum drop_cau
 		s->requests_in_flight++;
 }
 
-void session_set_waiting(struct session *s, struct session_env *env, bool waiting)
+void session_set_late(struct session *s, struct session_env *env, bool late)
 {
-	if (s->is_waiting == waiting)
+	if (s->is_late == late)
 		return;
-	s->is_waiting = waiting;
-	if (waiting)
-		env->waiting++;
+	s->is_late = late;
+	if (late)
+		env->late++;
 	else
-		env->waiting--;
+		env->late--;
 }
 
 void session_stop(struct session *s, struct session_env *env)
 {
 	s->retransmit_at_us = s->ack_at_us = s->settle_at_us = 0;
 	s->syn_due = s->ack_now = s->ask_due = s->retransmit_una = s->probe_due = false;
-	session_set_waiting(s, env, false);
+	session_set_late(s, env, false);
 	timer_wheel_cancel(env->wheel, &s->timer);
 	session_mark_dirty(s, env);
 }

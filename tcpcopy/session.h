@@ -102,6 +102,8 @@ enum {
 	SESSION_ASK_US = 10000000,     /* an answer is awaited so long before the target is asked */
 	SESSION_ASK_TWICE_US = 600000, /* Linux answers one in half a second */
 	SESSION_ASK_AGAIN_US = 60000000, /* and, having said that it is there, again */
+	SESSION_LATE_US =
+		4000, /* what waits for the target no longer is on time: records may be gathered */
 	SESSION_LAG_US = 1024, /* between two copies of one connection: a tick of the wheel, ... */
 	SESSION_LAG_MAX_US = 51200, /* ... but all of them follow within this */
 };
@@ -214,8 +216,8 @@ struct session {
 	uint8_t closed_cause;   /* enum drop_cause: what becomes of bytes captured after the end */
 	uint8_t end_said; /* enum turn_kind: TURN_FIN or TURN_RST once released, otherwise TURN_DATA */
 	bool is_dirty;
-	bool is_waiting; /* for the target's answer or window: wants records at once */
-	bool has_tuple;  /* holds a mapping and a registration */
+	bool is_late; /* waits for the target's answer or window, for long: wants records at once */
+	bool has_tuple; /* holds a mapping and a registration */
 	bool was_started;
 	bool may_take_back; /* its last request was delivered as far as it is known */
 	bool overlaps; /* learned: the client does not wait for all answers before it speaks again */
@@ -274,7 +276,7 @@ struct session_env {
 	uint64_t now_us;
 	struct session *dirty; /* list */
 	struct session **dirty_tail;
-	size_t waiting; /* sessions with is_waiting */
+	size_t late; /* sessions with is_late */
 	int mtu_bytes[TRANSFERS_MAX];
 };
 
@@ -407,7 +409,7 @@ uint64_t session_ask_at(const struct session *s);
 void session_doubt_end(struct session *s);
 
 /* lifecycle, session.c */
-void session_set_waiting(struct session *s, struct session_env *env, bool waiting);
+void session_set_late(struct session *s, struct session_env *env, bool late);
 void session_acknowledged(struct session *s, struct session_env *env, uint64_t una_off);
 void session_close(struct session *s, struct session_env *env, enum drop_cause cause);
 /* Says and hears no more on this connection; a RST may be due. */

@@ -391,11 +391,27 @@ static void say_client_reset(struct session *s, struct session_env *env)
 	s->rst_due = true;
 }
 
-static void update_waiting(struct session *s, struct session_env *env, uint64_t limit)
+/* The turn that waits for an answer or, having been released, for room in the window; NULL: none. */
+static const struct turn *turn_that_waits(const struct session *s, const struct session_env *env,
+					  uint64_t limit)
 {
-	bool waiting = s->gate_turn != SLAB_NONE || session_off_of(s, s->target.snd_nxt) < limit;
+	if (s->gate_turn != SLAB_NONE)
+		return slab_at(env->turns, s->gate_turn);
+	if (s->acked_turn != SLAB_NONE && session_off_of(s, s->target.snd_nxt) < limit)
+		return slab_at(env->turns, s->acked_turn);
+	return NULL;
+}
 
-	session_set_waiting(s, env, waiting);
+/*
+ * Waiting is usual: the SYN-ACK and a first answer may come with others in one record message. Who has fallen behind
+ * the client wants each at once. Judged when something happens to the session, as that is what it waits for.
+ */
+static void update_late(struct session *s, struct session_env *env, uint64_t limit)
+{
+	const struct turn *t = turn_that_waits(s, env, limit);
+
+	session_set_late(
+		s, env, t && env->now_us >= t->known_us + session_lag_us(s, env) + SESSION_LATE_US);
 }
 
 /* Ends this connection at the target; what is left in the stream goes on with another one. */
@@ -430,7 +446,7 @@ static bool output_synchronized(struct session *s, struct session_env *env)
 	}
 	limit = session_send_limit(s, env);
 	done = output_data(s, env, limit) && output_ack(s, env) && output_question(s, env);
-	update_waiting(s, env, limit);
+	update_late(s, env, limit);
 	session_arm(s, env);
 	return done;
 }
@@ -448,7 +464,7 @@ bool session_output(struct session *s, struct session_env *env)
 	case SESSION_LAST_ACK:
 		return output_synchronized(s, env);
 	case SESSION_TIME_WAIT:
-		session_set_waiting(s, env, false);
+		session_set_late(s, env, false);
 		session_arm(s, env);
 		return output_ack(s, env);
 	case SESSION_CLOSED:

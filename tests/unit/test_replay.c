@@ -483,10 +483,12 @@ static void waiting_turn_makes_records_urgent(void **state)
 	pass_ms(f, 20);
 	assert_false(f->urgent);
 	client_data(f, 6, 301, "GET 2");
-	assert_true(f->urgent);
+	target_says(f, ". 1:1(0) ack 6");
+	assert_false(f->urgent); /* on time, so far */
 	pass_ms(f, 100);
+	target_says(f, "P. 1:101(100) ack 6");
 	assert_true(f->urgent);
-	target_says(f, "P. 1:301(300) ack 6");
+	target_says(f, "P. 101:301(200) ack 6");
 	assert_true(f->urgent); /* a little longer */
 	pass_ms(f, 12);
 	assert_false(f->urgent);
@@ -499,6 +501,9 @@ static void waiting_for_the_window_makes_records_urgent(void **state)
 
 	session_established(f);
 	client_bytes(f, 1, 1, 60000);
+	assert_false(f->urgent);
+	pass_ms(f, 5);
+	target_says(f, ". 1:1(0) ack 1461");
 	assert_true(f->urgent);
 	for (uint32_t ack = 14601; ack <= 60001; ack += 4540) {
 		char text[64];
@@ -518,15 +523,16 @@ static void urgency_comes_and_goes_at_most_every_10_ms(void **state)
 
 	session_established(f);
 	client_data(f, 1, 1, "GET /");
-	client_data(f, 6, 2, "GET /");
-	before = f->urgency_changes;
+	before = f->urgency_changes + 1;
 	for (uint32_t i = 0; i < 100; i++) {
 		char text[64];
 
-		snprintf(text, sizeof(text), "P. %u:%u(1) ack %u", 1 + i, 2 + i, 6 + i * 5);
-		target_says(f, text);
-		client_data(f, 11 + i * 5, 3 + i, "GET /");
-		pass_ms(f, 1);
+		client_data(f, 6 + i * 5, 3 + i * 2, "GET /");
+		pass_ms(f, 5);
+		for (uint32_t at = 1 + i * 2; at < 3 + i * 2; at++) { /* late, and no more */
+			snprintf(text, sizeof(text), "P. %u:%u(1) ack %u", at, at + 1, 6 + i * 5);
+			target_says(f, text);
+		}
 	}
 	assert_int_equal(f->urgency_changes, before);
 	assert_true(f->urgent);
@@ -539,6 +545,8 @@ static void new_link_hears_of_the_urgency(void **state)
 	session_established(f);
 	client_data(f, 1, 1, "GET /");
 	client_data(f, 6, 301, "GET 2");
+	pass_ms(f, 5);
+	target_says(f, ". 1:1(0) ack 6");
 	f->urgent = false;
 	replay_on_links(f->replay, 2, f->now_us);
 	end_batch(f);
@@ -555,6 +563,8 @@ static void ended_sessions_leave_no_urgency_behind(void **state)
 	target_says(f, ". 1:1(0) ack 7");
 	client_says(f, ". 7:7(0) ack 301");
 	client_says(f, "R 7:7(0)"); /* waits for the answer that the client had */
+	pass_ms(f, 5);
+	target_says(f, ". 1:1(0) ack 7");
 	assert_true(f->urgent);
 	target_says(f, "F. 1:1(0) ack 7");
 	pass_ms(f, 20);
@@ -564,6 +574,8 @@ static void ended_sessions_leave_no_urgency_behind(void **state)
 	session_established(f);
 	client_data(f, 1, 1, "GET /");
 	client_data(f, 6, 301, "GET 2");
+	pass_ms(f, 5);
+	target_says(f, ". 1:1(0) ack 6");
 	assert_true(f->urgent);
 	target_says(f, "R 1:1(0)");
 	pass_ms(f, 20);

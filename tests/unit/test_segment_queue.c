@@ -490,6 +490,23 @@ static void several_queues_share_the_blocks(void **state)
 
 /* ---- giving back ---- */
 
+static void short_request_takes_one_block_wherever_it_begins(void **state)
+{
+	struct queue t;
+
+	(void)state;
+	open_queue(&t, 0, LIMIT);
+	for (uint64_t off = 0; off < 20000; off += SEGMENT_BLOCK_BYTES - 100) {
+		push_pattern(&t, off, SEGMENT_BLOCK_BYTES - 100, LIMIT);
+		assert_int_equal(segment_blocks_count(t.blocks), 1);
+		advance_all(&t);
+		expect_pattern(&t, off, off + SEGMENT_BLOCK_BYTES - 100);
+		segment_queue_release(&t.q, t.blocks, off + SEGMENT_BLOCK_BYTES - 100);
+		assert_int_equal(segment_blocks_count(t.blocks), 0);
+	}
+	close_queue(&t);
+}
+
 static void release_gives_whole_blocks_back(void **state)
 {
 	struct queue t;
@@ -821,6 +838,7 @@ int main(void)
 		cmocka_unit_test(memory_of_a_queue_is_its_blocks_nodes_and_ranges),
 		cmocka_unit_test(room_for_a_segment_is_foretold),
 		cmocka_unit_test(several_queues_share_the_blocks),
+		cmocka_unit_test(short_request_takes_one_block_wherever_it_begins),
 		cmocka_unit_test(release_gives_whole_blocks_back),
 		cmocka_unit_test(release_up_to_a_hole_keeps_what_is_beyond),
 		cmocka_unit_test(drop_beyond_keeps_what_is_contiguous),

@@ -100,14 +100,16 @@ static void payload_is_kept_for_the_last_live_session_and_then_given_back(void *
 
 /* ---- haste ---- */
 
-/* A turn waits for its answer, which makes records urgent; then it comes. */
+/* A turn waits for its answer for long, which makes records urgent; then it comes. */
 static void urgency_lingers(struct fixture *f)
 {
 	session_established(f);
 	client_data(f, 1, 1, "GET /");
 	client_data(f, 6, 301, "GET 2");
+	pass_ms(f, 5);
+	target_says(f, "P. 1:101(100) ack 6");
 	assert_true(f->urgent);
-	target_says(f, "P. 1:301(300) ack 6");
+	target_says(f, "P. 101:301(200) ack 6");
 	ignore_sent(f);
 	assert_true(f->urgent); /* a little longer */
 }
@@ -164,12 +166,14 @@ static void link_that_comes_hears_of_the_urgency_and_of_its_end(void **state)
 	session_established(f);
 	client_data(f, 1, 1, "GET /");
 	client_data(f, 6, 301, "GET 2");
+	pass_ms(f, 5);
+	target_says(f, "P. 1:101(100) ack 6");
 	assert_true(f->urgent);
 	told = f->urgency_changes;
 	links_changed(f, 2);
 	assert_true(f->urgency_changes > told);
 	assert_true(f->urgent);
-	target_says(f, "P. 1:301(300) ack 6");
+	target_says(f, "P. 101:301(200) ack 6");
 	expect_urgency_ends(f);
 }
 

@@ -282,8 +282,8 @@ static void reset_while_the_fin_is_in_flight_hits_wherever_the_target_stands(voi
 
 static void unanswered_request_is_given_up_after_t_with_a_reset(void **state)
 {
-	struct fixture *f = fixture_new(
-		&(struct fixture_config){.give_up_us = 5000000, .whole_only = true});
+	struct fixture *f =
+		fixture_new(&(struct fixture_config){.give_up_us = 5000000, .whole_only = true});
 
 	(void)state;
 	session_established(f);

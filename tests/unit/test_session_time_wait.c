@@ -75,6 +75,7 @@ static void reset_of_the_client_is_settling(struct fixture *f)
 	pass_in_silence(f, 500); /* the client's pace: the gate does not settle before it */
 	client_says(f, "R. 7:7(0) ack 301");
 	expect_nothing(f);
+	pass_in_silence(f, 5);
 	target_says(f, "P. 1:101(100) ack 7");
 	expect_nothing(f);
 	assert_true(f->urgent);
