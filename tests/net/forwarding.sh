@@ -1,41 +1,132 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# An assistant that forwards (every Docker host) sends the target's answers on, or errors back, and
-# breaks the copy. intercept says so with the rule that mends it; that very rule, taken from its
-# log, does mend it, with the target's route cache flushed: a forwarding host on the same network
-# sends ICMP redirects, from which the target learns to pass the assistant by.
+# An assistant that forwards (every Docker host) sends the target's answers on, to others that may end the copies or to the
+# real clients, or errors back to the target. intercept says so with the rule that mends it; that very rule, taken from its
+# log in the form of nft or of iptables, does mend it: nothing leaves the assistant any more. Where ICMP redirects have told
+# the target to pass this host by, the log has the command that makes it forget.
 . "$(dirname "$0")/lib.sh"
+net_family=both
+net_hosts=(client online target assistant shop)
 net_start
 has_programs
 start_nginx online 80
 start_nginx target 8080
 set_sysctl assistant net/ipv4/ip_forward 1
-ip -n "$(ns assistant)" route add default via 10.90.0.20
-start_intercept
-start_tcpcopy
-run_load --connections 5 --requests 50 --rate 50 --id-prefix before
-load_is_ok "the online server answers all"
-if wait_for 5 log_says "$net_dir/intercept.log" 'net.ipv4.ip_forward=0'; then
-  ok "intercept warns of forwarding"
-else
-  not_ok "intercept warns of forwarding"
-fi
-# The rule as printed, word for word.
-sed -n 's/.*intercept warning: *//p' "$net_dir/intercept.log" | grep -E '^nft ' >"$net_dir/rule"
-if [ -s "$net_dir/rule" ]; then ok "its log has a rule" "$(head -1 "$net_dir/rule")"; else
-  not_ok "its log has a rule"
-fi
-check "the rule can be pasted into a shell" "" on assistant sh -e "$net_dir/rule"
-if log_says "$net_dir/intercept.log" 'ip route flush cache'; then
-  ok "it names what redirects leave behind"
-else
-  not_ok "it names what redirects leave behind"
-fi
-on target ip route flush cache
-capture online still 'dst net 10.91.0.0/16'
-run_load --connections 20 --requests 2000 --rate 1000
-load_is_ok "the online server answers all"
-wait_delivered 20
-same_ids "with the rule every id arrives exactly once, also what had waited"
-no_packets "with the rule nothing is forwarded to the online host" still
+set_sysctl assistant net/ipv6/conf/all/forwarding 1
+
+onward() { ip -n "$(ns assistant)" -"$net_family" route "$1" "${@:2}"; }
+third() { if [ "$net_family" = 6 ]; then echo fd90::50; else echo 10.90.0.50; fi; }
+masquerade() {
+  on assistant nft 'add table ip masq; add chain ip masq out { type nat hook postrouting priority 100; };
+    add rule ip masq out masquerade'
+}
+
+# What each world adds to a forwarding assistant.
+make_default() { onward add default via "$(address online)"; }
+undo_default() { onward del default; }
+make_nowhere() { :; }
+undo_nowhere() { :; }
+make_third() { # these addresses exist elsewhere, and that host knows nothing of a connection
+  onward add "$(faked_net)" via "$(third)"
+  ip -n "$(ns shop)" -"$net_family" route add local "$(faked_net)" dev lo
+}
+undo_third() {
+  onward del "$(faked_net)"
+  ip -n "$(ns shop)" -"$net_family" route del local "$(faked_net)" dev lo
+}
+make_clients() { ip -n "$(ns target)" -"$net_family" route add "$(address client)" via "$(address assistant)"; }
+undo_clients() { ip -n "$(ns target)" -"$net_family" route del "$(address client)"; }
+make_masquerade() { make_default && masquerade; }
+undo_masquerade() { undo_default && on assistant nft delete table ip masq; }
+
+# Docker's own FORWARD chain lets nothing through, but the kernel sends its redirects before that.
+make_docker() {
+  make_default
+  on assistant nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }'
+}
+undo_docker() { undo_default && on assistant nft delete table ip filter; }
+
+# What leaves the assistant though it should not: answers of the target, ICMP errors, redirects.
+capture_leaks() {
+  local errors='icmp[0] == 3 or icmp[0] == 5 or (icmp6 and (ip6[40] < 5 or ip6[40] == 137))'
+  capture assistant "$1" "ether src $(on assistant cat /sys/class/net/eth0/address) and (tcp src port 8080 or $errors)"
+}
+
+# the_ids_of PREFIX NAME: every id that begins so, exactly once
+the_ids_of() {
+  local host
+  for host in online target; do
+    mkdir -p "$net_dir/$host-$1"
+    grep " $1" "$net_dir/$host/access.log" >"$net_dir/$host-$1/access.log"
+  done
+  same_ids "$2" "online-$1" "target-$1"
+}
+
+has_requests() { [ "$(grep -c -- "$2" "$net_dir/$1/access.log")" -ge "$3" ]; }
+
+warning() { sed -n 's/.*intercept warning: *//p' "$net_dir/intercept.log"; }
+
+# Without -c in the world of real clients: their own addresses.
+start_copy() {
+  if [ "$world" = clients ]; then
+    wanted_status=1 start online tcpcopy.log "$TCPCOPY" -x "80-$(at target 8080)" -s "$(address assistant)" -l "$net_dir/tcpcopy.log"
+    tcpcopy=$started
+    wait_for 10 link_is_up
+  else
+    start_tcpcopy
+  fi
+}
+
+flush_target() { [ -s "$net_dir/flush" ] && on target sh -e "$net_dir/flush"; }
+
+# in_world WORLD FORM WHERE: FORM nft or iptables; WHERE the log says that the answers go
+in_world() {
+  local world=$1 form=$2 where=$3 name="IPv$net_family, $1, $2"
+  "make_$world"
+  rm -f "$net_dir/intercept.log" "$net_dir/tcpcopy.log"
+  start_intercept
+  start_copy
+  capture_leaks "$world${net_family}before"
+  run_load --connections 5 --requests 50 --rate 200 --id-prefix "$world${net_family}before"
+  load_is_ok "$name: the online server answers all"
+  check "$name: intercept warns, and says where the answers go" "" wait_for 3 log_says "$net_dir/intercept.log" "$where"
+  local before
+  before=$(count_packets "$world${net_family}before")
+  check "$name: without the rule something does leave" "$before packets" [ "$before" -gt 0 ]
+  warning | grep -E "^(ip6?tables|nft)" | grep "^${form/iptables/ip}" >"$net_dir/rule"
+  check "$name: the rule can be pasted into a shell" "$(head -1 "$net_dir/rule" | cut -c 1-60)..." \
+    on assistant sh -e "$net_dir/rule"
+  warning | grep 'route flush cache' >"$net_dir/flush"
+  [ "$world" = nowhere ] || check "$name: so can the command against redirects, on the target" "$(cat "$net_dir/flush")" \
+    flush_target
+  capture_leaks "$world$net_family"
+  run_load --connections 20 --requests 500 --rate 1000 --id-prefix "$world${net_family}after"
+  load_is_ok "$name: the online server answers all"
+  wait_for 5 has_requests target " $world${net_family}after" 500
+  no_packets "$name: with the rule nothing leaves the assistant" "$world$net_family"
+  the_ids_of "$world${net_family}after" "$name: with the rule every id arrives exactly once"
+  stop_tcpcopy
+  stop_pid "$intercept"
+  on assistant sh -c 'nft delete table inet intercept; iptables -t raw -F; ip6tables -t raw -F' 2>/dev/null
+  "undo_$world"
+}
+
+# ICMP errors about the faked clients reach the target, and must end nothing there.
+errors_end_nothing() {
+  wait_for 5 has_requests target " nowhere${net_family}before" 50
+  the_ids_of "nowhere${net_family}before" "IPv$net_family, nowhere: ICMP errors ended nothing"
+}
+
+net_family=4
+in_world default nft 'to 10\.91\.0\.[0-9]+ go on to 10\.90\.0\.20 through eth0'
+in_world nowhere iptables 'answered with ICMP errors'
+errors_end_nothing
+in_world masquerade nft 'go on to 10\.90\.0\.20'
+in_world docker nft 'go on to 10\.90\.0\.20'
+in_world clients nft 'to 10\.90\.0\.10 go on to 10\.90\.0\.10'
+net_family=6
+in_world default iptables 'to fd91::[0-9a-f]+ go on to fd90::20 through eth0'
+in_world nowhere nft 'answered with ICMP errors'
+errors_end_nothing
+in_world third nft 'go on to fd90::50'
 net_done
