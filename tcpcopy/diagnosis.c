@@ -201,7 +201,9 @@ static void add_way_back(struct block *b, const struct diagnosis_facts *f)
 		block_step(b, "on the target, the reverse-path filter drops the copies (DEV: where "
 			      "they arrive; all counts too):");
 		block_add(b, "       sysctl -w net.ipv4.conf.all.rp_filter=0 "
-			     "net.ipv4.conf.DEV.rp_filter=0\n");
+			     "net.ipv4.conf.DEV.rp_filter=0\n"
+			     "       (the same on the assistant if its route to the target leads by "
+			     "another device: it would not answer ARP)\n");
 	} else {
 		block_step(b,
 			   "on the target, a reverse-path rule of the firewall drops the copies:");

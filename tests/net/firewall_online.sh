@@ -5,6 +5,7 @@
 # pasted. What the firewall does to the clients' packets before the server has them (another port, loss, refusal) is what the
 # server makes of it.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/hosts.inc"
 net_family=both
 net_start
 has_programs
@@ -14,24 +15,6 @@ start_intercept
 
 entries() { on online cat /proc/sys/net/netfilter/nf_conntrack_count; }
 forget_rules() { on online nft flush ruleset; }
-has_requests() { [ "$(grep -c -- " $2" "$net_dir/$1/access.log")" -ge "$3" ]; }
-
-has_arrived() { has_requests online "$1" "$2" && has_requests target "$1" "$2"; }
-
-# the_ids_of PREFIX NAME: every id that begins so, exactly once
-the_ids_of() {
-  local host
-  for host in online target; do
-    mkdir -p "$net_dir/$host-$1"
-    grep " $1" "$net_dir/$host/access.log" >"$net_dir/$host-$1/access.log"
-  done
-  same_ids "$2" "online-$1" "target-$1"
-}
-
-copy_by() {
-  rm -f "$net_dir/tcpcopy.log"
-  start_tcpcopy --send "$@"
-}
 
 # load PREFIX: 20 connections that stay, 200 that do not
 load() {
@@ -98,7 +81,7 @@ END
 # entries_grow MODE: by 2,000 connections; the growth is in $grown
 entries_grow() {
   local before
-  copy_by "$1"
+  begin --send "$1"
   before=$(entries)
   run_load --connections 100 --requests 2000 --rate 2000 --short --id-prefix "grow$net_family$1"
   load_is_ok "IPv$net_family, $1: the online server answers all"
@@ -116,7 +99,8 @@ conntrack() {
   entries_grow ip
   check "IPv$net_family: by ip they are (so the count can tell)" "$grown more" [ "$grown" -ge 1900 ]
   check "and the log says so, with a rule" "" log_says "$net_dir/tcpcopy.log" 'becomes an entry of this host.s conntrack table'
-  paste_rule "IPv$net_family, tracked" 'nft .*notrack' 1
+  commands tcpcopy 'nft .*notrack'
+  can_be_pasted online "IPv$net_family, tracked"
   local before
   before=$(entries)
   run_load --connections 100 --requests 500 --rate 2000 --short --id-prefix "untracked$net_family"
@@ -130,7 +114,7 @@ conntrack() {
 # below MODE: strict rules do not matter
 below() {
   strict_rules
-  copy_by "$1"
+  begin --send "$1"
   load "below$net_family$1"
   load_is_ok "IPv$net_family, strict firewall, $1: the online server answers all"
   wait_for 5 has_arrived "below$net_family$1" 500
@@ -139,25 +123,19 @@ below() {
   forget_rules
 }
 
-# paste_rule NAME PATTERN [COUNT]: the commands of the log that match
-paste_rule() {
-  sed -n 's/.*tcpcopy warning: *//p' "$net_dir/tcpcopy.log" | grep -E "^$2" | head -"${3-9}" >"$net_dir/rule"
-  check "$1: what the log shows can be pasted into a shell" "$(wc -l <"$net_dir/rule") commands" paste_commands
-}
-paste_commands() { [ -s "$net_dir/rule" ] && on online sh -e "$net_dir/rule"; }
-
 # by_ip RULES PATTERN: refused, told, mended by the commands that match
 by_ip() {
   local name="IPv$net_family, $1, ip" id="ip$net_family$1"
   "$1"
-  copy_by ip
+  begin --send ip
   run_load --connections 20 --requests 20 --hold 1 --id-prefix "before$id"
   load_is_ok "$name: the online server answers all"
   check "$name: the log names the firewall within 3 s" "" \
     wait_for 3 log_says "$net_dir/tcpcopy.log" 'firewall of this host refuses packets to .*EPERM'
   check "$name: it is counted" "$(touch "$net_dir/asked"; wait_for 3 stats_are_new; json_stat sender failed_permission) packets" \
     [ "$(json_stat sender failed_permission)" -gt 0 ]
-  paste_rule "$name" "$2"
+  commands tcpcopy "$2"
+  can_be_pasted online "$name"
   wait_for 10 has_arrived "before$id" 20
   the_ids_of "before$id" "$name: what had waited arrives exactly once"
   load "after$id"
@@ -192,7 +170,7 @@ END
 behind_the_capture() {
   local devices=$1 id=${1}clients load_result refused
   clients_rules
-  copy_by auto -i "$devices" -x "8001-$(at target 8080)"
+  begin --send auto -i "$devices" -x "8001-$(at target 8080)"
   for refused in 1 2; do
     start client "refused$refused" "$LOAD" --to 10.90.0.20:8001 --from 10.92.0.$refused --connections 5 --requests 10 --short --id-prefix refused
   done

@@ -5,6 +5,7 @@
 # log in the form of nft or of iptables, does mend it: nothing leaves the assistant any more. Where ICMP redirects have told
 # the target to pass this host by, the log has the command that makes it forget.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/hosts.inc"
 net_family=both
 net_hosts=(client online target assistant shop)
 net_start
@@ -52,20 +53,6 @@ capture_leaks() {
   capture assistant "$1" "ether src $(on assistant cat /sys/class/net/eth0/address) and (tcp src port 8080 or $errors)"
 }
 
-# the_ids_of PREFIX NAME: every id that begins so, exactly once
-the_ids_of() {
-  local host
-  for host in online target; do
-    mkdir -p "$net_dir/$host-$1"
-    grep " $1" "$net_dir/$host/access.log" >"$net_dir/$host-$1/access.log"
-  done
-  same_ids "$2" "online-$1" "target-$1"
-}
-
-has_requests() { [ "$(grep -c -- "$2" "$net_dir/$1/access.log")" -ge "$3" ]; }
-
-warning() { sed -n 's/.*intercept warning: *//p' "$net_dir/intercept.log"; }
-
 # Without -c in the world of real clients: their own addresses.
 start_copy() {
   if [ "$world" = clients ]; then
@@ -76,8 +63,6 @@ start_copy() {
     start_tcpcopy
   fi
 }
-
-flush_target() { [ -s "$net_dir/flush" ] && on target sh -e "$net_dir/flush"; }
 
 # in_world WORLD FORM WHERE: FORM nft or iptables; WHERE the log says that the answers go
 in_world() {
@@ -93,16 +78,14 @@ in_world() {
   local before
   before=$(count_packets "$world${net_family}before")
   check "$name: without the rule something does leave" "$before packets" [ "$before" -gt 0 ]
-  warning | grep -E "^(ip6?tables|nft)" | grep "^${form/iptables/ip}" >"$net_dir/rule"
-  check "$name: the rule can be pasted into a shell" "$(head -1 "$net_dir/rule" | cut -c 1-60)..." \
-    on assistant sh -e "$net_dir/rule"
-  warning | grep 'route flush cache' >"$net_dir/flush"
-  [ "$world" = nowhere ] || check "$name: so can the command against redirects, on the target" "$(cat "$net_dir/flush")" \
-    flush_target
+  commands intercept "${form/iptables/ip6?tables}"
+  can_be_pasted assistant "$name"
+  commands intercept 'ip .*route flush cache'
+  [ "$world" = nowhere ] || can_be_pasted target "$name, redirects"
   capture_leaks "$world$net_family"
   run_load --connections 20 --requests 500 --rate 1000 --id-prefix "$world${net_family}after"
   load_is_ok "$name: the online server answers all"
-  wait_for 5 has_requests target " $world${net_family}after" 500
+  wait_for 5 has_arrived "$world${net_family}after" 500
   no_packets "$name: with the rule nothing leaves the assistant" "$world$net_family"
   the_ids_of "$world${net_family}after" "$name: with the rule every id arrives exactly once"
   stop_tcpcopy
@@ -113,7 +96,7 @@ in_world() {
 
 # ICMP errors about the faked clients reach the target, and must end nothing there.
 errors_end_nothing() {
-  wait_for 5 has_requests target " nowhere${net_family}before" 50
+  wait_for 5 has_arrived "nowhere${net_family}before" 50
   the_ids_of "nowhere${net_family}before" "IPv$net_family, nowhere: ICMP errors ended nothing"
 }
 
