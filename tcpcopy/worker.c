@@ -115,11 +115,11 @@ static void effect_notice(void *ctx, enum replay_notice notice, size_t target)
 			 "goes on trying",
 			 text);
 		w->is_diagnosis_due = true;
-		w->diagnosis_target = target;
+		w->is_target_due[target] = true;
 		break;
 	case REPLAY_NOTICE_UNANSWERED:
 		w->is_diagnosis_due = true;
-		w->diagnosis_target = target;
+		w->is_target_due[target] = true;
 		break;
 	case REPLAY_NOTICE_RESUMED:
 		mode = sender_mode_of(w->sender, &transfer->target.addr, NULL);

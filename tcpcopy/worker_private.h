@@ -40,6 +40,12 @@ struct worker_link {
 	uint64_t told_us;
 };
 
+/* A block that the log has been told, and for which target. */
+struct worker_diagnosis {
+	uint64_t told_us;
+	size_t target;
+};
+
 /* What is known of this host's firewall, and what the log has been told of it. */
 struct worker_firewall {
 	uint64_t refused; /* packets up to now */
@@ -81,11 +87,11 @@ struct worker {
 	unsigned batched; /* packets in the sender since the links were written */
 	uint64_t start_us;
 	uint64_t ticks;
-	struct sender_stats send_history[WORKER_SEND_HISTORY]; /* a ring, one a tick */
-	uint64_t diagnosed_us[DIAGNOSIS_UNKNOWN + 1];
+	struct sender_stats send_history[WORKER_SEND_HISTORY];       /* a ring, one a tick */
+	struct worker_diagnosis diagnosed[DIAGNOSIS_UNKNOWN + 1][2]; /* IPv4, IPv6 */
 	struct worker_firewall firewall;
 	bool is_diagnosis_due;
-	size_t diagnosis_target;
+	bool is_target_due[TRANSFERS_MAX]; /* those that are to be diagnosed */
 	bool is_stopping;
 	int shutdown_wait_ms; /* left */
 
@@ -127,7 +133,10 @@ void worker_watch_firewall(struct worker *w);
 /* --- worker_report.c --- */
 
 const char *worker_target_text(const struct worker *w, size_t target, char buf[ENDPOINT_TEXT_MAX]);
-/* Why the target may not answer, to the log; not the same block twice within half a minute. */
+/*
+ * Why targets that are due may not answer, to the log; not the same block twice within half a minute, but a line for another
+ * target.
+ */
 void worker_diagnose(struct worker *w, uint64_t now_us);
 void worker_log_report(struct worker *w, uint64_t now_us);
 /* Does nothing without --stats-file. */

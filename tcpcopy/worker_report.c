@@ -80,25 +80,41 @@ static void log_block(char *text)
 	}
 }
 
-void worker_diagnose(struct worker *w, uint64_t now_us)
+static void diagnose_target(struct worker *w, size_t target, uint64_t now_us)
 {
 	struct diagnosis_facts f = {
-		.target = w->options->transfers[w->diagnosis_target].target,
+		.target = w->options->transfers[target].target,
 		.pool = w->options->client_ranges,
 		.pool_count = w->options->client_range_count,
 	};
-	char text[DIAGNOSIS_TEXT_MAX];
-	uint64_t *told_us;
+	char text[DIAGNOSIS_TEXT_MAX], one[ENDPOINT_TEXT_MAX], other[ENDPOINT_TEXT_MAX];
+	struct worker_diagnosis *told;
 
-	w->is_diagnosis_due = false;
 	gather_links(w, &f, now_us);
 	gather_send_failures(w, &f);
-	told_us = &w->diagnosed_us[diagnosis_of(&f)];
-	if (*told_us && now_us - *told_us < (uint64_t)DIAGNOSIS_INTERVAL_S * 1000000)
-		return;
-	*told_us = now_us;
-	diagnosis_text(text, sizeof(text), &f);
-	log_block(text);
+	told = &w->diagnosed[diagnosis_of(&f)][ip_addr_is_v4(&f.target.addr) ? 0 : 1];
+	if (!told->told_us || now_us - told->told_us >= (uint64_t)DIAGNOSIS_INTERVAL_S * 1000000) {
+		*told = (struct worker_diagnosis){.told_us = now_us, .target = target};
+		diagnosis_text(text, sizeof(text), &f);
+		log_block(text);
+	} else if (told->target != target) {
+		log_warn("no answer to our SYNs from the target %s either: what was said of %s may "
+			 "hold "
+			 "for it too",
+			 worker_target_text(w, target, one),
+			 worker_target_text(w, told->target, other));
+	}
+}
+
+void worker_diagnose(struct worker *w, uint64_t now_us)
+{
+	w->is_diagnosis_due = false;
+	for (size_t i = 0; i < w->options->transfer_count; i++) {
+		if (!w->is_target_due[i])
+			continue;
+		w->is_target_due[i] = false;
+		diagnose_target(w, i, now_us);
+	}
 }
 
 /* --- reports --- */

@@ -48,8 +48,10 @@ table inet filter {
 }
 END
   [ "$tool" = nft ] || { on target nft flush ruleset; on target ip6tables -A INPUT ! -s fd90::/64 -p tcp -j DROP; }
-  begin
+  begin -x "80-$(at target 8080),80-$(at target 8083)"
   unanswered "$what" "$tool .*(accept|ACCEPT)"
+  check "$what: another target is named in a line" "" log_says "$net_dir/tcpcopy.log" \
+    'target .*:808[03] either: what was said of .*:808[03] may'
   commands tcpcopy "$tool .*(accept|ACCEPT)"
   can_be_pasted target "$what"
   goes_on "$what"
