@@ -14,6 +14,7 @@
 #include "common/findings.h"
 #include "common/netdev.h"
 #include "common/sender.h"
+#include "tcpcopy/firewall_advice.h"
 #include "tcpcopy/link_socket.h"
 #include "tcpcopy/online_capture.h"
 
@@ -78,6 +79,23 @@ static void check_capture(const struct tcpcopy_options *o, struct event_base *ba
 
 /* ---- targets ---- */
 
+/* Not wrong: the rule may be there. */
+static void check_tracking(const struct tcpcopy_options *o, const struct transfer *t,
+			   struct findings *f)
+{
+	struct firewall_facts facts = {
+		.targets = &t->target, .target_count = 1, .can_link = o->send == SENDER_IP};
+	char text[FIREWALL_TEXT_MAX];
+
+	if (!conntrack_read(&facts.conntrack))
+		return;
+	firewall_tracking_text(text, sizeof(text), &facts);
+	for (char *c = text; *c; c++)
+		if (*c == '\n')
+			*c = ' ';
+	findings_note(f, "%s", text);
+}
+
 static void check_target(const struct tcpcopy_options *o, const struct transfer *t,
 			 struct findings *f)
 {
@@ -104,6 +122,8 @@ static void check_target(const struct tcpcopy_options *o, const struct transfer 
 	}
 	by_ip = sender_mode_of(sender, &target.addr, &why) == SENDER_IP;
 	findings_ok(f, "target %s: packets leave by %s (%s)", text, by_ip ? "ip" : "link", why);
+	if (by_ip)
+		check_tracking(o, t, f);
 	sender_close(sender);
 }
 

@@ -90,6 +90,12 @@ entries_grow() {
   the_ids_of "grow$net_family$1" "IPv$net_family, $1: every id exactly once"
 }
 
+checked_by() {
+  on online timeout 10 "$TCPCOPY" --check --send "$1" -x "80-$(at target 8080)" -s "$(address assistant)" -c 10.91.0.x >"$net_dir/check" 2>&1
+  grep -Eq '^note .*conntrack table .* are used.*notrack' "$net_dir/check"
+}
+not_checked_by() { ! checked_by "$1" && grep -q '^ok' "$net_dir/check"; }
+
 conntrack() {
   count_rules
   entries_grow link
@@ -98,6 +104,8 @@ conntrack() {
   stop_tcpcopy
   entries_grow ip
   check "IPv$net_family: by ip they are (so the count can tell)" "$grown more" [ "$grown" -ge 1900 ]
+  check "--check says so too" "" checked_by ip
+  check "and nothing by link" "" not_checked_by link
   check "and the log says so, with a rule" "" log_says "$net_dir/tcpcopy.log" 'becomes an entry of this host.s conntrack table'
   commands tcpcopy 'nft .*notrack'
   can_be_pasted online "IPv$net_family, tracked"
