@@ -14,6 +14,8 @@ start_nginx online 80
 start_nginx target 8080
 set_sysctl assistant net/ipv4/ip_forward 1
 set_sysctl assistant net/ipv6/conf/all/forwarding 1
+set_sysctl assistant net/ipv4/icmp_ratelimit 0
+set_sysctl assistant net/ipv6/icmp/ratelimit 0
 
 onward() { ip -n "$(ns assistant)" -"$net_family" route "$1" "${@:2}"; }
 third() { if [ "$net_family" = 6 ]; then echo fd90::50; else echo 10.90.0.50; fi; }
@@ -101,11 +103,12 @@ errors_end_nothing() {
 }
 
 net_family=4
-in_world default nft 'to 10\.91\.0\.[0-9]+ go on to 10\.90\.0\.20 through eth0'
 in_world nowhere iptables 'answered with ICMP errors'
 errors_end_nothing
-in_world masquerade nft 'go on to 10\.90\.0\.20'
+# Soon, as the kernel ceases to send redirects that are not heeded.
 in_world docker nft 'go on to 10\.90\.0\.20'
+in_world default nft 'to 10\.91\.0\.[0-9]+ go on to 10\.90\.0\.20 through eth0'
+in_world masquerade nft 'go on to 10\.90\.0\.20'
 in_world clients nft 'to 10\.90\.0\.10 go on to 10\.90\.0\.10'
 net_family=6
 in_world default iptables 'to fd91::[0-9a-f]+ go on to fd90::20 through eth0'
