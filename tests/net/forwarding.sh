@@ -12,8 +12,6 @@ net_start
 has_programs
 start_nginx online 80
 start_nginx target 8080
-set_sysctl assistant net/ipv4/ip_forward 1
-set_sysctl assistant net/ipv6/conf/all/forwarding 1
 set_sysctl assistant net/ipv4/icmp_ratelimit 0
 set_sysctl assistant net/ipv6/icmp/ratelimit 0
 
@@ -96,6 +94,30 @@ in_world() {
   "undo_$world"
 }
 
+forwards() {
+  set_sysctl assistant net/ipv4/ip_forward "$1"
+  set_sysctl assistant net/ipv6/conf/all/forwarding "$1"
+}
+
+# ICMP errors about clients whose connections are established: those go on.
+errors_end_nothing() {
+  local id=errors$net_family name="IPv$net_family, ICMP errors" count
+  forwards 0
+  start_intercept
+  start_tcpcopy
+  capture_leaks "$id"
+  start client "$id" "$LOAD" --to "$(at online 80)" --connections 5 --requests 200 --rate 200 --id-prefix "$id"
+  wait_for 5 has_arrived "$id" 20
+  forwards 1
+  wait_for 10 has_arrived "$id" 200
+  count=$(count_packets "$id")
+  check "$name: they do come" "$count packets" [ "$count" -gt 0 ]
+  the_ids_of "$id" "$name: connections that are established go on, every id exactly once"
+  stop_tcpcopy
+  stop_pid "$intercept"
+}
+
+forwards 1
 net_family=4
 in_world nowhere iptables 'answered with ICMP errors'
 # Soon, as the kernel ceases to send redirects that are not heeded.
@@ -103,8 +125,10 @@ in_world docker nft 'go on to 10\.90\.0\.20'
 in_world default nft 'to 10\.91\.0\.[0-9]+ go on to 10\.90\.0\.20 through eth0'
 in_world masquerade nft 'go on to 10\.90\.0\.20'
 in_world clients nft 'to 10\.90\.0\.10 go on to 10\.90\.0\.10'
+errors_end_nothing
 net_family=6
 in_world default iptables 'to fd91::[0-9a-f]+ go on to fd90::20 through eth0'
 in_world nowhere nft 'answered with ICMP errors'
 in_world third nft 'go on to fd90::50'
+errors_end_nothing
 net_done
