@@ -6,7 +6,7 @@
 #   unit       build with gcc, unit tests
 #   sanitize   the same tests under AddressSanitizer and UndefinedBehaviorSanitizer
 #   clang      build with clang, a warning is an error; unit tests
-#   lint       shell and Python syntax, cppcheck where it is installed
+#   lint       shell and Python syntax, the bench's arithmetic, cppcheck where it is installed
 #   dist       make distcheck
 #   sim        tests/sim: the cores in a simulated world, with every fault by seed
 #   kernel     tests/kernel: the cores against Linux's own TCP, on a TUN device; needs root
@@ -138,6 +138,10 @@ part_lint() {
       sed 's/^/  | /' <<<"$out"
     fi
   done
+  if out=$(PYTHONDONTWRITEBYTECODE=1 tests/bench/self_test.py 2>&1); then pass "lint: the bench counts right"; else
+    fail "lint: the bench counts right"
+    sed 's/^/  | /' <<<"$out"
+  fi
   if out=$(tests/mutants/run.sh --check 2>&1); then pass "lint: the seeded mutants fit the sources"; else
     fail "lint: the seeded mutants fit the sources"
     grep '^not ok' <<<"$out" | sed 's/^/  | /'

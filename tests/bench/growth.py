@@ -9,7 +9,6 @@ growth.py memory [SESSIONS]                  bytes a session in tcpcopy, a route
 Builds nothing: BUILD is the directory of the programs (build/gcc), made by "make net-tools"."""
 import json
 import os
-import statistics
 import subprocess
 import sys
 
@@ -62,8 +61,8 @@ def figure(row):
 def middle(rows):
     """Of several runs of one operation at one size: the one whose figure is the middle one, and the least and largest."""
     rows = sorted(rows, key=figure)
-    return dict(rows[len(rows) // 2], ns=statistics.median_low(map(figure, rows)),
-                ns_least=figure(rows[0]), ns_most=figure(rows[-1]))
+    chosen = rows[(len(rows) - 1) // 2]
+    return dict(chosen, ns=figure(chosen), ns_least=figure(rows[0]), ns_most=figure(rows[-1]))
 
 
 def count_instructions(operation, sessions, family):

@@ -1,118 +1,116 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Turns what the bench measured into numbers and numbers into a table.
+"""Turns the rows of rows.py and the lines of floor.c, both on standard input, into tables.
 
-table.py ids ONLINE_LOG TARGET_LOG       prints what two access logs say, as NAME=VALUE words
-table.py row DIRECTORY NAME=VALUE...     a line of JSON; DIRECTORY has first.json and both .tap.out
-table.py show FLOOR_JSON                 reads these lines from standard input; exit 1 if a case fell short
+table.py show        what each case delivered and cost; exit 1 if a run fell short
+table.py compare     two builds beside each other; exit 1 if a run of the first one fell short
+table.py counts      instructions or system calls a request; exit 1 if a copy was not complete
 """
 import json
-import os
 import sys
 
+from figures import Spread, ratio, share_text
+from rows import PROGRAMS
 
 LAG_MAX_S = 1.0
+THIS, OTHER = "this", "other"
 
 NOTES = """
 online, target: requests that each server counts (nginx: requests, redis: commands, PostgreSQL: transactions).
 delivered: of nginx's the share of ids that reached the target, otherwise target / online. ledger: requests
 delivered by the account of tcpcopy, which calls what a client says between two answers a request (a write of
 16 commands is one). lag: the last one at the target after the last one online. p50, p99: from arrival at the
-online host to arrival at the target, measured in a second pass. kB: anonymous memory at start and after the
-load. The sum of user and system time is exact; how it splits follows the kernel's ticks, and is rough where a
-program wakes in step with them."""
-
-COLUMNS = (("case", -15), ("online", 8), ("target", 8), ("delivered", 10), ("ledger", 8), ("load/s", 8),
-           ("tcpcopy", 23), ("intercept", 23), ("p50 ms", 8), ("p99 ms", 8), ("lag s", 7),
-           ("tcpcopy kB", 14), ("intercept kB", 14))
-
-
-# ---- what was measured ------------------------------------------------------------------------
-
-def ids(online_path, target_path):
-    def read(path):
-        with open(path, encoding="ascii", errors="replace") as log:
-            return [(f[3], float(f[0])) for f in map(str.split, log) if len(f) == 6]
-    online, target = read(online_path), read(target_path)
-    arrived = len({i for i, _ in online} & {i for i, _ in target})
-    last = [max((t for _, t in log), default=0.0) for log in (online, target)]
-    print(f"online={len(online)} target={len(target)} arrived={arrived} lag_s={last[1] - last[0]:.3f}")
+online host to arrival at the target, measured in a second pass. in, out: packets a request, captured and sent
+(intercept sends records); sends: system calls for that. wake-ups: how often it waited for something to do, a request. kB: anonymous
+memory at start and after the load. The sum of user and system time is exact; how it splits follows the
+kernel's ticks, and is rough where a program wakes in step with them."""
+SEVERAL = """Of several runs the median stands here, with least and largest in brackets; online, target, delivered and ledger are
+of the run that delivered least."""
 
 
-def processor_us(before, after):
-    """User, system and waiting microseconds: the sum of user and system is exact, its parts follow
-    the kernel's ticks."""
-    user, system, total_ns, waited_ns = (b - a for a, b in zip(map(int, before.split(",")),
-                                                               map(int, after.split(","))))
-    share = user / (user + system) if user + system else 0.0
-    return total_ns / 1e3 * share, total_ns / 1e3 * (1 - share), waited_ns / 1e3
+# ---- what came in -----------------------------------------------------------------------------
+
+def read(lines):
+    """Floors in microseconds a packet, and rows by case, in the order of their coming."""
+    floors, cases = [], {}
+    for said in map(json.loads, lines):
+        if "floor_us" in said:
+            floors.append(said["floor_us"])
+        else:
+            cases.setdefault(said["case"], []).append(said)
+    return floors, cases
 
 
-def delays_ms(directory):
-    def tap(host):
-        first = {}
-        with open(os.path.join(directory, f"{host}.tap.out"), encoding="ascii") as lines:
-            for f in map(str.split, lines):
-                if len(f) == 2 and f[1].isdigit():
-                    first.setdefault(f[0], int(f[1]))
-        return first
-    online, target = tap("online"), tap("target")
-    return sorted((target[i] - online[i]) / 1e3 for i in online if i in target)
+def of_build(rows, build):
+    return [r for r in rows if r["build"] == build]
 
 
-def percentile(values, share):
-    return values[min(len(values) - 1, int(len(values) * share))] if values else float("nan")
+def a_request(rows, program, key):
+    return [r[program][key] / max(r["online"], 1) for r in rows]
 
 
-def row(directory, *words):
-    said = dict(word.split("=", 1) for word in words)
-    online, target = int(said["online"]), int(said["target"])
-    with open(os.path.join(directory, "first.json"), encoding="ascii") as f:
-        stats = json.load(f)
-    delays = delays_ms(directory)
-    print(json.dumps({
-        "case": said["case"], "online": online, "target": target,
-        "arrived": int(said.get("arrived", min(online, target))),
-        "load_failed": said["load_status"] != "0", "load_s": float(said["load_s"]),
-        "lag_s": float(said["lag_s"]),
-        "tcpcopy_us": processor_us(said["tcpcopy_before"], said["tcpcopy_after"]),
-        "intercept_us": processor_us(said["intercept_before"], said["intercept_after"]),
-        "tcpcopy_kb": [said["tcpcopy_kb_before"], said["tcpcopy_kb_after"]],
-        "intercept_kb": [said["intercept_kb_before"], said["intercept_kb_after"]],
-        "p50_ms": percentile(delays, 0.5), "p99_ms": percentile(delays, 0.99), "delays": len(delays),
-        "stream": stats["total"]["stream"], "kernel_dropped": stats["packets"]["kernel_dropped"],
-        "not_sent": stats["sender"]["failed"],
-        "adds_up": stats["packets_add_up"] and stats["stream_adds_up"]}))
+def processor_us(rows, program):
+    """User and system together, a request."""
+    return [u + s for u, s in zip(a_request(rows, program, "user_us"),
+                                  a_request(rows, program, "system_us"))]
 
 
-# ---- the table --------------------------------------------------------------------------------
-
-def in_columns(cells):
-    return "".join(f"{cell:<{-width}}" if width < 0 else f"{cell:>{width}}"
-                   for cell, (_, width) in zip(cells, COLUMNS)).rstrip()
+def share(r):
+    return r["arrived"] / r["online"] if r["online"] else 0.0
 
 
-def share_text(part, whole):
-    """Never rounded up: 1.0000 is all of it."""
-    return f"{part * 10000 // whole / 10000:.4f}" if whole else "-"
+# ---- tables -----------------------------------------------------------------------------------
+
+def aligned(lines):
+    """Columns as wide as they must be; the first one to the left."""
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return "\n".join("  ".join([cells[0].ljust(widths[0])] + [
+        cell.rjust(width) for cell, width in zip(cells[1:], widths[1:])]).rstrip() for cells in lines)
 
 
-def line(r, floor_us):
-    def floors(us):
-        parts = [t / max(r["online"], 1) / floor_us for t in us[:2]]
-        decimals = 2 if sum(parts) < 100 else 0
-        return "{:.{d}f} + {:.{d}f} = {:.{d}f}".format(*parts, sum(parts), d=decimals)
+def floor_line(floors):
+    return (f"\nfloor: {Spread(floors).text()} us a packet; processor time below in floors a request: "
+            "user + system = sum\n")
 
-    return in_columns((
-        r["case"], r["online"], r["target"], share_text(r["arrived"], r["online"]),
-        r["stream"]["delivered"]["requests"], f"{r['online'] / r['load_s']:.0f}",
-        floors(r["tcpcopy_us"]), floors(r["intercept_us"]),
-        f"{r['p50_ms']:.2f}", f"{r['p99_ms']:.2f}", f"{r['lag_s']:.2f}",
-        ">".join(r["tcpcopy_kb"]), ">".join(r["intercept_kb"])))
 
+def copy_line(case, rows):
+    worst = min(rows, key=share)
+    return (case, str(worst["online"]), str(worst["target"]),
+            share_text(worst["arrived"], worst["online"]),
+            str(worst["stream"]["delivered"]["requests"]),
+            Spread(r["online"] / r["load_s"] for r in rows).text(0),
+            Spread(r["p50_ms"] for r in rows).text(), Spread(r["p99_ms"] for r in rows).text(),
+            Spread(r["lag_s"] for r in rows).text())
+
+
+def program_line(case, rows, program, floor_us):
+    user, system = (Spread(us / floor_us for us in a_request(rows, program, key)).median
+                    for key in ("user_us", "system_us"))
+    both = Spread(us / floor_us for us in processor_us(rows, program))
+    decimals = 2 if both.median < 100 else 0
+    keys = ("packets_in", "packets_out", "sends") if program == "tcpcopy" else (
+        "packets_in", "records_out")
+    return (case, f"{user:.{decimals}f} + {system:.{decimals}f} =", both.text(decimals),
+            f"{Spread(processor_us(rows, program)).median:.2f}",
+            *(f"{Spread(a_request(rows, program, key)).median:.2f}" for key in keys),
+            f"{Spread(a_request(rows, program, 'wakeups')).median:.3f}",
+            ">".join(f"{Spread(r[program][key] for r in rows).median:.0f}"
+                     for key in ("kb_before", "kb_after")))
+
+
+def tables(cases, floor_us):
+    yield aligned([("the copy", "online", "target", "delivered", "ledger", "load/s", "p50 ms",
+                    "p99 ms", "lag s")] + [copy_line(c, rows) for c, rows in cases.items()])
+    heads = {"tcpcopy": ("in", "out", "sends"), "intercept": ("in", "out")}
+    for program in PROGRAMS:
+        yield aligned([(program, "user + system =", "floors", "us", *heads[program], "wake-ups", "kB")] +
+                      [program_line(c, rows, program, floor_us) for c, rows in cases.items()])
+
+
+# ---- what is not as it should be --------------------------------------------------------------
 
 def shortfalls(r):
-    """What is not as it should be, and what the programs say of it."""
+    """And what the programs say of it."""
     stream = r["stream"]
     if r["load_failed"]:
         yield "the load itself had errors: see how the online server is"
@@ -140,34 +138,109 @@ def shortfalls(r):
 
 def waited(r):
     """What an overloaded machine does to the programs."""
-    waits = {program: r[f"{program}_us"][2] / 1e6 for program in ("tcpcopy", "intercept")}
-    return ", ".join(f"{program} waited {s:.1f} s for a processor" for program, s in waits.items())
+    return ", ".join(f"{program} waited {r[program]['waited_us'] / 1e6:.1f} s for a processor"
+                     for program in PROGRAMS)
 
 
-def show(floor_json):
-    floor = json.loads(floor_json)
-    print(f"\nfloor: {floor['floor_us']:.2f} us a packet (user {floor['user_us']:.2f}, system "
-          f"{floor['system_us']:.2f}); processor time below in floors a request: "
-          "user + system = sum\n")
-    print(in_columns([name for name, _ in COLUMNS]))
-    short = []
-    for r in map(json.loads, sys.stdin):
-        print(line(r, floor["floor_us"]), flush=True)
+def complaints(rows):
+    """A line for each run that fell short."""
+    for number, r in enumerate(rows, 1):
         found = "; ".join(shortfalls(r))
         if found:
-            short.append(f"{r['case']}: {found} (in {r['load_s']:.0f} s {waited(r)})")
+            which = f" (run {number})" if len(rows) > 1 else ""
+            yield f"{r['case']}{which}: {found} (in {r['load_s']:.0f} s {waited(r)})"
+
+
+# ---- commands ---------------------------------------------------------------------------------
+
+def show(lines):
+    floors, cases = read(lines)
+    print(floor_line(floors))
+    print("\n\n".join(tables(cases, Spread(floors).median)))
     print(NOTES)
+    if any(len(rows) > 1 for rows in cases.values()):
+        print(SEVERAL)
+    short = [line for rows in cases.values() for line in complaints(rows)]
     if short:
         print("\n" + "\n".join(short))
     return 1 if short else 0
 
 
+def compared(rows):
+    """Figures of a request: name, and a function that gives one a run."""
+    yield "delivered", lambda rs: [share(r) for r in rs], 4
+    for program in PROGRAMS:
+        yield f"{program} us", lambda rs, p=program: processor_us(rs, p), 2
+        yield f"{program} user us", lambda rs, p=program: a_request(rs, p, "user_us"), 2
+        yield f"{program} wake-ups", lambda rs, p=program: a_request(rs, p, "wakeups"), 3
+        yield f"{program} kB after", lambda rs, p=program: [r[p]["kb_after"] for r in rs], 0
+    yield "packets sent", lambda rs: a_request(rs, "tcpcopy", "packets_out"), 2
+    yield "p50 ms", lambda rs: [r["p50_ms"] for r in rs], 2
+    yield "p99 ms", lambda rs: [r["p99_ms"] for r in rs], 2
+    yield "lag s", lambda rs: [r["lag_s"] for r in rs], 2
+
+
+def comparison(case, rows):
+    this, other = of_build(rows, THIS), of_build(rows, OTHER)
+    lines = [(case, "this build", "the other", "this / other")]
+    for name, values_of, decimals in compared(rows):
+        ours, theirs = values_of(this), values_of(other)
+        lines.append((f"  {name}", Spread(ours).text(decimals), Spread(theirs).text(decimals),
+                      ratio(ours, theirs).text(3)))
+    return aligned(lines)
+
+
+def compare(lines):
+    floors, cases = read(lines)
+    print(f"\nfloor: {Spread(floors).text()} us a packet; figures are of a request, the ratio is taken "
+          "run by run\n")
+    print("\n\n".join(comparison(case, rows) for case, rows in cases.items()))
+    short = {build: [line for rows in cases.values() for line in complaints(of_build(rows, build))]
+             for build in (THIS, OTHER)}
+    for build, said in short.items():
+        for line in said:
+            print(f"\n{build}: {line}")
+    return 1 if short[THIS] else 0
+
+
+def count_text(rows):
+    if "instructions" in rows[0]:
+        return Spread(r["instructions"] for r in rows).text(0), ""
+    names = {name for r in rows for name in r["calls"]}
+    by_name = {name: Spread(r["calls"].get(name, 0) / max(r["online"], 1) for r in rows).median
+               for name in names}
+    first = sorted(by_name, key=by_name.get, reverse=True)[:5]
+    return (Spread(sum(r["calls"].values()) / max(r["online"], 1) for r in rows).text(3),
+            ", ".join(f"{name} {by_name[name]:.3f}" for name in first))
+
+
+def counts(lines):
+    _, cases = read(lines)
+    what, short = "", []
+    out = []
+    for case, rows in cases.items():
+        for program in PROGRAMS:
+            mine = [r for r in rows if r["program"] == program]
+            if not mine:
+                continue
+            what = "instructions" if "instructions" in mine[0] else "system calls"
+            count, of_which = count_text(mine)
+            out.append((case, program, count, of_which))
+            missing = sum(r["missing"] for r in mine)
+            if missing:
+                short.append(f"{case}: {missing} requests did not arrive while {program} was counted")
+    print("\n" + aligned([(f"{what} a request", "", "", "")] + out))
+    if short:
+        print("\n" + "\n".join(short))
+    return 1 if short or not out else 0
+
+
 def main():
-    commands = {"ids": (ids, 2, 2), "row": (row, 2, 99), "show": (show, 1, 1)}
-    command, least, most = commands.get(sys.argv[1] if len(sys.argv) > 1 else "", (None, 0, 0))
-    if not command or not least <= len(sys.argv) - 2 <= most:
+    commands = {"show": show, "compare": compare, "counts": counts}
+    if len(sys.argv) != 2 or sys.argv[1] not in commands:
         sys.exit(__doc__)
-    return command(*sys.argv[2:])
+    return commands[sys.argv[1]](sys.stdin)
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
