@@ -94,7 +94,7 @@ enum {
 	SESSION_REFUSED_AGAIN_US = 100000, /* what may be an accident, after this, once */
 	SESSION_UNANSWERED_TURNS = 2,      /* given up in a row: all that is queued goes, ... */
 	SESSION_UNANSWERED_US = 60000000,  /* ... and nothing is tried for so long */
-	SESSION_FUTILE_JOINS = 3,          /* in a row that delivered nothing: not tried again */
+	SESSION_FUTILE_JOINS = 3,          /* in a row that delivered nothing: likewise */
 	SESSION_REFUSED_JOINS = 3, /* in a row, where it may be an accident: left alone, likewise */
 	SESSION_JOIN_STRIKES = 2,  /* a refusal; one without a byte of an answer counts for all */
 	SESSION_YOUNG_US = 500000, /* what the target ends sooner may have been refused */

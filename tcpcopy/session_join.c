@@ -181,19 +181,23 @@ void session_tell_encrypted(const struct session *s, struct session_env *env)
 		env->effects->notice(env->ctx, REPLAY_NOTICE_ENCRYPTED, s->target_index);
 }
 
-/* Whether this connection to the target has brought anything. */
-static void note_futility(struct session *s)
+/*
+ * Whether this connection to the target has brought anything. If several in a row have not, whatever was in the way may be gone a minute
+ * later: then each that brings nothing is followed by another such pause.
+ */
+static void note_futility(struct session *s, const struct session_env *env)
 {
-	if (s->una_off > s->start_off)
+	if (s->una_off > s->start_off) {
 		s->futile_joins = 0;
-	else if (s->futile_joins < SESSION_FUTILE_JOINS)
-		s->futile_joins++;
+	} else if (++s->futile_joins == SESSION_FUTILE_JOINS) {
+		s->futile_joins--;
+		s->retry_at_us = env->now_us + SESSION_UNANSWERED_US;
+	}
 }
 
 static bool may_go_on(const struct session *s, const struct session_env *env, enum drop_cause cause)
 {
-	return env->joins && cause_allows_joining(cause) &&
-	       s->futile_joins < SESSION_FUTILE_JOINS && env->now_us >= s->retry_at_us &&
+	return env->joins && cause_allows_joining(cause) && env->now_us >= s->retry_at_us &&
 	       may_try_again(s, env);
 }
 
@@ -201,7 +205,7 @@ void session_leave(struct session *s, struct session_env *env, enum drop_cause c
 {
 	const struct turn *t;
 
-	note_futility(s);
+	note_futility(s, env);
 	note_manner(s, env, cause);
 	if (join_was_refused(s, &env->habits[s->target_index], cause))
 		on_join_refused(s, env);
@@ -226,8 +230,8 @@ void session_leave(struct session *s, struct session_env *env, enum drop_cause c
 bool session_may_join(const struct session *s, const struct session_env *env, bool whole)
 {
 	return s->state == SESSION_CLOSED && (env->joins || (whole && !s->was_started)) &&
-	       cause_allows_joining(s->closed_cause) && s->futile_joins < SESSION_FUTILE_JOINS &&
-	       env->now_us >= s->retry_at_us && may_try_again(s, env);
+	       cause_allows_joining(s->closed_cause) && env->now_us >= s->retry_at_us &&
+	       may_try_again(s, env);
 }
 
 bool session_join(struct session *s, struct session_env *env, uint64_t off, bool whole)

@@ -122,8 +122,7 @@ net_family=4
 in_world nowhere iptables 'answered with ICMP errors'
 # Soon, as the kernel ceases to send redirects that are not heeded.
 in_world docker nft 'go on to 10\.90\.0\.20'
-in_world default nft 'to 10\.91\.0\.[0-9]+ go on to 10\.90\.0\.20 through eth0'
-in_world masquerade nft 'go on to 10\.90\.0\.20'
+in_world masquerade nft 'to 10\.91\.0\.[0-9]+ go on to 10\.90\.0\.20 through eth0'
 in_world clients nft 'to 10\.90\.0\.10 go on to 10\.90\.0\.10'
 errors_end_nothing
 net_family=6

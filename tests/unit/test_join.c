@@ -283,6 +283,34 @@ static void connection_that_the_target_always_resets_is_left_alone(void **state)
 	ignore_sent(f);
 }
 
+/* ICMP errors of a forwarding assistant, until somebody mends that: the connection is not lost for good. */
+static void connection_that_the_target_reset_is_tried_once_a_minute(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t at = 512, ack = 1200;
+
+	in_the_middle(f);
+	for (int minute = 0; minute < 3; minute++) {
+		for (int i = 0; i < 5; i++, at += 6, ack += 300) {
+			client_data(f, at, ack, "GET /1");
+			for (int k = 0; k < 5 && fixture_registered(f); k++) {
+				target_accepts(f);
+				target_says(f, "R 1:1(0)");
+			}
+		}
+		assert_int_equal(sessions(f)->started, 3 + minute);
+		pass_ms(f, 60001);
+	}
+	ignore_sent(f);
+	client_data(f, at, ack, "GET /1");
+	expect_segment(f, "S 0:0(0)");
+	target_accepts(f);
+	expect_segment(f, "P. 1:7(6) ack 1");
+	target_says(f, "P. 1:301(300) ack 7");
+	ignore_sent(f);
+	assert_int_equal(stream(f)->delivered.requests, 1);
+}
+
 static void unanswered_turn_is_given_up_and_the_next_goes_on_another_connection(void **state)
 {
 	struct fixture *f = fixture_new(&(struct fixture_config){.give_up_us = 5000000});
@@ -453,6 +481,7 @@ int main(void)
 		fixture_test(client_that_has_ended_is_followed_to_its_end_on_the_new_connection),
 		fixture_test(refused_port_is_asked_again_after_a_second),
 		fixture_test(connection_that_the_target_always_resets_is_left_alone),
+		fixture_test(connection_that_the_target_reset_is_tried_once_a_minute),
 		cmocka_unit_test(
 			unanswered_turn_is_given_up_and_the_next_goes_on_another_connection),
 		fixture_test(connection_is_joined_again_after_a_capture_gap),
