@@ -25,6 +25,7 @@ enum replay_notice {
 	REPLAY_NOTICE_ENCRYPTED,  /* clients speak TLS */
 	REPLAY_NOTICE_JOIN_REFUSED, /* the target takes no connection in its middle */
 	REPLAY_NOTICE_BRIEF_JOINS,  /* it closes each such connection behind its first answer */
+	REPLAY_NOTICE_FRAGMENT,     /* a client's packet came in fragments; at most once */
 	REPLAY_NOTICES,
 };
 

@@ -327,6 +327,8 @@ const char *packet_fate_name(enum packet_fate fate)
 		return "corrupt";
 	case PACKET_FATE_MALFORMED:
 		return "malformed";
+	case PACKET_FATE_FRAGMENT:
+		return "fragment";
 	case PACKET_FATE_NOT_OURS:
 		return "not-ours";
 	case PACKET_FATES:

@@ -2,7 +2,7 @@
 /*
  * ledger.h - the account of everything captured. Two sums that must add up at any moment:
  *
- *	packets   captured = used + duplicate + corrupt + malformed + not ours
+ *	packets   captured = used + duplicate + corrupt + malformed + fragment + not ours
  *	          (what the kernel dropped before capture is reported beside it)
  *	stream    per target: captured = delivered + in flight + dropped, by cause
  *	          in bytes and in requests (turns: what a client says between two answers)
@@ -27,6 +27,7 @@ enum packet_fate {
 	PACKET_FATE_DUPLICATE, /* nothing new: a retransmission, or captured twice */
 	PACKET_FATE_CORRUPT,   /* wrong checksum */
 	PACKET_FATE_MALFORMED,
+	PACKET_FATE_FRAGMENT, /* of an IP packet: what it carries cannot be copied */
 	PACKET_FATE_NOT_OURS, /* matches no -x */
 	PACKET_FATES,
 };

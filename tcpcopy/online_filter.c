@@ -2,6 +2,10 @@
 /*
  * online_filter.c - see online_filter.h. Ports and addresses of one kind of source stand as a
  * product, (ports) and (addresses), so that the text and the kernel's program stay short.
+ *
+ * "tcp" and "port" look for TCP right behind the IPv6 header. What stands behind extension headers
+ * (RFC 8200, section 4) has clauses of its own, with arithmetic on the first one's length. Ordinary
+ * packets, whose next header is TCP, never come so far.
  */
 #include "tcpcopy/online_filter.h"
 
@@ -15,6 +19,21 @@
 
 /* tcp[] does not reach into IPv6: there the flags are at a fixed place behind the fixed header. */
 static const char opens_or_closes[] = "(tcp[13] & 7 != 0 or ip6[53] & 7 != 0)";
+
+/* The kinds of the extension headers that packet.c follows; an authentication header has another unit. */
+#define IS_EXTENSION(at)                                                                 \
+	"(" at " = 0 or " at " = 43 or " at " = 44 or " at " = 51 or " at " = 60 or " at \
+	" = 135 or " at " = 139 or " at " = 140)"
+
+/* The first fragment, or the only one. */
+static const char not_behind_first[] = "(ip6[6] != 44 or ip6[42:2] & 0xfff8 = 0)";
+static const char is_extended[] =
+	"ip6 and " IS_EXTENSION("ip6[6]") " and (ip6[40] = 6 or " IS_EXTENSION("ip6[40]") ")";
+/* As above, behind one extension header; behind several it is left to replay. */
+static const char extended_opens_or_closes[] =
+	"(ip6[40] != 6 or (ip6[6] = 44 and ip6[61] & 7 != 0) or "
+	"(ip6[6] = 51 and ip6[61 + ip6[41] * 4] & 7 != 0) or "
+	"(ip6[6] != 44 and ip6[6] != 51 and ip6[61 + ip6[41] * 8] & 7 != 0))";
 
 struct text {
 	char *bytes;
@@ -135,6 +154,31 @@ static void add_group(struct text *t, const struct source_group *g, const struct
 	text_add(t, " and %s)", opens_or_closes);
 }
 
+static size_t count_v6(const struct ip_addr *hosts, size_t count)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < count; i++)
+		n += !ip_addr_is_v4(&hosts[i]);
+	return n;
+}
+
+/* Without addresses: every packet that might be TCP. Our own have no extension headers. */
+static void add_extended(struct text *t, const struct ip_addr *hosts, size_t host_count)
+{
+	if (host_count && !count_v6(hosts, host_count))
+		return;
+	text_add(t, " or (%s and %s", is_extended, not_behind_first);
+	if (host_count) {
+		text_add(t, " and ((");
+		add_hosts(t, "dst", hosts, host_count);
+		text_add(t, ") or ((");
+		add_hosts(t, "src", hosts, host_count);
+		text_add(t, ") and %s))", extended_opens_or_closes);
+	}
+	text_add(t, ")");
+}
+
 static bool is_first_with_address(const struct transfer *transfers, size_t i)
 {
 	for (size_t k = 0; k < i; k++) {
@@ -156,9 +200,12 @@ static void add_share(struct text *t, const struct online_share *share)
 	};
 
 	for (size_t i = 0; i < sizeof(sums) / sizeof(sums[0]); i++)
-		text_add(t, "%s(((%s) * 2654435761) >> 16) %% %u = %u", i ? " or " : " and (",
-			 sums[i], share->count, share->index);
-	text_add(t, ")");
+		text_add(t, "%s(((%s) * 2654435761) >> 16) %% %u = %u",
+			 i ? " or (ip6[6] = 6 and " : " and (", sums[i], share->count,
+			 share->index);
+	/* A fragment's ports may be nowhere: it is counted once. */
+	text_add(t, ") or (ip6[6] != 6%s))",
+		 share->index ? " and (ip6[6] != 44 or ip6[42:2] & 0xfff9 = 0)" : "");
 }
 
 char *online_filter_text(const struct transfer *transfers, size_t transfer_count,
@@ -172,16 +219,18 @@ char *online_filter_text(const struct transfer *transfers, size_t transfer_count
 	for (size_t i = 0; i < transfer_count; i++) {
 		const struct source_group g = {transfers, transfer_count, transfers[i].source.addr};
 
+		bool is_any = ip_addr_is_unspecified(&g.addr);
+		const struct ip_addr *hosts = is_any ? local : &g.addr;
+		size_t host_count = is_any ? local_count : 1;
+
 		if (!is_first_with_address(transfers, i))
 			continue;
+		if (host_count > ONLINE_FILTER_LOCAL_MAX)
+			host_count = 0;
 		text_add(&t, "%s", or);
 		or = " or ";
-		if (!ip_addr_is_unspecified(&g.addr))
-			add_group(&t, &g, &g.addr, 1);
-		else if (local_count <= ONLINE_FILTER_LOCAL_MAX)
-			add_group(&t, &g, local, local_count);
-		else
-			add_group(&t, &g, NULL, 0);
+		add_group(&t, &g, hosts, host_count);
+		add_extended(&t, hosts, host_count);
 	}
 	text_add(&t, ")");
 	if (user)

@@ -100,6 +100,7 @@ struct replay *replay_new(const struct replay_config *config, const struct repla
 	r->key = config->key;
 	r->max_memory_bytes = config->max_memory_bytes;
 	r->max_sessions = config->max_sessions < SESSIONS_MAX ? config->max_sessions : SESSIONS_MAX;
+	r->share = config->share;
 	r->check_checksums = config->check_checksums;
 	r->online_mtu_bytes = config->online_mtu_bytes;
 	init_env(r, config, effects, ctx, now_us);
@@ -398,10 +399,16 @@ static enum packet_fate fate_of(struct replay *r, int link_type, const uint8_t *
 	case PACKET_NOT_TCP:
 		return PACKET_FATE_NOT_OURS;
 	case PACKET_FRAGMENT:
+		if (!r->told_fragment)
+			replay_notice(r, REPLAY_NOTICE_FRAGMENT, 0);
+		r->told_fragment = true;
+		return PACKET_FATE_FRAGMENT;
 	case PACKET_MALFORMED:
 	case PACKET_UNKNOWN_LINK:
 		return PACKET_FATE_MALFORMED;
 	}
+	if (!online_share_takes(&r->share, &p.tuple))
+		return PACKET_FATE_NOT_OURS;
 	if (is_corrupt(r, &p, wire_len_bytes))
 		return PACKET_FATE_CORRUPT;
 	return dispatch(r, &p);

@@ -23,6 +23,7 @@
 #include "common/wire.h"
 #include "tcpcopy/effects.h"
 #include "tcpcopy/ledger.h"
+#include "tcpcopy/online_share.h"
 #include "tcpcopy/transfer.h"
 
 enum {
@@ -63,7 +64,8 @@ struct replay_config {
 	uint32_t max_sessions;
 	uint16_t first_port; /* of faked clients: this worker's slice; 0: all of them */
 	uint16_t last_port;
-	bool check_checksums; /* drop corrupt packets (those not above the MTU) */
+	struct online_share share; /* of the connections: other workers have the rest */
+	bool check_checksums;      /* drop corrupt packets (those not above the MTU) */
 	int online_mtu_bytes; /* packets above are super-packets whose checksum tells nothing */
 };
 

@@ -42,6 +42,8 @@ struct replay {
 	bool check_checksums;
 	bool is_blocked;
 	bool told_full;
+	bool told_fragment;
+	struct online_share share;
 	bool told_memory;
 };
 

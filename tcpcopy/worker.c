@@ -160,6 +160,15 @@ static void effect_notice(void *ctx, enum replay_notice notice, size_t target)
 	case REPLAY_NOTICE_BRIEF_JOINS:
 		log_warn("%s", diagnosis_brief_joins_text(line, sizeof(line), transfer));
 		break;
+	case REPLAY_NOTICE_FRAGMENT:
+		log_warn("clients' packets arrive in IP fragments, which cannot be copied "
+			 "(fragment in "
+			 "the ledger, then capture-gap): something on their way splits them; "
+			 "smaller "
+			 "segments pass it whole, for example \"ip route change default via "
+			 "GATEWAY advmss "
+			 "1220\" on this host");
+		break;
 	case REPLAY_NOTICES:
 		break;
 	}

@@ -78,6 +78,11 @@ static uint32_t max_sessions(const struct worker *w)
 	return n > SESSIONS_MAX ? SESSIONS_MAX : (uint32_t)n;
 }
 
+static struct online_share share_of(const struct worker_config *config)
+{
+	return (struct online_share){.index = config->worker_id, .count = config->options->workers};
+}
+
 static int open_replay(struct worker *w)
 {
 	const struct tcpcopy_options *o = w->options;
@@ -111,6 +116,7 @@ static int open_replay(struct worker *w)
 		.max_sessions = max_sessions(w),
 		.first_port = (uint16_t)first_port,
 		.last_port = (uint16_t)(first_port + ports - 1),
+		.share = share_of(&w->config),
 		.check_checksums = true,
 		.online_mtu_bytes = online_capture_mtu(w->captures),
 	};
@@ -221,8 +227,7 @@ static int open_events(struct worker *w)
 
 struct worker *worker_open(const struct worker_config *config, char error[WORKER_ERROR_MAX])
 {
-	const struct online_share share = {.index = config->worker_id,
-					   .count = config->options->workers};
+	const struct online_share share = share_of(config);
 	struct worker *w = calloc(1, sizeof(*w));
 
 	snprintf(error, WORKER_ERROR_MAX, "no memory");

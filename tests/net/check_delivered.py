@@ -15,7 +15,7 @@ def faults(stats, causes, required):
     if not stats["packets_add_up"] or not stats["stream_adds_up"]:
         yield "the sums do not add up"
     packets = stats["packets"]
-    for fate in ("corrupt", "malformed", "kernel_dropped"):
+    for fate in ("corrupt", "malformed", "fragment", "kernel_dropped"):
         if packets[fate]:
             yield f"{packets[fate]} packets {fate}"
     if stats["sender"]["failed"]:

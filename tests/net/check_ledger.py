@@ -7,7 +7,7 @@ usage: check_ledger.py STATS_JSON REQUESTS_IN_THE_LOG_OF_THE_TARGET
 import json
 import sys
 
-FATES = ("used", "duplicate", "corrupt", "malformed", "not_ours")
+FATES = ("used", "duplicate", "corrupt", "malformed", "fragment", "not_ours")
 
 
 def say(good, name, seen):

@@ -245,6 +245,7 @@ static int look_at_notice(struct player *p)
 		[REPLAY_NOTICE_ENCRYPTED] = "encrypted",
 		[REPLAY_NOTICE_JOIN_REFUSED] = "join-refused",
 		[REPLAY_NOTICE_BRIEF_JOINS] = "brief-joins",
+		[REPLAY_NOTICE_FRAGMENT] = "fragment",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -120,7 +120,8 @@ struct fixture_config {
 	uint64_t gradual_us; /* none */
 	unsigned copies;     /* -n; 1 */
 	unsigned port_shift;
-	const char *localhost; /* -H */
+	const char *localhost;    /* -H */
+	unsigned share, share_of; /* -j */
 };
 
 /* The captured byte at this place of a client's stream. */
@@ -340,6 +341,7 @@ static inline struct fixture *fixture_new(const struct fixture_config *config)
 		.max_sessions = config->max_sessions ? config->max_sessions : 65536,
 		.first_port = config->first_port,
 		.last_port = config->last_port,
+		.share = {.index = config->share, .count = config->share_of},
 		.check_checksums = !config->any_checksum,
 		.online_mtu_bytes = 1500,
 	};

@@ -383,6 +383,207 @@ static void each_connection_is_in_one_share_in_both_directions(void **state)
 	}
 }
 
+/* ---- IPv6 extension headers ---- */
+
+enum {
+	HOP_BY_HOP = 0,
+	ROUTING = 43,
+	FRAGMENT = 44,
+	AUTHENTICATION = 51,
+	DESTINATION = 60,
+	MOBILITY = 135,
+	TCP = 6,
+	UDP = 17,
+};
+
+/* An extension header: what comes behind it, its length field, its third and fourth byte. */
+struct extension {
+	uint8_t kind;
+	uint8_t length; /* as in the header */
+	uint16_t rest;  /* a fragment's offset and M */
+};
+
+static size_t extension_len(const struct extension *e)
+{
+	if (e->kind == FRAGMENT)
+		return 8;
+	return e->kind == AUTHENTICATION ? (e->length + 2U) * 4 : (e->length + 1U) * 8;
+}
+
+/* A packet with these between its header and what is behind (TCP, another kind). */
+static size_t put_extended(uint8_t frame[FRAME_MAX], size_t link_len, const struct extension *e,
+			   size_t count, uint8_t behind, const struct endpoint *src,
+			   const struct endpoint *dst, uint8_t flags)
+{
+	size_t at = link_len + 40;
+
+	put_packet(frame, link_len, e[0].kind, src, dst, 0);
+	memset(frame + at, 0, FRAME_MAX - at);
+	for (size_t i = 0; i < count; i++) {
+		frame[at] = i + 1 < count ? e[i + 1].kind : behind;
+		frame[at + 1] = e[i].length;
+		put_be16(frame + at + 2, e[i].rest);
+		at += extension_len(&e[i]);
+	}
+	put_tcp(frame + at, src->port, dst->port, flags);
+	put_be16(frame + link_len + 4, (uint16_t)(at + 20 - link_len - 40));
+	return at + 20;
+}
+
+static bool takes_extended(struct filter *f, const struct extension *e, size_t count,
+			   uint8_t behind, bool from_server, uint8_t flags)
+{
+	const struct endpoint client = {addr("2001:db8::c"), 1234},
+			      server = {addr("2001:db8::1"), 80};
+	const struct endpoint *src = from_server ? &server : &client;
+	const struct endpoint *dst = from_server ? &client : &server;
+	uint8_t ethernet[FRAME_MAX] = {0}, cooked[FRAME_MAX] = {0};
+	bool taken;
+
+	put_be16(ethernet + 12, 0x86dd);
+	put_be16(cooked, 0x86dd);
+	taken = run_program(&f->program, ethernet,
+			    put_extended(ethernet, 14, e, count, behind, src, dst, flags));
+	assert_int_equal(taken, run_program(&f->cooked, cooked,
+					    put_extended(cooked, COOKED2_HEADER_LEN, e, count,
+							 behind, src, dst, flags)));
+	return taken;
+}
+
+static void extension_headers_hide_no_client_and_no_end(void **state)
+{
+	static const struct extension single[] = {
+		{HOP_BY_HOP, 0, 0}, {HOP_BY_HOP, 2, 0},     {ROUTING, 0, 0},
+		{ROUTING, 4, 0},    {DESTINATION, 0, 0},    {DESTINATION, 3, 0},
+		{MOBILITY, 1, 0},   {AUTHENTICATION, 4, 0}, {AUTHENTICATION, 1, 0},
+		{FRAGMENT, 0, 0},   {FRAGMENT, 0xff, 0}, /* the length is reserved there */
+	};
+	static const struct extension chain[] = {
+		{HOP_BY_HOP, 1, 0}, {ROUTING, 2, 0}, {DESTINATION, 0, 0}, {FRAGMENT, 0, 0}};
+	const struct transfer t = pair("2001:db8::1", 80, "2001:db8::9", 8080);
+	struct filter f;
+
+	(void)state;
+	filter_init(&f, &t, 1, NULL, 0, NULL);
+	for (size_t i = 0; i < sizeof(single) / sizeof(single[0]); i++) {
+		assert_true(takes_extended(&f, &single[i], 1, TCP, false, SYN));
+		assert_true(takes_extended(&f, &single[i], 1, TCP, false, PSH | ACK));
+		assert_true(takes_extended(&f, &single[i], 1, TCP, true, SYN | ACK));
+		assert_true(takes_extended(&f, &single[i], 1, TCP, true, FIN | ACK));
+		assert_true(takes_extended(&f, &single[i], 1, TCP, true, RST));
+		assert_false(takes_extended(&f, &single[i], 1, TCP, true, PSH | ACK));
+		assert_false(takes_extended(&f, &single[i], 1, UDP, false, PSH | ACK));
+	}
+	for (size_t n = 2; n <= 4; n++)
+		assert_true(takes_extended(&f, chain, n, TCP, false, ACK));
+	assert_true(takes_extended(&f, chain, 4, TCP, true, SYN | ACK));
+	filter_fini(&f);
+}
+
+static void extension_headers_of_other_hosts_are_left(void **state)
+{
+	static const struct extension options = {DESTINATION, 0, 0};
+	const struct transfer t = pair("2001:db8::2", 80, "2001:db8::9", 8080);
+	const struct transfer v4 = pair("10.0.0.1", 80, "2001:db8::9", 8080);
+	const struct ip_addr local[] = {addr("10.0.0.1"), addr("2001:db8::1")};
+	const struct transfer any = pair(NULL, 80, "10.9.9.9", 8080);
+	struct filter f;
+
+	(void)state;
+	filter_init(&f, &t, 1, NULL, 0, NULL);
+	assert_false(takes_extended(&f, &options, 1, TCP, false, SYN));
+	assert_false(takes_extended(&f, &options, 1, TCP, true, SYN | ACK));
+	filter_fini(&f);
+	filter_init(&f, &v4, 1, NULL, 0, NULL);
+	assert_false(takes_extended(&f, &options, 1, TCP, false, SYN));
+	filter_fini(&f);
+	filter_init(&f, &any, 1, local, 2, NULL);
+	assert_true(takes_extended(&f, &options, 1, TCP, false, SYN));
+	assert_false(takes_extended(&f, &options, 1, TCP, true, ACK));
+	filter_fini(&f);
+	filter_init(&f, &any, 1, local, 0, NULL);
+	assert_true(takes_extended(&f, &options, 1, TCP, false, SYN));
+	assert_false(takes_extended(&f, &options, 1, UDP, false, SYN));
+	filter_fini(&f);
+	filter_init(&f, &any, 1, local, 2, "net 10.0.0.0/8");
+	assert_false(takes_extended(&f, &options, 1, TCP, false, SYN));
+	filter_fini(&f);
+}
+
+/* Of a packet in fragments the first is taken, to be counted. */
+static void first_fragment_alone_is_taken(void **state)
+{
+	static const struct extension first = {FRAGMENT, 0, 1}, second = {FRAGMENT, 0, 0x05a1};
+	const struct transfer t[] = {pair("2001:db8::1", 80, "2001:db8::9", 8080),
+				     pair("10.0.0.1", 80, "10.9.9.9", 8080)};
+	const struct endpoint client = {addr("10.0.0.9"), 1234}, server = {addr("10.0.0.1"), 80};
+	uint8_t frame[FRAME_MAX] = {0};
+	struct filter f;
+	size_t len;
+
+	(void)state;
+	filter_init(&f, t, 2, NULL, 0, NULL);
+	assert_true(takes_extended(&f, &first, 1, TCP, false, PSH | ACK));
+	assert_false(takes_extended(&f, &second, 1, TCP, false, PSH | ACK));
+	assert_false(takes_extended(&f, &first, 1, UDP, false, PSH | ACK));
+	put_be16(frame + 12, 0x0800);
+	len = put_packet(frame, 14, TCP, &client, &server, PSH | ACK);
+	frame[14 + 6] = 0x20; /* more fragments */
+	assert_true(run_program(&f.program, frame, len));
+	put_be16(frame + 14 + 6, 185);
+	assert_false(run_program(&f.program, frame, len));
+	filter_fini(&f);
+}
+
+/* The kernel cannot find their ports: all workers get them, and each asks online_share_takes. */
+static void extension_headers_are_in_every_share_but_fragments_in_one(void **state)
+{
+	static const struct extension options = {DESTINATION, 0, 0}, first = {FRAGMENT, 0, 1},
+				      whole = {FRAGMENT, 0, 0};
+	const struct transfer t = pair("2001:db8::1", 80, "2001:db8::9", 8080);
+	struct filter f;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		const struct online_share share = {.index = i, .count = 3};
+
+		filter_init_share(&f, &t, 1, NULL, 0, NULL, &share);
+		assert_true(takes_extended(&f, &options, 1, TCP, false, ACK));
+		assert_true(takes_extended(&f, &whole, 1, TCP, false, ACK));
+		assert_int_equal(takes_extended(&f, &first, 1, TCP, false, ACK), i == 0);
+		filter_fini(&f);
+	}
+}
+
+/* The program in the kernel and the core agree about who takes what. */
+static void share_of_the_core_is_that_of_the_filter(void **state)
+{
+	static const char *const clients[] = {"10.0.7.9", "2001:db8::c"};
+	static const char *const servers[] = {"10.0.0.1", "2001:db8::1"};
+	const struct transfer pairs[] = {pair(servers[0], 80, "10.9.9.9", 8080),
+					 pair(servers[1], 80, "2001:db8::9", 8080)};
+
+	(void)state;
+	for (unsigned i = 0; i < 5; i++) {
+		const struct online_share share = {.index = i, .count = 5};
+		struct filter f;
+
+		filter_init_share(&f, pairs, 2, NULL, 0, NULL, &share);
+		for (unsigned n = 0; n < 400; n++) {
+			uint16_t port = (uint16_t)(32768 + 2 * n);
+			const struct tuple tuple = {.src = {addr(clients[n % 2]), port},
+						    .dst = {addr(servers[n % 2]), 80}};
+			const struct tuple reverse = tuple_reverse(&tuple);
+
+			assert_int_equal(takes(&f, clients[n % 2], port, servers[n % 2], 80, ACK),
+					 online_share_takes(&share, &tuple));
+			assert_int_equal(online_share_takes(&share, &reverse),
+					 online_share_takes(&share, &tuple));
+		}
+		filter_fini(&f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -396,6 +597,11 @@ int main(void)
 		cmocka_unit_test(user_filter_narrows_all_of_it),
 		cmocka_unit_test(sixty_four_pairs_and_addresses_compile),
 		cmocka_unit_test(each_connection_is_in_one_share_in_both_directions),
+		cmocka_unit_test(extension_headers_hide_no_client_and_no_end),
+		cmocka_unit_test(extension_headers_of_other_hosts_are_left),
+		cmocka_unit_test(first_fragment_alone_is_taken),
+		cmocka_unit_test(extension_headers_are_in_every_share_but_fragments_in_one),
+		cmocka_unit_test(share_of_the_core_is_that_of_the_filter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

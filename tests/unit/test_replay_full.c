@@ -261,7 +261,60 @@ static void connection_that_begins_while_memory_is_short_is_shed(void **state)
 
 /* ---- the capture ---- */
 
-static void what_cannot_be_used_is_counted_as_malformed(void **state)
+/* Of IPv4 and of IPv6; the log is told once. */
+static void fragments_are_counted_and_told(void **state)
+{
+	static const char *const clients[] = {"10.9.0.1:40000", "[2001:db8::9]:40000"};
+	static const char *const servers[] = {"10.0.0.2:80", "[2001:db8::2]:80"};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct built_frame frame = build_frame(&(struct frame_spec){
+			.src = clients[i], .dst = servers[i], .flags = "P.", .payload = "GET /"});
+
+		if (i == 0) {
+			frame.data[frame.ip_at + 6] = 0x20; /* more fragments */
+		} else { /* the TCP header is read as one of fragmentation */
+			frame.data[frame.ip_at + 6] = 44;
+			memcpy(frame.data + frame.tcp_at, "\x06\0\0\x01\0\0\0\x07", 8);
+		}
+		replay_on_frame(f->replay, frame.link_type, frame.data, frame.len_bytes,
+				frame.len_bytes, f->now_us);
+		f->frames++;
+		end_batch(f);
+		built_frame_free(&frame);
+	}
+	assert_int_equal(fate(f, PACKET_FATE_FRAGMENT), 2);
+	assert_int_equal(f->notice_count, 1);
+	assert_int_equal(f->notices[0], REPLAY_NOTICE_FRAGMENT);
+	expect_nothing(f);
+}
+
+/* The kernel's filter hands what it cannot tell apart to every worker. */
+static void connection_is_copied_by_one_worker_of_three(void **state)
+{
+	unsigned copied = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct fixture *f =
+			fixture_new(&(struct fixture_config){.share = i, .share_of = 3});
+		bool is_ours;
+
+		client_says(f, "S 0:0(0) <mss 1460>");
+		is_ours = account_of(f, 0)->sessions.started == 1;
+		server_says(f, "S. 0:0(0) ack 1");
+		client_data(f, 1, 1, "GET /");
+		assert_int_equal(fate(f, PACKET_FATE_USED), is_ours ? 3 : 0);
+		assert_int_equal(fate(f, PACKET_FATE_NOT_OURS), is_ours ? 0 : 3);
+		copied += is_ours;
+		ignore_sent(f);
+		fixture_free(f);
+	}
+	assert_int_equal(copied, 1);
+}
+
+static void what_cannot_be_used_is_counted(void **state)
 {
 	struct fixture *f = *state;
 	struct built_frame frame = build_frame(&(struct frame_spec){
@@ -275,7 +328,8 @@ static void what_cannot_be_used_is_counted_as_malformed(void **state)
 			f->now_us);
 	f->frames += 3;
 	end_batch(f);
-	assert_int_equal(fate(f, PACKET_FATE_MALFORMED), 3);
+	assert_int_equal(fate(f, PACKET_FATE_MALFORMED), 2);
+	assert_int_equal(fate(f, PACKET_FATE_FRAGMENT), 1);
 	expect_nothing(f);
 	built_frame_free(&frame);
 }
@@ -295,7 +349,9 @@ int main(void)
 		cmocka_unit_test(request_with_the_syn_while_the_table_is_full),
 		cmocka_unit_test(stranger_that_finds_the_table_full_is_counted_for_his_source_only),
 		cmocka_unit_test(connection_that_begins_while_memory_is_short_is_shed),
-		fixture_test(what_cannot_be_used_is_counted_as_malformed),
+		fixture_test(fragments_are_counted_and_told),
+		cmocka_unit_test(connection_is_copied_by_one_worker_of_three),
+		fixture_test(what_cannot_be_used_is_counted),
 	};
 
 	return cmocka_run_group_tests_name("replay, something is full", tests, NULL, NULL);
