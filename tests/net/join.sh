@@ -16,7 +16,7 @@ no_bad_request() {
   if [ -z "$bad" ]; then ok "$1"; else not_ok "$1" "$bad"; fi
 }
 
-on client "$LOAD" --to 10.90.0.20:80 --connections 20 --requests 12000 --rate 1500 \
+on client "$LOAD" --to "$(at online 80)" --connections 20 --requests 12000 --rate 1500 \
   >"$net_dir/load.json" &
 load=$!
 wait_for 5 has_served 2000 online

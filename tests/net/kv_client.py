@@ -55,8 +55,8 @@ def at_once(function, count):
 def main(scenarios):
     """HOST:PORT SCENARIO [ARGUMENT...]: runs one and prints what it returns. The exit status."""
     global _address
-    host, port = sys.argv[1].split(":")
-    _address = (host, int(port))
+    host, _, port = sys.argv[1].rpartition(":")
+    _address = (host.strip("[]"), int(port))
     scenario = {s.__name__: s for s in scenarios}[sys.argv[2]]
     try:
         print(scenario(*(int(a) if a.isdigit() else a for a in sys.argv[3:])))

@@ -340,12 +340,14 @@ start_intercept() {
     { not_ok "intercept starts" "$(cat "$net_dir"/intercept.log* 2>&1 | tail -3)"; net_done; }
 }
 
-# launch_tcpcopy [ARGUMENT...]: without waiting; log in tcpcopy.log, pid in $tcpcopy
+# launch_tcpcopy [ARGUMENT...]: without waiting; log in tcpcopy.log, pid in $tcpcopy. With without_c=1 before it the
+# clients keep their addresses.
 launch_tcpcopy() {
-  local args=("$@") with_x=
+  local args=("$@") with_x= with_c=
+  [[ -n ${without_c-} || " $* " == *" -c "* ]] || with_c="-c $(faked_clients)"
   [[ " $* " == *" -x "* ]] || with_x="-x 80-$(at target 8080)"
   # shellcheck disable=SC2086
-  wanted_status=1 start online tcpcopy.log "$TCPCOPY" $with_x -s "$(in_brackets "$(address assistant)")" -c "$(faked_clients)" \
+  wanted_status=1 start online tcpcopy.log "$TCPCOPY" $with_x -s "$(in_brackets "$(address assistant)")" $with_c \
     --stats-file "$net_dir/stats.json" -l "$net_dir/tcpcopy.log" -P "$net_dir/tcpcopy.pid" \
     "${args[@]}"
   tcpcopy=$started

@@ -3,39 +3,13 @@
 # 1 %, then 5 % of the packets lost on the way to the target, and as many of its answers: everything is
 # delivered, over kept-alive and short connections and uploads.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/loss.inc"
 net_start
 has_programs
 start_nginx online 80
 start_nginx target 8080
 start_intercept
 start_tcpcopy
-
-# lose PERCENT: to the target behind its device, from it on the switch, so that its own TCP learns of no drop
-lose() {
-  on target nft -f - <<END
-table inet loss {
-  chain input {
-    type filter hook input priority 0;
-    ip saddr 10.91.0.0/16 numgen random mod 100 < $1 counter drop
-  }
-}
-END
-  on switch nft -f - <<END
-table bridge loss {
-  chain forward {
-    type filter hook forward priority 0;
-    ip daddr 10.91.0.0/16 numgen random mod 100 < $1 counter drop
-  }
-}
-END
-}
-
-dropped() { on "$1" nft list ruleset | grep -o 'packets [0-9]*' | cut -d' ' -f2; }
-
-no_loss() {
-  on target nft delete table inet loss
-  on switch nft delete table bridge loss
-}
 
 # all_arrive PERCENT: three kinds of load, one after the other
 all_arrive() {

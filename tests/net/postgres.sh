@@ -9,16 +9,16 @@ net_start
 has_programs
 
 # client SQL...: one after the other, in one connection
-client() { on client psql -XqAt -h 10.90.0.20 -p 5432 "${@/#/-c}"; }
+client() { on client psql -XqAt -h "$(address online)" -p 5432 "${@/#/-c}"; }
 
-bench() { on client pgbench -n -h 10.90.0.20 -p 5432 -c 4 "$@" >"$net_dir/pgbench.out" 2>&1; }
+bench() { on client pgbench -n -h "$(address online)" -p 5432 -c 4 "$@" >"$net_dir/pgbench.out" 2>&1; }
 
 # copied NAME TABLES: the target has finished every connection that has ended online, and both have the same
 copied() {
   local name=$1 tables=$2
   wait_for 20 pg_copies_ended || true
-  equal "$name: as many connections at the target" "$(pg_sessions online 10.90.0.10 received)" \
-    "$(pg_sessions target 10.91 received)"
+  equal "$name: as many connections at the target" "$(pg_sessions online "$real_clients" received)" \
+    "$(pg_sessions target "$faked_hosts" received)"
   same_state "$name: the same state" "$(pg_state online "$tables")" "$(pg_state target "$tables")"
   all_delivered "$name: all was delivered"
 }
@@ -82,7 +82,7 @@ transactions() {
       echo "begin; insert into notes (text) values ('lost $i'), ('whole $i'); commit;"
     done
   } >"$net_dir/notes.sql"
-  on client psql -Xq -h 10.90.0.20 -p 5432 -f "$net_dir/notes.sql" >"$net_dir/notes.out" 2>&1
+  on client psql -Xq -h "$(address online)" -p 5432 -f "$net_dir/notes.sql" >"$net_dir/notes.out" 2>&1
   equal "transactions were kept and rolled back online" 51 "$(pg online 'select count(*) from notes')"
   copied "transactions" notes
 }
@@ -91,7 +91,7 @@ large_results() {
   local bytes
   bytes=$(client "select repeat('x', 1000) from generate_series(1, 15000)" | wc -c)
   equal "a result of 15 MB arrives at the client" 15015000 "$bytes"
-  on client psql -XqAt -v FETCH_COUNT=500 -h 10.90.0.20 -p 5432 \
+  on client psql -XqAt -v FETCH_COUNT=500 -h "$(address online)" -p 5432 \
     -c 'select * from goods order by id' >"$net_dir/rows.out"
   client "\\copy goods to '$net_dir/copied.tsv'"
   equal "COPY sends the client every row" "$(pg_count online goods)" "$(wc -l <"$net_dir/copied.tsv")"
@@ -115,12 +115,12 @@ runs() {
 
 notifications() {
   local i
-  talk psql -XqAt -h 10.90.0.20 -p 5432
+  talk psql -XqAt -h "$(address online)" -p 5432
   say 'listen news;'
   check "the client listens, and so does its copy" "" \
     wait_for 5 eval 'runs online listen idle && runs target listen idle'
   for i in {1..20}; do echo "notify news, 'number $i'; select 1;"; done |
-    on client psql -Xq -h 10.90.0.20 -p 5432 >/dev/null
+    on client psql -Xq -h "$(address online)" -p 5432 >/dev/null
   say "insert into notes (text) values ('heard');"
   hang_up '\q'
   equal "the client was notified" 20 "$(grep -c 'notification "news"' "$net_dir/talk.out")"
@@ -131,7 +131,7 @@ notifications() {
 # target refuses it, and the copied statement runs on: then its client's next one waits for it.
 cancel() {
   local psql begun
-  start client cancel psql -XqAt -h 10.90.0.20 -p 5432 \
+  start client cancel psql -XqAt -h "$(address online)" -p 5432 \
     -c 'insert into slow select 1 from pg_sleep(3)' -c 'insert into slow values (2)'
   psql=$started
   check "a slow statement runs at both" "" \
@@ -152,9 +152,9 @@ cancel() {
 tried() {
   local name=$1 most=$2 before n
   shift 2
-  before=$(pg_sessions target 10.91 received)
+  before=$(pg_sessions target "$faked_hosts" received)
   "$@"
-  n=$(($(pg_sessions target 10.91 received) - before))
+  n=$(($(pg_sessions target "$faked_hosts" received) - before))
   check "$name" "$n connections at the target" [ "$n" -ge 1 -a "$n" -le "$most" ]
 }
 
@@ -163,10 +163,10 @@ older_connections() {
   local older captured lost
   echo 'insert into older values (:client_id); select count(*) from older' >"$net_dir/older.sql"
   echo 'insert into newer values (:client_id); select count(*) from newer' >"$net_dir/newer.sql"
-  start client older pgbench -n -h 10.90.0.20 -p 5432 -c 4 -R 100 -t 50 -f "$net_dir/older.sql"
+  start client older pgbench -n -h "$(address online)" -p 5432 -c 4 -R 100 -t 50 -f "$net_dir/older.sql"
   older=$started
   wait_for 5 pg_has online older 20
-  start_tcpcopy -x 5432-10.90.0.30:5433
+  start_tcpcopy -x "5432-$(at target 5433)"
   captured=$(pg_count online older)
   check "new connections work beside older ones" "" bench -t 100 -f "$net_dir/newer.sql"
   check "older ones go on meanwhile" "" wait_for 20 has_ended "$older"
@@ -182,10 +182,10 @@ older_connections() {
 ended_by_target() {
   local i before lost
   before=$(refused)
-  talk psql -XqAt -h 10.90.0.20 -p 5432
+  talk psql -XqAt -h "$(address online)" -p 5432
   say 'insert into older values (1);'
   check "a statement is copied" "" wait_for 5 pg_has target older 1
-  pg target "select pg_terminate_backend(pid) from pg_stat_activity where client_addr << '10.91.0.0/16'" >/dev/null
+  pg target "select pg_terminate_backend(pid) from pg_stat_activity where client_addr << '$(faked_net)'" >/dev/null
   for i in {1..20}; do
     say 'insert into newer values (2);'
     wait_for 5 pg_has online newer $((400 + i))
@@ -199,7 +199,7 @@ ended_by_target() {
 
 prepare
 start_intercept -F 'tcp and src port 5433'
-start_tcpcopy -x 5432-10.90.0.30:5433
+start_tcpcopy -x "5432-$(at target 5433)"
 pgbench_modes
 pipelines
 copy_in

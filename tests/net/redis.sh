@@ -9,7 +9,7 @@ kv_copy
 
 # benchmark ARGUMENT...: says how fast the online server was
 benchmark() {
-  on client redis-benchmark -h 10.90.0.20 -q "$@" | tr '\r' '\n' |
+  on client redis-benchmark -h "$(address online)" -q "$@" | tr '\r' '\n' |
     sed -n 's/^\(.* per second\).*/  | online: \1/p'
 }
 
