@@ -110,8 +110,9 @@ const char *advice_local_client(char *buf, size_t size, const struct tuple *resp
 	say(&t,
 	    "the faked client address %s is an address of this host, whose kernel will answer the "
 	    "target %s with RST: give tcpcopy a range that no host uses, for example -c "
-	    "10.20.30.x, or remove the address here",
+	    "%s, or remove the address here",
 	    ip_addr_format(client, sizeof(client), &response->dst.addr),
-	    ip_addr_format(target, sizeof(target), &response->src.addr));
+	    ip_addr_format(target, sizeof(target), &response->src.addr),
+	    ip_addr_is_v4(&response->dst.addr) ? "10.20.30.x" : "2001:db8:1::/64");
 	return buf;
 }

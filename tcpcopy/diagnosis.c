@@ -159,10 +159,11 @@ static void add_route_commands(struct block *b, const struct diagnosis_facts *f)
 {
 	const char *ip = ip_addr_is_v4(&f->target.addr) ? "ip" : "ip -6";
 	struct client_prefixes clients;
-	char via[IP_ADDR_TEXT_MAX];
+	char via[IP_ADDR_TEXT_MAX] = "ADDRESS-OF-THE-ASSISTANT";
 
 	client_prefixes(&clients, f);
-	ip_addr_format(via, sizeof(via), &f->assistant);
+	if (!ip_addr_is_unspecified(&f->via))
+		ip_addr_format(via, sizeof(via), &f->via);
 	for (size_t i = 0; i < clients.count; i++)
 		block_add(b, "       %s route add %s via %s\n", ip, clients.texts[i], via);
 	add_rest(b, &clients);
@@ -255,8 +256,8 @@ static void add_other_tuple(struct block *b, const struct diagnosis_facts *f)
 	block_add(b,
 		  "     from another address or port than %s; look on the assistant, and name "
 		  "in -x what answers:\n"
-		  "       tcpdump -ni any 'tcp[13] & 18 = 18'\n",
-		  target);
+		  "       tcpdump -ni any '%s & 18 = 18'\n",
+		  target, ip_addr_is_v4(&f->target.addr) ? "tcp[13]" : "ip6[53]");
 	block_step(b, "they are another tcpcopy's; give each its own -c");
 	block_add(b,
 		  "  or they are other traffic of the assistant, and none of ours arrives; then\n");
@@ -287,6 +288,7 @@ static void add_no_link(struct block *b, const struct diagnosis_facts *f)
 
 static void add_not_sent(struct block *b, const struct diagnosis_facts *f)
 {
+	bool is_v4 = ip_addr_is_v4(&f->target.addr);
 	char target[IP_ADDR_TEXT_MAX];
 
 	ip_addr_format(target, sizeof(target), &f->target.addr);
@@ -294,10 +296,10 @@ static void add_not_sent(struct block *b, const struct diagnosis_facts *f)
 		  f->recent_send_failures);
 	if (f->recent_no_neighbour)
 		block_add(b,
-			  "  1. nobody answers for the target or its gateway (ARP or ND):\n"
+			  "  1. nobody answers for the target or its gateway (%s):\n"
 			  "       ip route get %s\n"
-			  "       ip neighbour\n",
-			  target);
+			  "       ip%s neighbour\n",
+			  is_v4 ? "ARP" : "neighbour discovery", target, is_v4 ? "" : " -6");
 	else if (f->recent_send_not_permitted)
 		block_add(b, "  1. a firewall of this host forbids them; send below it, or let "
 			     "them pass (the rules were shown):\n"

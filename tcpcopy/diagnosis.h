@@ -31,8 +31,10 @@ enum diagnosis {
 
 struct diagnosis_facts {
 	struct endpoint target;
-	struct ip_addr assistant;      /* of the first intercept */
-	uint16_t assistant_port;       /* likewise */
+	struct ip_addr assistant; /* of the first intercept */
+	uint16_t assistant_port;  /* likewise */
+	struct ip_addr
+		via; /* an address of the assistant in the target's family; unspecified: not known */
 	const struct addr_range *pool; /* -c */
 	size_t pool_count;             /* 0: the clients' own addresses */
 	unsigned links_up;             /* of links; silent ones do not count */

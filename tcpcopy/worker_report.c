@@ -80,6 +80,19 @@ static void log_block(char *text)
 	}
 }
 
+/* Links may be of the one family and copies of the other: names and lists of -s often have both. */
+static struct ip_addr assistant_like(const struct worker *w, const struct ip_addr *target)
+{
+	for (size_t i = 0; i < w->options->intercept_count; i++) {
+		const struct intercept_address *a = &w->options->intercepts[i];
+
+		for (size_t k = 0; k < a->endpoint_count; k++)
+			if (ip_addr_is_v4(&a->endpoints[k].addr) == ip_addr_is_v4(target))
+				return a->endpoints[k].addr;
+	}
+	return (struct ip_addr){0};
+}
+
 static void diagnose_target(struct worker *w, size_t target, uint64_t now_us)
 {
 	struct diagnosis_facts f = {
@@ -91,6 +104,9 @@ static void diagnose_target(struct worker *w, size_t target, uint64_t now_us)
 	struct worker_diagnosis *told;
 
 	gather_links(w, &f, now_us);
+	f.via = f.assistant;
+	if (ip_addr_is_v4(&f.via) != ip_addr_is_v4(&f.target.addr))
+		f.via = assistant_like(w, &f.target.addr);
 	gather_send_failures(w, &f);
 	told = &w->diagnosed[diagnosis_of(&f)][ip_addr_is_v4(&f.target.addr) ? 0 : 1];
 	if (!told->told_us || now_us - told->told_us >= (uint64_t)DIAGNOSIS_INTERVAL_S * 1000000) {

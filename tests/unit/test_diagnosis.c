@@ -31,6 +31,7 @@ static struct diagnosis_facts facts(void)
 	return (struct diagnosis_facts){
 		.target = {addr("10.0.0.2"), 8080},
 		.assistant = addr("10.0.0.3"),
+		.via = addr("10.0.0.3"),
 		.assistant_port = 36524,
 		.links = 1,
 		.links_up = 1,
@@ -104,13 +105,35 @@ static void ipv6_target_gets_ipv6_commands(void **state)
 
 	(void)state;
 	f.target.addr = addr("2001:db8::2");
-	f.assistant = addr("2001:db8::3");
+	f.assistant = f.via = addr("2001:db8::3");
 	f.pool = pool;
 	f.pool_count = 2;
 	expect(f, "target [2001:db8::2]:8080\n",
 	       "ip -6 route add 2001:db8:1::/112 via 2001:db8::3\n");
+	expect(f, "ip6 saddr { 2001:db8:1::/112 }", "ip6tables -I INPUT", "grep fib");
 	expect_no(&f, "10.20.30");
 	expect_no(&f, "rp_filter");
+	expect_no(&f, "  ip route");
+	f.recent.captured = 7;
+	expect(f, "tcpdump -ni any 'ip6[53] & 18 = 18'\n");
+	f.recent_send_failures = f.recent_no_neighbour = 9;
+	expect(f, "(neighbour discovery)", "ip route get 2001:db8::2\n", "ip -6 neighbour\n");
+	expect_no(&f, "ARP");
+}
+
+/* tcpcopy knows the assistant by another family's address alone: no command that the kernel refuses. */
+static void assistant_of_the_other_family_is_to_be_filled_in(void **state)
+{
+	const struct addr_range pool[] = {range("2001:db8:1::", "2001:db8:1::ffff")};
+	struct diagnosis_facts f = facts();
+
+	(void)state;
+	f.target.addr = addr("2001:db8::2");
+	f.via = (struct ip_addr){0};
+	f.pool = pool;
+	f.pool_count = 1;
+	expect(f, "ip -6 route add 2001:db8:1::/112 via ADDRESS-OF-THE-ASSISTANT\n",
+	       "intercept at 10.0.0.3 captured");
 }
 
 static void without_pool_the_clients_network_is_to_be_filled_in(void **state)
@@ -301,6 +324,7 @@ int main(void)
 		cmocka_unit_test(nothing_captured_names_route_filter_and_listener),
 		cmocka_unit_test(a_firewall_of_the_target_and_anti_spoofing_are_named),
 		cmocka_unit_test(ipv6_target_gets_ipv6_commands),
+		cmocka_unit_test(assistant_of_the_other_family_is_to_be_filled_in),
 		cmocka_unit_test(without_pool_the_clients_network_is_to_be_filled_in),
 		cmocka_unit_test(captured_but_unrouted_is_another_tuple),
 		cmocka_unit_test(answers_of_others_point_to_the_targets_queue),

@@ -102,6 +102,8 @@ static void local_client_address_is_named(void **state)
 	expect_words(text, "10.20.30.5 is an address of this host");
 	expect_words(text, "10.0.0.2 with RST");
 	expect_words(text, "-c 10.20.30.x");
+	t = response("2001:db8::2", "2001:db8:7::5");
+	expect_words(advice_local_client(text, sizeof(text), &t), "-c 2001:db8:1::/64");
 }
 
 static void a_small_buffer_is_kept(void **state)
