@@ -66,6 +66,7 @@ struct online;
 
 enum {
 	SESSION_MSS_DEFAULT = 536,         /* RFC 9293, section 3.7.1: when the target names none */
+	SESSION_MSS_DEFAULT_V6 = 1220,     /* likewise, over IPv6 */
 	SESSION_MSS_MIN = 88,              /* a smaller offer is an attack on our packet rate */
 	SESSION_INITIAL_WINDOW = 10,       /* segments; RFC 6928 */
 	SESSION_DUPLICATE_ACKS = 3,        /* RFC 5681, section 3.2 */
@@ -419,6 +420,8 @@ void session_arm(struct session *s, struct session_env *env);
 /* Something waits for the target: nothing may have moved since before now. */
 bool session_is_awaiting_target(const struct session *s);
 
+/* What a peer takes that names no MSS, by RFC 9293. */
+uint16_t session_default_mss(const struct session *s);
 /* The stream offset of a sequence number near snd_una; before the stream it is 0. */
 static inline uint64_t session_off_of(const struct session *s, uint32_t seq)
 {

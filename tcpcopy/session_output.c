@@ -91,8 +91,8 @@ static void offer_options(struct segment *seg, const struct session *s,
 			  const struct session_env *env)
 {
 	const struct session_offer *offer = &s->offer;
-	uint16_t mss =
-		offer->mss ? offer->mss : SESSION_MSS_DEFAULT; /* which is what its absence means */
+	uint16_t mss = offer->mss ? offer->mss
+				  : session_default_mss(s); /* which is what its absence means */
 	uint16_t cap = mss_by_mtu(s, env);
 
 	if (env->mss_bytes && env->mss_bytes < cap)

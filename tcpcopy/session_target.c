@@ -31,12 +31,17 @@ static uint32_t receive_window(const struct session *s)
 	return (field < UINT16_MAX ? field : UINT16_MAX) << s->target.rcv_wscale;
 }
 
+uint16_t session_default_mss(const struct session *s)
+{
+	return ip_addr_is_v4(&s->tuple.dst.addr) ? SESSION_MSS_DEFAULT : SESSION_MSS_DEFAULT_V6;
+}
+
 /* What both sides agreed on: the smaller MSS, options only if offered both ways. */
 static void agree(struct session *s, const struct session_env *env, const struct wire_record *r)
 {
 	struct session_target *t = &s->target;
 	int headers = ip_addr_is_v4(&s->tuple.dst.addr) ? 40 : 60;
-	int mss = r->has_mss ? r->mss : SESSION_MSS_DEFAULT;
+	int mss = r->has_mss ? r->mss : session_default_mss(s);
 	int cap = env->mtu_bytes[s->target_index] - headers;
 
 	if (mss < SESSION_MSS_MIN)

@@ -193,6 +193,36 @@ static void target_without_mss_gets_536_bytes_a_segment(void **state)
 	expect_segment(f, "P. 537:601(64) ack 1");
 }
 
+static void ipv6_target_without_mss_gets_1220_bytes_a_segment(void **state)
+{
+	struct fixture *f = fixture_new(
+		&(struct fixture_config){.transfers = {"[2001:db8::2]:80-[2001:db8:1::1]:8080"}});
+
+	(void)state;
+	f->client = "[2001:db8:9::1]:40000";
+	f->server = "[2001:db8::2]:80";
+	session_established_by(f, "S 0:0(0) <mss 1440>", "S. 0:0(0) ack 1");
+	client_bytes(f, 1, 1, 1300);
+	expect_segment(f, ". 1:1221(1220) ack 1");
+	expect_segment(f, "P. 1221:1301(80) ack 1");
+	fixture_free(f);
+}
+
+/* Without the option the target would send segments of 1220 bytes. */
+static void ipv6_syn_without_mss_names_what_a_small_mtu_takes(void **state)
+{
+	struct fixture *f = fixture_new(
+		&(struct fixture_config){.transfers = {"[2001:db8::2]:80-[2001:db8:1::1]:8080"}});
+
+	(void)state;
+	f->client = "[2001:db8:9::1]:40000";
+	f->server = "[2001:db8::2]:80";
+	replay_set_mtu(f->replay, 0, 1000);
+	client_says(f, "S 0:0(0)");
+	expect_segment(f, "S 0:0(0) <mss 940>");
+	fixture_free(f);
+}
+
 static void target_with_a_tiny_mss_gets_no_storm_of_packets(void **state)
 {
 	struct fixture *f = *state;
@@ -456,6 +486,8 @@ int main(void)
 		fixture_test(target_that_holds_an_older_connection_is_freed_of_it),
 		fixture_test(mss_is_the_smaller_of_the_targets_and_the_mtus),
 		fixture_test(target_without_mss_gets_536_bytes_a_segment),
+		cmocka_unit_test(ipv6_target_without_mss_gets_1220_bytes_a_segment),
+		cmocka_unit_test(ipv6_syn_without_mss_names_what_a_small_mtu_takes),
 		fixture_test(target_with_a_tiny_mss_gets_no_storm_of_packets),
 		fixture_test(timestamps_are_our_own_clock_and_echo_the_targets),
 		fixture_test(options_are_agreed_only_if_both_offer),
