@@ -242,13 +242,17 @@ bool assistant_rival_begins(struct world *w)
 				   .role = WIRE_ROLE_TCPCOPY,
 				   .instance_id = ~w->settings->seed};
 	uint8_t bytes[RIVAL_TUPLES * 64 + 64];
+	uint32_t tuples = RIVAL_TUPLES;
 	struct byte_writer said = byte_writer_on(bytes, sizeof(bytes));
 
 	if (!w->assistant.response || w->assistant.rival >= 0)
 		return false;
 	w->assistant.rival = response_on_peer_connected(w->assistant.response, w->now_us);
 	wire_put_hello(&said, &hello);
-	for (uint32_t i = 0; i < RIVAL_TUPLES && all->begun + i < all->count; i++) {
+	/* It has clients with their own addresses, which none has at a target of another family. */
+	if (w->settings->is_ipv6 != w->settings->target_is_ipv6)
+		tuples = 0;
+	for (uint32_t i = 0; i < tuples && all->begun + i < all->count; i++) {
 		struct wire_register one = {.session_id = i};
 
 		one.response = (struct tuple){

@@ -418,7 +418,10 @@ static void make_replay(struct world *w)
 {
 	const struct settings *s = w->settings;
 	struct copy *c = &w->copy;
-	struct addr_range pool = {.first = ip_addr_v4(0x0a141e01), .last = ip_addr_v4(0x0a141e0e)};
+	static const uint8_t net6[16] = {0x20, 0x01, 0x0d, 0xb8, [5] = 20, [15] = 1};
+	const struct ip_addr first4 = ip_addr_v4(0x0a141e01), first6 = ip_addr_v6_bytes(net6);
+	const struct addr_range pools[] = {{.first = first4, .last = ip_addr_add(&first4, 13)},
+					   {.first = first6, .last = ip_addr_add(&first6, 13)}};
 	struct replay_config config = {
 		.transfers = c->transfers,
 		.transfer_count = s->transfers,
@@ -446,8 +449,8 @@ static void make_replay(struct world *w)
 			(struct transfer){.source = target_online_endpoint(s, i % SIM_PORTS),
 					  .target = target_endpoint(s, i)};
 	if (s->uses_pool) {
-		config.client_pool = &pool;
-		config.client_pool_count = 1;
+		config.client_pool = pools;
+		config.client_pool_count = 2;
 	}
 	c->replay = replay_new(&config, &replay_effects, w, copy_now(w));
 	c->frames = 0;

@@ -62,7 +62,7 @@ static void make_configs(struct tcp_config configs[SIM_CONFIGS], bool is_ipv6)
 static void make_stacks(struct settings *s)
 {
 	make_configs(s->online_configs, s->is_ipv6);
-	make_configs(s->target_configs, s->is_ipv6);
+	make_configs(s->target_configs, s->target_is_ipv6);
 	for (uint32_t i = 0; i < SIM_SLOW; i++) {
 		struct tcp_config *c = &s->slow_configs[i];
 
@@ -229,17 +229,25 @@ static uint32_t choose_copies(uint64_t seed)
 	return rng_below(&r, 3) ? 1 : rng_range(&r, 2, SIM_COPIES);
 }
 
+static bool choose_target_family(uint64_t seed)
+{
+	struct rng r = rng_of(seed, 0x66616d);
+
+	return rng_below(&r, 2) == 0;
+}
+
 void settings_mix(struct settings *s, uint64_t seed, uint32_t sessions)
 {
 	struct rng r = rng_of(seed, 0x6d6978);
 
 	settings_plain(s, seed, sessions);
 	s->is_ipv6 = rng_below(&r, 4) == 0;
-	make_stacks(s);
 	s->transfers = rng_range(&r, 1, SIM_TRANSFERS);
 	s->second_port_percent = s->transfers > 1 ? 50 : 0;
 	s->copies = choose_copies(seed);
-	s->uses_pool = !s->is_ipv6 && rng_below(&r, 4) == 0;
+	s->uses_pool = rng_below(&r, 4) == 0;
+	s->target_is_ipv6 = s->uses_pool ? choose_target_family(seed) : s->is_ipv6;
+	make_stacks(s);
 	s->wraps = rng_below(&r, 3) == 0;
 	s->busy_us = rng_size(&r, 1, 10 * MS);
 	s->link_delay_us = rng_size(&r, 20, 20 * MS);

@@ -71,7 +71,8 @@ struct settings {
 	bool rtt_auto;        /* that of each client */
 	bool no_wait;         /* all gates are open */
 	bool waits_for_links; /* what begins without a link waits for it */
-	bool is_ipv6;
+	bool is_ipv6;         /* clients and the online server */
+	bool target_is_ipv6;  /* another family than theirs needs a pool */
 	bool uses_pool;
 	bool reuses_ports;
 	bool merges; /* the capture sees GRO's super-packets */

@@ -19,12 +19,12 @@ enum {
 
 /* ---- addresses ---- */
 
-static struct ip_addr host_addr(const struct settings *s, uint8_t net, uint8_t host)
+static struct ip_addr host_addr(bool is_ipv6, uint8_t net, uint8_t host)
 {
 	static const uint8_t prefix[16] = {0x20, 0x01, 0x0d, 0xb8};
 	struct ip_addr a;
 
-	if (!s->is_ipv6)
+	if (!is_ipv6)
 		return ip_addr_v4((uint32_t)(10 << 24 | net << 16 | host));
 	a = ip_addr_v6_bytes(prefix);
 	a.b[5] = net;
@@ -34,14 +34,16 @@ static struct ip_addr host_addr(const struct settings *s, uint8_t net, uint8_t h
 
 struct endpoint target_online_endpoint(const struct settings *s, unsigned port)
 {
-	return (struct endpoint){.addr = host_addr(s, 0, 2), .port = (uint16_t)(FIRST_PORT + port)};
+	return (struct endpoint){.addr = host_addr(s->is_ipv6, 0, 2),
+				 .port = (uint16_t)(FIRST_PORT + port)};
 }
 
 /* The third transfer copies the first port once more, to another host. */
 struct endpoint target_endpoint(const struct settings *s, unsigned transfer)
 {
-	return (struct endpoint){.addr = host_addr(s, 1, transfer < SIM_PORTS ? 1 : 2),
-				 .port = (uint16_t)(FIRST_TARGET_PORT + transfer % SIM_PORTS)};
+	return (struct endpoint){
+		.addr = host_addr(s->target_is_ipv6, 1, transfer < SIM_PORTS ? 1 : 2),
+		.port = (uint16_t)(FIRST_TARGET_PORT + transfer % SIM_PORTS)};
 }
 
 uint8_t target_transfer_of(const struct settings *s, const struct endpoint *target)
