@@ -173,12 +173,17 @@ static int read_bind(void *ctx, const struct option_spec *spec, const char *valu
 	struct intercept_options *o = ctx;
 
 	(void)spec;
-	if (ip_addr_parse(&o->bind, value) == 0)
-		return 0;
-	return parse_refuse(error,
-			    "-b %.*s: this is no IP address; for example -b 10.0.0.3 or -b "
-			    "2001:db8::3",
-			    OPTION_SHOWN_MAX, *value ? value : "''");
+	if (ip_addr_parse(&o->bind, value))
+		return parse_refuse(error,
+				    "-b %.*s: this is no IP address; for example -b 10.0.0.3 or -b "
+				    "2001:db8::3",
+				    OPTION_SHOWN_MAX, *value ? value : "''");
+	if (ip_addr_is_link_local(&o->bind))
+		return parse_refuse(error,
+				    "-b %.*s: a link-local address means another host on each "
+				    "device; for example -b 2001:db8::3",
+				    OPTION_SHOWN_MAX, value);
+	return 0;
 }
 
 #define FIELD(member)  OPTION_FIELD(struct intercept_options, member)

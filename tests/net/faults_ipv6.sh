@@ -49,7 +49,7 @@ wait_for 5 has_served 300 target
 kill -KILL "$intercept"
 wait_for 5 has_ended "$intercept"
 wait_for 5 has_served 1000 online
-start_intercept
+start_intercept -b "$(address assistant)" -F 'tcp and src port 8080'
 load_ends restarted
 same_ids "an intercept that dies costs kept-alive clients no request"
 

@@ -151,6 +151,7 @@ static void bad_command_lines_are_refused_with_value_rule_and_example(void **sta
 		{"intercept -b 10.0.0.300", "10.0.0.300", "-b 10.0.0.3"},
 		{"intercept -b localhost", "localhost", "-b 10.0.0.3"},
 		{"intercept -b [::1]", "[::1]", "2001:db8::3"},
+		{"intercept -b fe80::3", "fe80::3", "link-local"},
 		{"intercept -i eth0,,eth1", "-i", "-i eth0,eth1"},
 		{"intercept -i ", "-i", "-i eth0,eth1"},
 		{"intercept -i eth0,eth0", "eth0", "-i eth0,eth1"},
