@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # --check of both programs: a line a finding, and the exit status says whether the command line is
 # wrong (2), the world (1), or nothing (0). Nothing is left behind.
+net_family=both
 . "$(dirname "$0")/lib.sh"
 net_start
 has_programs
@@ -51,6 +52,11 @@ tcpcopy_check "all is right" 0 '^ok .*intercept 10\.90\.0\.40 answers' "${base[@
   -P "$net_dir/new.pid" --stats-file "$net_dir/new.json"
 equal "every line is ok" 0 "$(lines_that_are_not_ok)"
 equal "options, capture, target, intercept and three files are looked at" 7 "$(wc -l <<<"$out")"
+ipv6=(-x '80-[fd90::30]:8080' -s fd90::40)
+tcpcopy_check "all is right over IPv6" 0 '^ok .*intercept fd90::40 answers' "${ipv6[@]}" -c fd91::/64
+equal "every line is ok there too" 0 "$(lines_that_are_not_ok)"
+check "the link layer leads to an IPv6 target" "" grep -Eq '^ok .*\[fd90::30\]:8080: packets leave by link' <<<"$out"
+tcpcopy_check "clients that cannot be copied are named" 0 '^note .*no clients with IPv4 addresses .*no-address' "${ipv6[@]}"
 equal "no file is made" "" "$(cd "$net_dir" && ls | grep '^new')"
 check "intercept has seen the hello" "" wait_for 5 log_says "$net_dir/intercept.log" 'tcpcopy .* is connected'
 intercept_check "a port in use" 1 '^wrong .*36524.*in use' -i eth0
