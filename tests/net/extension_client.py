@@ -4,16 +4,18 @@
 
   extension_client.py requests --to ADDRESS PORT --kind KIND [--connections N] [--requests N] [--upload BYTES]
   extension_client.py fragment --to ADDRESS PORT
+  extension_client.py serve --to ADDRESS PORT --kind KIND
 
 "requests": kept-alive connections of N requests each, with the ids KIND-CONNECTION-NUMBER
 (put-KIND-... of uploads). The kernel puts the
 headers of KIND into every packet of the connection, from the SYN to the FIN: hop-by-hop, destination, or both.
-"fragment": a TCP packet in two fragments, IPv4 or IPv6 by the address.
+"serve": answers such requests, with the headers in its packets. "fragment": a TCP packet in two fragments, IPv4 or IPv6 by the address.
 """
 import argparse
 import socket
 import struct
 import sys
+import threading
 
 IPV6_HOPOPTS, IPV6_DSTOPTS = 54, 59
 KINDS = {"hop-by-hop": [IPV6_HOPOPTS], "destination": [IPV6_DSTOPTS],
@@ -70,6 +72,31 @@ def requests(args):
     return good == args.connections * args.requests
 
 
+def answer(s):
+    request = b""
+    while True:
+        data = s.recv(65536)
+        if not data:
+            return
+        request += data
+        while b"\r\n\r\n" in request:
+            request = request.partition(b"\r\n\r\n")[2]
+            s.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+
+
+def serve(args):
+    listener = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+    for option in KINDS[args.kind]:
+        listener.setsockopt(socket.IPPROTO_IPV6, option, OPTIONS)
+    listener.bind(args.to)
+    listener.listen(100)
+    while True:
+        s, _ = listener.accept()
+        for option in KINDS[args.kind]:
+            s.setsockopt(socket.IPPROTO_IPV6, option, OPTIONS)
+        threading.Thread(target=answer, args=(s,), daemon=True).start()
+
+
 def tcp_packet(port):
     header = struct.pack("!HHIIBBHHH", 40000, port, 1, 1, 5 << 4, 0x18, 512, 0, 0)
     return header + b"GET / HTTP/1.1\r\n\r\n".ljust(76)
@@ -96,7 +123,7 @@ def fragment(args):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["requests", "fragment"])
+    parser.add_argument("what", choices=["requests", "fragment", "serve"])
     parser.add_argument("--to", nargs=2, required=True)
     parser.add_argument("--kind", choices=KINDS, default="none")
     parser.add_argument("--connections", type=int, default=10)
@@ -104,7 +131,7 @@ def main():
     parser.add_argument("--upload", type=int, default=0)
     args = parser.parse_args()
     args.to = args.to[0], int(args.to[1])
-    return 0 if {"requests": requests, "fragment": fragment}[args.what](args) else 1
+    return 0 if {"requests": requests, "fragment": fragment, "serve": serve}[args.what](args) else 1
 
 
 sys.exit(main())

@@ -50,4 +50,17 @@ for workers in 1 2; do
   stop_tcpcopy
   equal "tcpcopy ends with exit status 0" 0 "$tcpcopy_status"
 done
+
+# A target whose answers have them too needs a filter of intercept that says so.
+stop_pid "$intercept"
+start target serve "$top/tests/net/extension_client.py" serve --to "$(address target 6)" 8081 --kind destination
+wait_for 5 is_listening target 8081
+start_intercept -F '(tcp and src port 8081) or (ip6 and ip6[6] != 6 and src host fd90::30)'
+: >"$net_dir/tcpcopy.log"
+start_tcpcopy -x "80-$(at target 8081 6)" -c "$(faked_clients 6)"
+capture target answers 'ip6[6] = 60 and src host fd90::30'
+with_headers hop-by-hop
+all_delivered "a target with extension headers of its own is answered"
+answers=$(count_packets answers)
+check "its answers had them" "$answers packets" [ "$answers" -ge 100 ]
 net_done
