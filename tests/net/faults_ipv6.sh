@@ -33,7 +33,7 @@ load_ends() {
   wait "$load"
   load_result=$(cat "$net_dir/load.json")
   load_is_ok "the online server answers all, $1"
-  wait_delivered 10
+  wait_delivered 40 # a SYN that is lost four times in a row takes 15 s
 }
 
 begin_load older 1600

@@ -199,6 +199,7 @@ net_why_not() {
   for tool in ip nft nginx tcpdump python3; do
     command -v $tool >/dev/null || { echo "$tool is not installed"; return; }
   done
+  ! has_ipv6 || [ -d /proc/sys/net/ipv6 ] || { echo "this kernel has no IPv6"; return; }
   ip netns add "$net_prefix-try" 2>/dev/null || { echo "cannot make network namespaces"; return; }
   ip netns del "$net_prefix-try"
 }
