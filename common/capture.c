@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #ifndef PACKET_IGNORE_OUTGOING
@@ -253,6 +254,35 @@ int capture_link_type(const struct capture *c)
 const char *capture_device(const struct capture *c)
 {
 	return c->device;
+}
+
+/* ---- the device ---- */
+
+/* The device that the socket hears; 0: all, -1: one that is no more, or it cannot be told. */
+static int bound_index(int fd)
+{
+	struct sockaddr_ll at;
+	socklen_t len = sizeof(at);
+
+	memset(&at, 0, sizeof(at));
+	return getsockname(fd, (struct sockaddr *)&at, &len) < 0 ? -1 : at.sll_ifindex;
+}
+
+enum capture_state capture_state(const struct capture *c)
+{
+	int fd = pcap_fileno(c->pcap);
+	int index = bound_index(fd);
+	struct ifreq request;
+
+	if (index == 0)
+		return CAPTURE_LISTENS;
+	if (index < 0 || (unsigned)index != if_nametoindex(c->device))
+		return CAPTURE_DEVICE_GONE;
+	memset(&request, 0, sizeof(request));
+	memcpy(request.ifr_name, c->device, sizeof(request.ifr_name));
+	if (ioctl(fd, SIOCGIFFLAGS, &request) < 0)
+		return CAPTURE_DEVICE_GONE;
+	return request.ifr_flags & IFF_UP ? CAPTURE_LISTENS : CAPTURE_DEVICE_DOWN;
 }
 
 /* ---- reading ---- */

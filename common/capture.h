@@ -56,6 +56,18 @@ const char *capture_device(const struct capture *c);
  */
 int capture_dispatch(struct capture *c, int max, capture_frame_fn *fn, void *ctx);
 const char *capture_error(struct capture *c);
+
+enum capture_state {
+	CAPTURE_LISTENS,
+	CAPTURE_DEVICE_DOWN, /* the handle goes on by itself when the device is up again */
+	CAPTURE_DEVICE_GONE, /* or another one has its name now: this handle hears nothing any more */
+};
+
+/*
+ * Looks after the device, which libpcap does not always: a handle to a device that was deleted stays
+ * silent for ever when another of that name has come at once. Two system calls.
+ */
+enum capture_state capture_state(const struct capture *c);
 /* 0, or -1 if the kernel does not tell. */
 int capture_get_stats(struct capture *c, struct capture_stats *stats);
 /*

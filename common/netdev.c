@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <ifaddrs.h>
 #include <linux/neighbour.h>
+#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -486,6 +487,16 @@ int netdev_neighbour(uint8_t mac[MAC_LEN], int device_index, const struct ip_add
 
 /* ---- changes ---- */
 
+/* What decides on routes beside them. Kernels that do not know a group refuse it. */
+static void watch_rules(int fd)
+{
+	static const int groups[] = {RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE, RTNLGRP_NEXTHOP};
+
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		(void)setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i],
+				 sizeof(groups[i]));
+}
+
 int netdev_watch_open(void)
 {
 	struct sockaddr_nl groups = {
@@ -504,6 +515,7 @@ int netdev_watch_open(void)
 		errno = saved_errno;
 		return -1;
 	}
+	watch_rules(fd);
 	return fd;
 }
 

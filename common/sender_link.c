@@ -101,6 +101,17 @@ void sender_link_close(struct sender_link *l)
 	free(l);
 }
 
+/* The kernel takes the device from a socket when it goes. */
+bool sender_link_is_alive(const struct sender_link *l)
+{
+	struct sockaddr_ll at;
+	socklen_t len = sizeof(at);
+
+	memset(&at, 0, sizeof(at));
+	return getsockname(l->batch.fd, (struct sockaddr *)&at, &len) == 0 &&
+	       at.sll_ifindex == l->device.index;
+}
+
 /* ---- in front of the packet ---- */
 
 static void write_virtio(uint8_t *slot, const struct segment *segment, bool is_cut_by_kernel)

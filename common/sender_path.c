@@ -22,28 +22,43 @@
 
 #include "common/log.h"
 
+static void path_tell(const struct sender *s, const struct sender_path *p)
+{
+	char target[IP_ADDR_TEXT_MAX];
+
+	if (s->is_open && !s->is_not_alone)
+		log_info("packets to %s now leave by %s: %s",
+			 ip_addr_format(target, sizeof(target), &p->target.addr),
+			 p->mode == SENDER_LINK ? "link" : "ip", p->why);
+}
+
+/* Told when it is another way than before, by another device or next hop too, or one again. */
 static void path_set(struct sender *s, struct sender_path *p, enum sender_mode mode,
 		     const char *why)
 {
-	char target[IP_ADDR_TEXT_MAX];
-	bool is_change = p->mode != mode;
+	bool is_news =
+		p->mode != mode || p->is_back || (mode == SENDER_LINK && strcmp(p->why, why) != 0);
 
 	p->mode = mode;
+	p->is_back = false;
 	snprintf(p->why, sizeof(p->why), "%s", why);
-	if (s->is_open && !s->is_not_alone && is_change)
-		log_info("packets to %s now leave by %s: %s",
-			 ip_addr_format(target, sizeof(target), &p->target.addr),
-			 mode == SENDER_LINK ? "link" : "ip", why);
+	if (is_news)
+		path_tell(s, p);
 }
 
 void sender_path_settle(struct sender *s, struct sender_path *p)
 {
 	char next_hop[IP_ADDR_TEXT_MAX], why[SENDER_WHY_MAX];
-
 	const struct neighbour *n;
 
-	if (!p->link || p->is_moved)
+	if (!p->link || p->is_lost)
 		return;
+	if (p->is_moved) {
+		if (p->is_back)
+			path_tell(s, p);
+		p->is_back = false;
+		return;
+	}
 	n = &p->next_hop->neighbour;
 	ip_addr_format(next_hop, sizeof(next_hop), &n->addr);
 	if (n->is_known || s->mode == SENDER_LINK) {
@@ -68,10 +83,11 @@ static const char *route_obstacle(const struct route *r, const struct netdev *d)
 	return NULL;
 }
 
+/* A device that left this namespace and came back has its index again, and its sockets are dead. */
 static struct sender_link *link_find(const struct sender *s, int device_index)
 {
 	for (size_t i = 0; i < s->link_count; i++)
-		if (s->links[i]->device.index == device_index)
+		if (s->links[i]->device.index == device_index && sender_link_is_alive(s->links[i]))
 			return s->links[i];
 	return NULL;
 }
@@ -192,6 +208,8 @@ int sender_path_refresh(struct sender *s, struct sender_path *p, char why[SENDER
 	p->mtu_bytes = r.mtu_bytes > 0 ? r.mtu_bytes : SENDER_MTU_DEFAULT;
 	if (p->mtu_bytes > SENDER_PACKET_MAX)
 		p->mtu_bytes = SENDER_PACKET_MAX;
+	p->is_back = p->is_lost;
+	p->is_lost = false;
 	return path_choose(s, p, &d, why);
 }
 
@@ -203,12 +221,14 @@ void sender_refresh(struct sender *s, uint64_t now_us)
 	s->refreshed_us = now_us;
 	for (size_t i = 0; i < s->path_count; i++) {
 		struct sender_path *p = &s->paths[i];
-		bool is_lost = sender_path_refresh(s, p, why) < 0;
+		bool was_lost = p->is_lost;
 
-		if (is_lost && !p->is_lost)
+		if (sender_path_refresh(s, p, why) == 0)
+			continue;
+		if (!was_lost && !s->is_not_alone)
 			log_warn("packets to %s do not arrive now: %s",
 				 ip_addr_format(target, sizeof(target), &p->target.addr), why);
-		p->is_lost = is_lost;
+		p->is_lost = true;
 	}
 	sender_links_tidy(s);
 }

@@ -107,6 +107,8 @@ struct sender_link {
 /* NULL with errno. */
 struct sender_link *sender_link_open(const struct netdev *device);
 void sender_link_close(struct sender_link *l);
+/* Whether its sockets are still those of a device of this host. */
+bool sender_link_is_alive(const struct sender_link *l);
 /* Completes the slot: virtio header (if cuts_segments) and Ethernet header. */
 void sender_link_prefix(const struct sender_link *l, uint8_t *slot, const uint8_t to[MAC_LEN],
 			const uint8_t from[MAC_LEN], const struct segment *segment,
@@ -144,6 +146,7 @@ struct sender_path {
 	enum sender_mode mode; /* never SENDER_AUTO */
 	char why[SENDER_WHY_MAX];
 	bool is_lost;                     /* no route now; told once */
+	bool is_back;                     /* there is one again, which is not told yet */
 	bool is_moved;                    /* sender_try: by ip, though the route allows a link */
 	unsigned tries;                   /* sender_try, on this way */
 	struct sender_link *link;         /* NULL: the route allows none */

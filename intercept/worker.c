@@ -53,6 +53,7 @@ struct source {
 	struct event *readable;
 	uint64_t dropped_before; /* by captures of this device that were closed */
 	uint64_t dropped_now;
+	bool is_down; /* the log knows */
 };
 
 struct worker {
@@ -138,14 +139,14 @@ static void source_close(struct source *s)
 	s->readable = NULL;
 	capture_close(s->capture);
 	s->capture = NULL;
+	s->is_down = false;
 	s->dropped_before += s->dropped_now;
 	s->dropped_now = 0;
 }
 
-static void source_lost(struct source *s)
+static void source_lost(struct source *s, const char *why)
 {
-	log_err("the capture on %s ended: %s; it is tried again every second", s->device,
-		capture_error(s->capture));
+	log_err("the capture on %s ended: %s; it is tried again every second", s->device, why);
 	source_close(s);
 }
 
@@ -155,7 +156,7 @@ static void read_source(struct source *s)
 		int n = capture_dispatch(s->capture, DISPATCH_MAX, on_frame, s);
 
 		if (n < 0)
-			source_lost(s);
+			source_lost(s, capture_error(s->capture));
 		if (n < DISPATCH_MAX)
 			return;
 	}
@@ -248,6 +249,22 @@ static int source_open(struct source *s, char error[WORKER_ERROR_MAX])
 	return -1;
 }
 
+static void look_at_device(struct source *s)
+{
+	enum capture_state state = capture_state(s->capture);
+	bool is_down = state == CAPTURE_DEVICE_DOWN;
+
+	if (is_down && !s->is_down)
+		log_warn("device %s is down: no response is captured on it until \"ip link set dev "
+			 "%s up\"",
+			 s->device, s->device);
+	else if (state == CAPTURE_LISTENS && s->is_down)
+		log_info("device %s is up: capturing on it goes on", s->device);
+	s->is_down = is_down;
+	if (state == CAPTURE_DEVICE_GONE)
+		source_lost(s, "the device is gone, or is another one now");
+}
+
 static void reopen_sources(struct worker *w)
 {
 	char error[WORKER_ERROR_MAX];
@@ -255,6 +272,8 @@ static void reopen_sources(struct worker *w)
 	for (size_t i = 0; i < w->options->device_count; i++) {
 		struct source *s = &w->sources[i];
 
+		if (s->capture)
+			look_at_device(s);
 		if (s->capture)
 			continue;
 		if (source_open(s, error) == 0)

@@ -38,6 +38,7 @@ struct device {
 	struct event *readable;
 	int link_type;
 	bool is_reported; /* its failure is in the log */
+	bool is_down;     /* and so is this */
 };
 
 struct device_names {
@@ -179,6 +180,12 @@ static int select_devices(const struct tcpcopy_options *options, struct device_n
 
 /* --- one device --- */
 
+/* All workers see the same of a device; the first one tells. */
+static bool speaks(const struct online_capture *o)
+{
+	return o->share.index == 0;
+}
+
 static void on_frame(void *ctx, const uint8_t *frame, size_t captured_len_bytes,
 		     size_t wire_len_bytes, uint64_t wall_us)
 {
@@ -203,6 +210,7 @@ static void device_close(struct device *d)
 	}
 	capture_close(d->capture);
 	d->capture = NULL;
+	d->is_down = false;
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -221,8 +229,9 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	}
 	if (n >= 0)
 		return;
-	log_warn("capture on %s failed: %s; trying again every second", d->name,
-		 capture_error(d->capture));
+	if (speaks(d->owner))
+		log_warn("capture on %s failed: %s; trying again every second", d->name,
+			 capture_error(d->capture));
 	d->is_reported = true;
 	device_close(d);
 }
@@ -277,10 +286,12 @@ static void device_reopen(struct device *d)
 {
 	char error[CAPTURE_ERROR_MAX];
 
-	if (device_open(d, error) == 0)
+	if (device_open(d, error) < 0) {
+		if (!d->is_reported && speaks(d->owner))
+			log_warn("%s; trying again every second", error);
+	} else if (speaks(d->owner)) {
 		log_info("capturing on %s", d->name);
-	else if (!d->is_reported)
-		log_warn("%s; trying again every second", error);
+	}
 	d->is_reported = d->capture == NULL;
 }
 
@@ -338,7 +349,7 @@ struct online_capture *online_capture_open(struct event_base *base,
 		o->devices[i] = device_new(o, names.names[i]);
 		if (!o->devices[i] || device_open(o->devices[i], error))
 			goto fail;
-		if (share->index == 0) /* the others do as this one does */
+		if (speaks(o))
 			log_plain(LOG_LEVEL_INFO, "capturing on %s", o->devices[i]->name);
 	}
 	return o;
@@ -460,14 +471,47 @@ void online_capture_on_change(struct online_capture *o, const struct ip_addr *ad
 	replace_devices(o, &names, same_filter);
 }
 
+static void device_say(const struct device *d, enum capture_state state)
+{
+	if (!speaks(d->owner))
+		return;
+	if (state == CAPTURE_DEVICE_GONE)
+		log_warn("device %s is gone, or is another one now; it is tried again every second",
+			 d->name);
+	else if (state == CAPTURE_DEVICE_DOWN && !d->is_down)
+		log_warn("device %s is down: nothing is captured on it until \"ip link set dev %s "
+			 "up\"",
+			 d->name, d->name);
+	else if (state == CAPTURE_LISTENS && d->is_down)
+		log_info("device %s is up: capturing on it goes on", d->name);
+}
+
+static void device_look(struct device *d)
+{
+	enum capture_state state = capture_state(d->capture);
+
+	device_say(d, state);
+	d->is_down = state == CAPTURE_DEVICE_DOWN;
+	if (state != CAPTURE_DEVICE_GONE)
+		return;
+	d->owner->now_us = clock_now_us();
+	device_drain(d); /* what it still holds */
+	device_close(d);
+	d->is_reported = true;
+}
+
 void online_capture_on_tick(struct online_capture *o)
 {
 	if (o->is_retired_long)
 		close_retired(o);
 	o->is_retired_long = o->retired_count > 0;
 	for (size_t i = 0; i < o->device_count; i++) {
-		if (!o->devices[i]->capture)
-			device_reopen(o->devices[i]);
+		struct device *d = o->devices[i];
+
+		if (d->capture)
+			device_look(d);
+		if (!d->capture)
+			device_reopen(d);
 	}
 }
 

@@ -1,65 +1,57 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Devices of the online host go away under load and come back: the one that packets leave by and the one that
-# is captured on; taken down and up, and deleted and made anew with another index and MAC, as the veth
-# of a container and a reloaded driver are. The copy goes on within seconds, and the log says each once.
+# The device that packets leave by, and the one that intercept captures on, go down under load and come back; then they
+# are deleted and made anew. The copy goes on within seconds, and not a request is lost.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/life.inc"
+. "$(dirname "$0")/device_down.inc"
 
 # A second cable, by which alone the target is reached.
+route_out() { ip -n "$(ns online)" route replace 10.90.0.30/32 dev eth1 src 10.90.0.20; }
 plug_out() {
-  ip -n "$(ns switch)" link add out type veth peer name eth1 netns "$(ns online)"
-  ip -n "$(ns switch)" link set out master br0 up
-  bring_out_up
+  plug online out eth1
+  route_out
 }
-bring_out_up() {
-  ip -n "$(ns online)" link set eth1 up
-  ip -n "$(ns online)" route replace 10.90.0.30/32 dev eth1 src 10.90.0.20
+out_down() { device_down online eth1; }
+out_up() {
+  device_up online eth1
+  route_out
 }
-
-# The cable that is captured on, anew.
-plug_eth0() {
-  ip -n "$(ns switch)" link add online type veth peer name eth0 netns "$(ns online)"
-  ip -n "$(ns switch)" link set online master br0 up
-  ip -n "$(ns online)" link set eth0 up
-  ip -n "$(ns online)" addr add 10.90.0.20/24 dev eth0
+out_anew() {
+  unplug online eth1
+  plug_out
 }
-
-# fault NAME HOST BREAK MEND: for a second, while the loads run
-fault() {
-  local name=$1
-  served_more 200 target
-  fault_now
-  $2
-  sleep 1
-  $3
-  healed_now
-  check "$name: requests arrive again" "$(requests_served target) so far" wait_for 8 has_served $(($(requests_served target) + 300)) target
-}
-
-out_down() { ip -n "$(ns online)" link set eth1 down; }
-out_gone() { ip -n "$(ns online)" link del eth1; }
-in_down() { ip -n "$(ns online)" link set eth0 down; }
-in_up() { ip -n "$(ns online)" link set eth0 up; }
-in_gone() { ip -n "$(ns online)" link del eth0; }
+assistant_down() { device_down assistant eth0; }
+assistant_up() { device_up assistant eth0; }
+assistant_anew() { pull_and_plug assistant; }
 
 net_start
 has_programs
-set_sysctl online net/ipv4/conf/all/arp_ignore 1 # eth1 does not answer for the address of eth0
+# Neither device answers for the other's address.
+set_sysctl online net/ipv4/conf/all/arp_ignore 1
 plug_out
+# Without it requests to the target would take the other cable meanwhile.
+ip -n "$(ns online)" route add prohibit 10.90.0.30/32 metric 4000
 start_nginx online 80
 start_target
 start_intercept
 start_tcpcopy
-start_loads ${LOADS_S-16}
-fault "the device that packets leave by is down" out_down bring_out_up
-fault "it is deleted and made anew" out_gone plug_out
-fault "the captured device is down" in_down in_up
-fault "it is deleted and made anew" in_gone plug_eth0
+start_loads 12
+served_more 700 target
+fault "the device that packets leave by is down" out_down out_up
+fault "it is deleted and made anew at once" out_anew
+fault "intercept's device is down" assistant_down assistant_up
+fault "it is deleted and made anew at once" assistant_anew
 loads_are_over
-grep . $net_dir/tcpcopy.log
 survives tcpcopy
+survives intercept
 stop_copy
-cat $net_dir/tcpcopy.log
+all_arrive_again
 ledger_adds_up
+said_times tcpcopy 1 'do not arrive now: there is no route'
+check "and that packets leave again" "by eth1" \
+  log_says "$net_dir/tcpcopy.log" 'packets to 10.90.0.30 now leave by link: next hop 10.90.0.30 on eth1'
+said_times intercept 1 'device eth0 is down'
+said_times intercept 1 'the capture on eth0 ended'
+said_times intercept 2 'capturing on eth0'
 net_done
