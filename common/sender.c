@@ -466,6 +466,13 @@ int sender_mtu(const struct sender *s, const struct ip_addr *target)
 	return p ? p->mtu_bytes : SENDER_MTU_DEFAULT;
 }
 
+bool sender_cuts(const struct sender *s, const struct ip_addr *target)
+{
+	const struct sender_path *p = path_find(s, target);
+
+	return p && p->mode == SENDER_LINK && p->link && p->link->cuts_segments;
+}
+
 enum sender_mode sender_mode_of(const struct sender *s, const struct ip_addr *target,
 				const char **why)
 {

@@ -87,6 +87,11 @@ void sender_flush(struct sender *s);
  */
 int sender_mtu(const struct sender *s, const struct ip_addr *target);
 /*
+ * Whether several segments in one descriptor (gso_size_bytes) cost less than one by one: the kernel
+ * cuts them behind the last copy. They are taken and cut in any case.
+ */
+bool sender_cuts(const struct sender *s, const struct ip_addr *target);
+/*
  * The backend in use for a target, and for logs why it was chosen ("same host", "no neighbour
  * answers ARP for 10.0.0.2", ...); why may be NULL.
  */

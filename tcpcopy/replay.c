@@ -170,6 +170,17 @@ void replay_set_mtu(struct replay *r, size_t target, int mtu_bytes)
 	r->env.mtu_bytes[target] = mtu_bytes < MTU_MIN ? MTU_MIN : mtu_bytes;
 }
 
+void replay_set_cutting(struct replay *r, size_t target, bool cuts)
+{
+	assert(target < r->transfer_count);
+	r->env.cuts[target] = cuts;
+}
+
+void replay_set_online_mtu(struct replay *r, int mtu_bytes)
+{
+	r->online_mtu_bytes = mtu_bytes;
+}
+
 /* ---- which traffic is ours ---- */
 
 static bool is_local(const struct replay *r, const struct ip_addr *a)

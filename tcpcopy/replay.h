@@ -81,6 +81,10 @@ void replay_free(struct replay *r);
 int replay_set_local_addresses(struct replay *r, const struct ip_addr *addresses, size_t count);
 /* The MTU towards a transfer's target (default 1500): bounds what a segment carries. */
 void replay_set_mtu(struct replay *r, size_t target, int mtu_bytes);
+/* Whether emit takes several segments to this target in one descriptor, to be cut by gso_size_bytes. */
+void replay_set_cutting(struct replay *r, size_t target, bool cuts);
+/* Likewise online_mtu_bytes, when the devices that are captured on have changed. */
+void replay_set_online_mtu(struct replay *r, int mtu_bytes);
 
 /* One captured frame; link_type as in packet.h. */
 void replay_on_frame(struct replay *r, int link_type, const uint8_t *frame,

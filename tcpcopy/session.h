@@ -279,6 +279,7 @@ struct session_env {
 	struct session **dirty_tail;
 	size_t late; /* sessions with is_late */
 	int mtu_bytes[TRANSFERS_MAX];
+	bool cuts[TRANSFERS_MAX]; /* emit takes several segments at once, and cuts them */
 };
 
 const char *session_state_name(enum session_state state);

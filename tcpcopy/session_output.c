@@ -10,6 +10,8 @@
 enum {
 	HEADERS_V4 = 40, /* IP and TCP without options */
 	HEADERS_V6 = 60,
+	/* Payload that the iovecs of a descriptor surely hold, wherever in a block it begins. */
+	SEVERAL_MAX = (SEGMENT_IOV_MAX - 1) * SEGMENT_BLOCK_BYTES + 1,
 };
 
 static struct ledger_target *account(const struct session *s, struct session_env *env)
@@ -245,16 +247,39 @@ static void fin_sent(struct session *s)
 		session_set_state(s, SESSION_LAST_ACK);
 }
 
-/* One segment of len stream bytes from off on, perhaps with the FIN behind them. */
+/*
+ * What one descriptor carries: of new data several whole segments, where the sender cuts them; a tenth of
+ * the work for each. What is said again goes one by one, as the target acknowledges it.
+ */
+static size_t output_len(const struct session *s, const struct session_env *env, uint64_t left,
+			 uint32_t room)
+{
+	const struct session_target *t = &s->target;
+	size_t len = left < room ? (size_t)left : room;
+
+	if (!env->cuts[s->target_index] || seq_lt(t->snd_nxt, t->snd_max))
+		return len < t->mss ? len : t->mss;
+	if (len > SEVERAL_MAX)
+		len = SEVERAL_MAX;
+	return len < t->mss ? len : len - len % t->mss;
+}
+
+/*
+ * A segment of len stream bytes from off on, perhaps with the FIN behind them; or several whole ones, of
+ * which the last has the PSH and the FIN.
+ */
 static bool output_segment(struct session *s, struct session_env *env, uint64_t off, size_t len,
 			   bool push, bool fin)
 {
 	struct ledger_traffic *count = &account(s, env)->traffic;
 	uint32_t seq = session_seq_of(s, off);
 	bool again = seq_lt(seq, s->target.snd_max);
+	size_t several = len > s->target.mss ? len / s->target.mss : 1;
 	struct segment seg;
 
 	compose(&seg, s, env, TCP_ACK, seq);
+	if (several > 1)
+		seg.gso_size_bytes = s->target.mss;
 	if (len)
 		len = segment_queue_peek(&s->online->queue, env->blocks, off, len, seg.iov,
 					 SEGMENT_IOV_MAX, &seg.iov_count);
@@ -265,7 +290,8 @@ static bool output_segment(struct session *s, struct session_env *env, uint64_t 
 		seg.flags |= TCP_FIN;
 	if (!emit(s, env, &seg))
 		return false;
-	count->payload_segments_sent += len > 0;
+	count->segments_sent += several - 1;
+	count->payload_segments_sent += len > 0 ? several : 0;
 	count->bytes_sent += len;
 	count->retransmitted += again;
 	session_recovery_on_sent(s, env, seq, (uint32_t)len + fin);
@@ -353,11 +379,9 @@ static bool output_data(struct session *s, struct session_env *env, uint64_t lim
 		uint32_t cwnd = t->cwnd + limited_transmit(s);
 		uint32_t window = cwnd < t->snd_wnd ? cwnd : t->snd_wnd;
 		uint32_t room = window > flight ? window - flight : 0;
-		size_t len = left < t->mss ? (size_t)left : t->mss;
+		size_t len = output_len(s, env, left, room);
 		bool fin;
 
-		if (len > room)
-			len = room;
 		if (left && !len)
 			return t->snd_wnd || flight ? true : output_probe(s, env, off);
 		if (len < left && len < t->mss && flight)

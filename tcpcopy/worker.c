@@ -378,6 +378,7 @@ static void refresh_addresses(struct worker *w)
 	if (replay_set_local_addresses(w->replay, w->addresses, w->address_count))
 		w->addresses_stale = true; /* no memory now; the next tick tries again */
 	online_capture_on_change(w->captures, w->addresses, w->address_count);
+	replay_set_online_mtu(w->replay, online_capture_mtu(w->captures));
 }
 
 void worker_refresh_mtu(struct worker *w)
@@ -385,6 +386,8 @@ void worker_refresh_mtu(struct worker *w)
 	for (size_t i = 0; i < w->options->transfer_count; i++) {
 		int mtu = w->options->mtu_bytes;
 
+		replay_set_cutting(w->replay, i,
+				   sender_cuts(w->sender, &w->options->transfers[i].target.addr));
 		if (!mtu)
 			mtu = sender_mtu(w->sender, &w->options->transfers[i].target.addr);
 		if (mtu == w->mtu[i])

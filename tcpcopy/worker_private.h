@@ -107,7 +107,7 @@ struct worker {
 unsigned worker_links_up(const struct worker *w);
 /* Reads this host's addresses anew. 0, or -1 with errno. */
 int worker_read_addresses(struct worker *w);
-/* Tells replay the MTU towards each target where it has changed. */
+/* Tells replay the MTU towards each target where it has changed, and whether the sender cuts. */
 void worker_refresh_mtu(struct worker *w);
 /* The sender's descriptors change when it changes its backend. */
 void worker_refresh_sender_fds(struct worker *w);

@@ -32,10 +32,10 @@ static struct faked *faked_for(struct world *w, const struct tuple *tuple)
 	return f;
 }
 
-static int effect_emit(void *ctx, const struct segment *s)
+/* One segment on its way to the target. */
+static void launch(struct world *w, struct faked *f, const struct segment *s,
+		   const uint8_t *payload)
 {
-	struct world *w = ctx;
-	struct faked *f = faked_for(w, &s->tuple);
 	struct tcp_packet p = {
 		.tuple = s->tuple,
 		.seq = s->seq,
@@ -46,7 +46,37 @@ static int effect_emit(void *ctx, const struct segment *s)
 		.payload_len_bytes = s->payload_len_bytes,
 	};
 	struct flight *flight;
-	uint8_t *at;
+
+	oracle_on_segment(w, f, s);
+	flight = net_new_flight(w, LEG_TARGET, f->owner, &p, true);
+	memcpy(flight->bytes, payload, s->payload_len_bytes);
+	net_launch(w, flight);
+}
+
+/* As the kernel does it: PSH and FIN are with the last piece. */
+static void launch_pieces(struct world *w, struct faked *f, const struct segment *s,
+			  const uint8_t *payload)
+{
+	struct segment piece = *s;
+
+	for (uint32_t at = 0; at < s->payload_len_bytes; at += piece.payload_len_bytes) {
+		uint32_t left = s->payload_len_bytes - at;
+
+		piece.seq = s->seq + at;
+		piece.payload_len_bytes = left < s->gso_size_bytes ? left : s->gso_size_bytes;
+		piece.flags = s->flags;
+		if (piece.payload_len_bytes < left)
+			piece.flags &= (uint8_t) ~(TCP_FLAG_PSH | TCP_FLAG_FIN);
+		launch(w, f, &piece, payload + at);
+	}
+}
+
+static int effect_emit(void *ctx, const struct segment *s)
+{
+	struct world *w = ctx;
+	struct faked *f = faked_for(w, &s->tuple);
+	uint8_t payload[UINT16_MAX];
+	size_t len = 0;
 
 	if (!f)
 		return 0;
@@ -54,14 +84,14 @@ static int effect_emit(void *ctx, const struct segment *s)
 	    (w->now_us < w->incidents.sender_full_until_us ||
 	     fault_strikes(&w->faults, FAULT_FULL, LEG_TARGET, f->owner->id, w->copy.emits++)))
 		return -1;
-	oracle_on_segment(w, f, s);
-	flight = net_new_flight(w, LEG_TARGET, f->owner, &p, true);
-	at = flight->bytes;
 	for (size_t i = 0; i < s->iov_count; i++) {
-		memcpy(at, s->iov[i].iov_base, s->iov[i].iov_len);
-		at += s->iov[i].iov_len;
+		memcpy(payload + len, s->iov[i].iov_base, s->iov[i].iov_len);
+		len += s->iov[i].iov_len;
 	}
-	net_launch(w, flight);
+	if (s->gso_size_bytes)
+		launch_pieces(w, f, s, payload);
+	else
+		launch(w, f, s, payload);
 	return 0;
 }
 
@@ -456,6 +486,9 @@ static void make_replay(struct world *w)
 	c->frames = 0;
 	if (!c->replay)
 		abort();
+	/* The wire sees the same of a sender that cuts and of one that does not. */
+	for (unsigned i = 0; i < s->transfers; i++)
+		replay_set_cutting(c->replay, i, s->seed % 2);
 }
 
 void copy_init(struct world *w)
