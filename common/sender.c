@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -236,15 +237,19 @@ static int open_raw_sockets(struct sender *s, char error[SENDER_ERROR_MAX])
 	return 0;
 }
 
+static int poll_too(const struct sender *s, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	return fd < 0 ? -1 : epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
 static int open_watch(struct sender *s, char error[SENDER_ERROR_MAX])
 {
-	struct epoll_event event = {.events = EPOLLIN};
-
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	s->watch_fd = netdev_watch_open();
-	event.data.fd = s->watch_fd;
-	if (s->epoll_fd >= 0 && s->watch_fd >= 0 &&
-	    epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, s->watch_fd, &event) == 0)
+	s->later_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (s->epoll_fd >= 0 && poll_too(s, s->watch_fd) == 0 && poll_too(s, s->later_fd) == 0)
 		return 0;
 	snprintf(error, SENDER_ERROR_MAX, "cannot watch this host's routes: %s", strerror(errno));
 	return -1;
@@ -305,7 +310,7 @@ struct sender *sender_open(const struct sender_config *config, char error[SENDER
 	s->mode = config->mode;
 	if (config->device)
 		snprintf(s->device, sizeof(s->device), "%s", config->device);
-	s->ip[0].fd = s->ip[1].fd = s->epoll_fd = s->watch_fd = -1;
+	s->ip[0].fd = s->ip[1].fd = s->epoll_fd = s->watch_fd = s->later_fd = -1;
 	s->is_not_alone = config->only_asks;
 	s->paths = calloc(config->target_count, sizeof(*s->paths));
 	s->next_hops = calloc(config->target_count, sizeof(*s->next_hops));
@@ -338,6 +343,8 @@ void sender_close(struct sender *s)
 	sender_batch_fini(&s->ip[1]);
 	if (s->watch_fd >= 0)
 		close(s->watch_fd);
+	if (s->later_fd >= 0)
+		close(s->later_fd);
 	if (s->epoll_fd >= 0)
 		close(s->epoll_fd);
 	free(s->paths);
@@ -512,6 +519,15 @@ size_t sender_poll_fds(const struct sender *s, int *fds, size_t max)
 	return 1;
 }
 
+/* Changes come in showers: the first is looked at at once, what follows together, a little later. */
+static void look_later(const struct sender *s, uint64_t now_us)
+{
+	uint64_t in_us = s->refreshed_us + REFRESH_MIN_US - now_us;
+	const struct itimerspec in = {.it_value = {.tv_nsec = (long)in_us * 1000}};
+
+	(void)timerfd_settime(s->later_fd, 0, &in, NULL); /* otherwise the tick does it */
+}
+
 void sender_on_readable(struct sender *s, uint64_t now_us)
 {
 	struct epoll_event events[EVENTS_MAX];
@@ -523,15 +539,25 @@ void sender_on_readable(struct sender *s, uint64_t now_us)
 			s->is_dirty = true;
 			continue;
 		}
+		if (events[i].data.fd == s->later_fd) {
+			uint64_t times;
+
+			(void)!read(s->later_fd, &times, sizeof(times));
+			continue;
+		}
 		for (size_t j = 0; j < s->link_count; j++)
 			if (s->links[j]->ears[SENDER_EAR_ARP] == events[i].data.fd ||
 			    s->links[j]->ears[SENDER_EAR_NDISC] == events[i].data.fd)
 				sender_hear_link(s, s->links[j], now_us);
 	}
-	if (s->is_dirty && now_us >= s->refreshed_us + REFRESH_MIN_US) {
-		sender_refresh(s, now_us);
-		sender_ask_neighbours(s, now_us);
+	if (!s->is_dirty)
+		return;
+	if (now_us < s->refreshed_us + REFRESH_MIN_US) {
+		look_later(s, now_us);
+		return;
 	}
+	sender_refresh(s, now_us);
+	sender_ask_neighbours(s, now_us);
 }
 
 void sender_on_tick(struct sender *s, uint64_t now_us)

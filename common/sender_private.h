@@ -166,6 +166,7 @@ struct sender {
 	struct sender_batch ip[2]; /* IPv4, IPv6; fd -1: not open */
 	int epoll_fd;              /* holds the two below, so that the caller polls one */
 	int watch_fd;
+	int later_fd;      /* timerfd: a look at routes that was put off is due */
 	bool is_open;      /* changes are told from now on, ... */
 	bool is_not_alone; /* ... those that are another sender's as well by that one */
 	bool is_dirty;

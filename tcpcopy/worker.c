@@ -290,6 +290,7 @@ static void on_sender_readable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	sender_on_readable(w->sender, clock_now_us());
+	worker_refresh_mtu(w); /* before the next packet leaves */
 }
 
 void worker_on_watch_readable(evutil_socket_t fd, short what, void *arg)
