@@ -51,7 +51,8 @@ struct sent {
 	uint8_t flags;
 	struct tcp_options options;
 	uint32_t len_bytes;
-	uint8_t *payload; /* owned */
+	uint16_t cut_bytes; /* 0: one segment; otherwise several of so much payload */
+	uint8_t *payload;   /* owned */
 	uint64_t at_us;
 };
 
@@ -159,6 +160,7 @@ static inline int fixture_emit(void *ctx, const struct segment *seg)
 			 .flags = seg->flags,
 			 .options = seg->options,
 			 .len_bytes = seg->payload_len_bytes,
+			 .cut_bytes = seg->gso_size_bytes,
 			 .at_us = f->now_us};
 	size_t at = 0;
 

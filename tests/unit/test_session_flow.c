@@ -113,6 +113,98 @@ static void acknowledged_payload_is_given_back_at_once(void **state)
 	f->mute = false;
 }
 
+/* ---- a sender that cuts ---- */
+
+static void session_with_a_sender_that_cuts(struct fixture *f, const char *syn_ack)
+{
+	session_established_by(f, "S 0:0(0) <mss 1460>", syn_ack);
+	replay_set_cutting(f->replay, 0, true);
+}
+
+/* Whole segments only: what is left of the last goes by itself, and has the PSH. */
+static void several_segments_go_at_once_where_the_sender_cuts(void **state)
+{
+	struct fixture *f = *state;
+	const struct ledger_traffic *count = &account_of(f, 0)->traffic;
+
+	session_with_a_sender_that_cuts(f, "S. 0:0(0) ack 1 win 65535 <mss 1460>");
+	client_bytes(f, 1, 1, 20000);
+	assert_int_equal(expect_segment(f, ". 1:14601(14600) ack 1")->cut_bytes, 1460);
+	expect_pattern(f, 0);
+	expect_nothing(f);
+	assert_int_equal(count->payload_segments_sent, 10);
+	assert_int_equal(count->segments_sent, 12); /* SYN and ACK */
+	target_says(f, ". 1:1(0) ack 14601");
+	assert_int_equal(expect_segment(f, ". 14601:18981(4380) ack 1")->cut_bytes, 1460);
+	assert_int_equal(expect_segment(f, "P. 18981:20001(1020) ack 1")->cut_bytes, 0);
+	expect_pattern(f, 18980);
+	assert_int_equal(count->payload_segments_sent, 14);
+	assert_int_equal(count->bytes_sent, 20000);
+}
+
+/* The iovecs of a descriptor hold no more, wherever in a block they begin. */
+static void several_segments_are_no_more_than_a_descriptor_holds(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t at = 1;
+
+	session_established_wide(f);
+	replay_set_cutting(f->replay, 0, true);
+	for (uint32_t acked = 1; at < 300000; at += 60001) {
+		client_bytes(f, at, 1, 60001);
+		while (f->expected < f->sent_count) {
+			const struct sent *s = take_sent(f);
+
+			assert_true(s->len_bytes <= 15361);
+			assert_true(s->cut_bytes == 0 || s->len_bytes % s->cut_bytes == 0);
+			acked += s->len_bytes;
+			if (f->expected == f->sent_count && acked < at + 60001) {
+				struct wire_record r = record_of(f, 0, ". 1:1(0) ack 1");
+
+				r.ack = f->faked[0].iss + acked;
+				give_record(f, &r);
+			}
+		}
+		assert_int_equal(acked, at + 60001);
+	}
+}
+
+static void several_segments_are_no_more_than_the_window_takes(void **state)
+{
+	struct fixture *f = *state;
+
+	session_with_a_sender_that_cuts(f, "S. 0:0(0) ack 1 win 3000 <mss 1460>");
+	client_bytes(f, 1, 1, 10000);
+	assert_int_equal(expect_segment(f, ". 1:2921(2920) ack 1")->cut_bytes, 1460);
+	expect_nothing(f); /* 80 bytes would be a sliver */
+}
+
+static void push_is_of_the_last_of_several_segments(void **state)
+{
+	struct fixture *f = *state;
+
+	session_with_a_sender_that_cuts(f, "S. 0:0(0) ack 1 win 65535 <mss 1460>");
+	client_bytes(f, 1, 1, 2920);
+	assert_int_equal(expect_segment(f, "P. 1:2921(2920) ack 1")->cut_bytes, 1460);
+}
+
+/* The window of one segment after a timeout apart: an ACK in between saves the rest. */
+static void what_is_said_again_goes_one_by_one(void **state)
+{
+	struct fixture *f = *state;
+
+	session_with_a_sender_that_cuts(f, "S. 0:0(0) ack 1 win 65535 <mss 1460>");
+	client_bytes(f, 1, 1, 14600);
+	ignore_sent(f);
+	pass_ms(f, 1010);
+	assert_int_equal(expect_segment(f, ". 1:1461(1460) ack 1")->cut_bytes, 0);
+	ignore_sent(f);
+	target_says(f, ". 1:1(0) ack 1461");
+	assert_int_equal(expect_segment(f, ". 1461:2921(1460) ack 1")->cut_bytes, 0);
+	assert_int_equal(expect_segment(f, ". 2921:4381(1460) ack 1")->cut_bytes, 0);
+	expect_nothing(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -122,6 +214,11 @@ int main(void)
 		fixture_test(every_repetition_is_accounted),
 		fixture_test(what_was_lost_before_the_window_closed_is_repeated),
 		fixture_test(acknowledged_payload_is_given_back_at_once),
+		fixture_test(several_segments_go_at_once_where_the_sender_cuts),
+		fixture_test(several_segments_are_no_more_than_a_descriptor_holds),
+		fixture_test(several_segments_are_no_more_than_the_window_takes),
+		fixture_test(push_is_of_the_last_of_several_segments),
+		fixture_test(what_is_said_again_goes_one_by_one),
 	};
 
 	return cmocka_run_group_tests_name("session, flow", tests, NULL, NULL);
