@@ -22,7 +22,7 @@ build_needs=(
 test_needs=(
   /usr/include/cmocka.h:libcmocka-dev
   clang:clang ping:iputils-ping ip:iproute2 nft:nftables nginx:nginx-light tcpdump:tcpdump python3:python3
-  setpriv:util-linux
+  setpriv:util-linux ethtool:ethtool
 )
 # The services that are copied in tests/net, and their clients. Python's packages are seen by Debian's
 # own /usr/bin/python3 only.
