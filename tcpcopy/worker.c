@@ -385,12 +385,12 @@ static void refresh_addresses(struct worker *w)
 void worker_refresh_mtu(struct worker *w)
 {
 	for (size_t i = 0; i < w->options->transfer_count; i++) {
-		int mtu = w->options->mtu_bytes;
+		const struct ip_addr *target = &w->options->transfers[i].target.addr;
+		int mtu = sender_mtu(w->sender, target), most = (int)w->options->mtu_bytes;
 
-		replay_set_cutting(w->replay, i,
-				   sender_cuts(w->sender, &w->options->transfers[i].target.addr));
-		if (!mtu)
-			mtu = sender_mtu(w->sender, &w->options->transfers[i].target.addr);
+		replay_set_cutting(w->replay, i, sender_cuts(w->sender, target));
+		if (most && most < mtu)
+			mtu = most;
 		if (mtu == w->mtu[i])
 			continue;
 		w->mtu[i] = mtu;

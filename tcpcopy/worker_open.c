@@ -28,6 +28,16 @@ enum {
 	ISN_STARTS = 16,
 };
 
+static void warn_of_mtu(const struct worker *w, size_t target)
+{
+	int most = sender_mtu(w->sender, &w->options->transfers[target].target.addr);
+	char text[ENDPOINT_TEXT_MAX];
+
+	if (w->options->mtu_bytes > (unsigned)most)
+		log_warn("-M %u is more than the way to %s takes: packets have %d bytes at most",
+			 w->options->mtu_bytes, worker_target_text(w, target, text), most);
+}
+
 static int open_sender(struct worker *w, char error[WORKER_ERROR_MAX])
 {
 	struct sender_target targets[TRANSFERS_MAX];
@@ -65,6 +75,7 @@ static int open_sender(struct worker *w, char error[WORKER_ERROR_MAX])
 			  (unsigned)w->options->transfers[i].source.port,
 			  worker_target_text(w, i, text), mode == SENDER_IP ? "ip" : "link",
 			  why ? why : "");
+		warn_of_mtu(w, i);
 	}
 	return w->sender ? 0 : -1;
 }

@@ -44,7 +44,8 @@ set_mtu 1500 online client target
 net_family=6
 ip -n "$(ns online)" addr add fd90::20/64 dev eth0 nodad 2>/dev/null # an MTU of 576 has taken it
 big_packets
-begin_copy --send ip
+begin_copy --send ip -M 9000
+check "-M above what the device takes is told" "" log_says "$net_dir/tcpcopy.log" '-M 9000 is more than .* 1500 bytes'
 uploads_within ip6 1500
 set_mtu 1280 online
 uploads_within narrow6 1280
