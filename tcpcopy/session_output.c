@@ -274,7 +274,7 @@ static bool output_segment(struct session *s, struct session_env *env, uint64_t 
 	struct ledger_traffic *count = &account(s, env)->traffic;
 	uint32_t seq = session_seq_of(s, off);
 	bool again = seq_lt(seq, s->target.snd_max);
-	size_t several = len > s->target.mss ? len / s->target.mss : 1;
+	size_t several = len ? (len - 1) / s->target.mss + 1 : 1;
 	struct segment seg;
 
 	compose(&seg, s, env, TCP_ACK, seq);

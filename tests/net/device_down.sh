@@ -48,7 +48,7 @@ survives intercept
 stop_copy
 all_arrive_again
 ledger_adds_up
-said_times tcpcopy 1 'do not arrive now: there is no route'
+check "the log says that packets do not leave" "" log_says "$net_dir/tcpcopy.log" 'do not arrive now: there is no route'
 check "and that packets leave again" "by eth1" \
   log_says "$net_dir/tcpcopy.log" 'packets to 10.90.0.30 now leave by link: next hop 10.90.0.30 on eth1'
 said_times intercept 1 'device eth0 is down'

@@ -87,8 +87,8 @@ without_rule() {
 removed() { route del "$(net_of $family)"; }
 unreachable() { route add unreachable "$(service $family)/$(whole $family)" metric 1; }
 reachable() { route del unreachable "$(service $family)/$(whole $family)" metric 1; }
-local_for_now() { ip -n "$(ns online)" addr add "$(service $family)/$(whole $family)" dev lo; }
-far_again() { ip -n "$(ns online)" addr del "$(service $family)/$(whole $family)" dev lo; }
+local_for_now() { route add local "$(service $family)/$(whole $family)" dev lo metric 1; }
+far_again() { route del local "$(service $family)/$(whole $family)" dev lo metric 1; }
 
 # change NAME COMMAND...: the second and later ones a second after the one before
 change() {
@@ -97,7 +97,7 @@ change() {
   "$1"
   shift
   for then in "$@"; do
-    sleep 0.7
+    sleep 0.5
     "$then"
   done
   before=$(requests_served target)
@@ -128,7 +128,7 @@ under_changes() {
   change "IPv$family, $mode: and without it again" without_rule
   change "IPv$family, $mode: no route, and one again" removed by_a
   change "IPv$family, $mode: unreachable for a while" unreachable reachable
-  change "IPv$family, $mode: the target's address is local for a while" local_for_now far_again
+  change "IPv$family, $mode: the target is this host for a while" local_for_now far_again
   stop_loads
   equal "and the log tells each way" 3 "$(times_logged tcpcopy 'now leave by link: next hop .* on eth1')"
   equal "and that there was none" 2 "$(times_logged tcpcopy 'do not arrive now: there is no route')"
