@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The device that tcpcopy captures on goes down under load and comes back, and is deleted and made anew. What passed before
+# The device that tcpcopy captures on goes down under load and comes back, is in another namespace for a moment, and is deleted and made anew. What passed before
 # it was captured on again is lost, and in the account as what it is; what comes later is copied.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/life.inc"
@@ -8,7 +8,7 @@
 
 online_down() { device_down online eth0; }
 online_up() { device_up online eth0; }
-online_anew() { pull_and_plug online; }
+online_walk() { walk_with_address online "$tcpcopy"; }
 online_away() { unplug online eth0; }
 online_back() { plug_with_address online; }
 
@@ -18,10 +18,10 @@ start_nginx online 80
 start_target
 start_intercept
 start_tcpcopy
-start_loads 12
+start_loads 13
 served_more 700 target
 fault "the captured device is down" online_down online_up
-fault "it is deleted and made anew at once" online_anew
+fault "it was in another namespace for a moment" online_walk
 fault "it is deleted, and made anew later" online_away online_back
 loads_are_over
 survives tcpcopy

@@ -24,6 +24,11 @@ out_anew() {
 assistant_down() { device_down assistant eth0; }
 assistant_up() { device_up assistant eth0; }
 assistant_anew() { pull_and_plug assistant; }
+assistant_walk() { walk_with_address assistant "$intercept"; }
+out_walk() {
+  walk online eth1 "$tcpcopy"
+  route_out
+}
 
 net_start
 has_programs
@@ -36,12 +41,14 @@ start_nginx online 80
 start_target
 start_intercept
 start_tcpcopy
-start_loads 12
+start_loads 13
 served_more 700 target
 fault "the device that packets leave by is down" out_down out_up
 fault "it is deleted and made anew at once" out_anew
+fault "it was in another namespace for a moment" out_walk
 fault "intercept's device is down" assistant_down assistant_up
 fault "it is deleted and made anew at once" assistant_anew
+fault "it was in another namespace for a moment" assistant_walk
 loads_are_over
 survives tcpcopy
 survives intercept
@@ -52,6 +59,6 @@ check "the log says that packets do not leave" "" log_says "$net_dir/tcpcopy.log
 check "and that packets leave again" "by eth1" \
   log_says "$net_dir/tcpcopy.log" 'packets to 10.90.0.30 now leave by link: next hop 10.90.0.30 on eth1'
 said_times intercept 1 'device eth0 is down'
-said_times intercept 1 'the capture on eth0 ended'
-said_times intercept 2 'capturing on eth0'
+said_times intercept 2 'the capture on eth0 ended'
+said_times intercept 3 'capturing on eth0'
 net_done
