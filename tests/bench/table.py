@@ -21,11 +21,11 @@ delivered: of nginx's the share of ids that reached the target, otherwise target
 delivered by the account of tcpcopy, which calls what a client says between two answers a request (a write of
 16 commands is one). lag: the last one at the target after the last one online. p50, p99: from arrival at the
 online host to arrival at the target, measured in a second pass. in, out: packets a request, captured and sent
-(intercept sends records); sends: system calls for that. wake-ups: how often it waited for something to do, a request. kB: anonymous
-memory at start and after the load. The sum of user and system time is exact; how it splits follows the
-kernel's ticks, and is rough where a program wakes in step with them."""
-SEVERAL = """Of several runs the median stands here, with least and largest in brackets; online, target, delivered and ledger are
-of the run that delivered least."""
+(intercept sends records); sends: system calls for that. wake-ups: how often it waited for something to do, a
+request. kB: anonymous memory at start and after the load. The sum of user and system time is exact; how it
+splits follows the kernel's ticks, and is rough where a program wakes in step with them."""
+SEVERAL = """Of several runs the median stands here, with least and largest in brackets; online, target, delivered and
+ledger are of the run that delivered least."""
 
 
 # ---- what came in -----------------------------------------------------------------------------
