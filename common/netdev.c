@@ -19,6 +19,7 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -64,6 +65,7 @@ static bool netdev_from_entry(struct netdev *d, const struct intf_entry *e)
 	d->mtu_bytes = (int)e->intf_mtu;
 	d->is_up = (e->intf_flags & INTF_FLAG_UP) != 0;
 	d->is_loopback = (e->intf_flags & INTF_FLAG_LOOPBACK) != 0;
+	d->has_arp = (e->intf_flags & INTF_FLAG_NOARP) == 0;
 	if (e->intf_link_addr.addr_type == ADDR_TYPE_ETH && !d->is_loopback) {
 		memcpy(d->mac, &e->intf_link_addr.addr_eth, MAC_LEN);
 		d->has_mac = !mac_is_zero(d->mac);
@@ -208,6 +210,37 @@ bool netdev_is_local_address(const struct ip_addr *a)
 	struct route r;
 
 	return netdev_route(&r, a, 0) == 0 && r.kind == ROUTE_LOCAL;
+}
+
+/* ---- settings ---- */
+
+static int conf_of(const char *device, const char *name)
+{
+	char path[128];
+	FILE *f;
+	int value;
+
+	if (snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/%s", device, name) >=
+	    (int)sizeof(path)) {
+		errno = ENODEV;
+		return -1;
+	}
+	f = fopen(path, "re");
+	if (!f)
+		return -1;
+	if (fscanf(f, "%d", &value) != 1) {
+		value = -1;
+		errno = EPROTO;
+	}
+	fclose(f);
+	return value;
+}
+
+int netdev_conf(const char *device, const char *name)
+{
+	int all = conf_of("all", name), own = all < 0 ? -1 : conf_of(device, name);
+
+	return own < 0 ? -1 : all > own ? all : own;
 }
 
 /* ---- rtnetlink ---- */

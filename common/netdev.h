@@ -22,6 +22,7 @@ struct netdev {
 	int mtu_bytes;
 	bool is_up;
 	bool is_loopback;
+	bool has_arp; /* asks for neighbours; otherwise packets get the device's own MAC */
 	bool has_mac; /* an Ethernet-like device */
 	uint8_t mac[MAC_LEN];
 };
@@ -56,6 +57,11 @@ int netdev_by_name(struct netdev *d, const char *name);
  */
 int netdev_local_addresses(const char *device, struct ip_addr *addresses, size_t max);
 bool netdev_is_local_address(const struct ip_addr *a);
+/*
+ * An IPv4 setting of a device, such as "rp_filter" or "route_localnet", as it counts there: the larger one of the device's and
+ * that for all devices. -1 with errno if there is no such device or setting.
+ */
+int netdev_conf(const char *device, const char *name);
 /*
  * Asks the kernel (RTM_GETROUTE). device_index: only by this device, to which a destination without a route there is on-link; 0: any.
  * 0 (perhaps ROUTE_NONE), or -1 with errno.

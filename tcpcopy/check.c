@@ -17,6 +17,7 @@
 #include "tcpcopy/firewall_advice.h"
 #include "tcpcopy/link_socket.h"
 #include "tcpcopy/online_capture.h"
+#include "tcpcopy/same_host.h"
 
 enum {
 	TICK_US = 10 * 1000,
@@ -125,6 +126,14 @@ static void check_target(const struct tcpcopy_options *o, const struct transfer 
 	if (by_ip)
 		check_tracking(o, t, f);
 	sender_close(sender);
+}
+
+static void tell_same_host(void *ctx, bool is_sure, const char *text)
+{
+	if (is_sure)
+		findings_wrong(ctx, "%s", text);
+	else
+		findings_note(ctx, "%s", text);
 }
 
 /* ---- intercepts ---- */
@@ -292,6 +301,7 @@ unsigned tcpcopy_check(const struct tcpcopy_options *o, FILE *out)
 		check_capture(o, base, addresses, address_count, &f);
 		for (size_t i = 0; i < o->transfer_count; i++)
 			check_target(o, &o->transfers[i], &f);
+		same_host_check(o, &same_host_view_real, tell_same_host, &f);
 		check_intercepts(o, base, &f);
 		event_base_free(base);
 	} else {

@@ -22,6 +22,7 @@
 #include "tcpcopy/check.h"
 #include "tcpcopy/crew.h"
 #include "tcpcopy/options.h"
+#include "tcpcopy/same_host.h"
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "unknown"
@@ -141,6 +142,13 @@ static void log_start(const struct tcpcopy_options *o)
 			  o->session_pool_kb);
 }
 
+static void warn_same_host(void *ctx, bool is_sure, const char *text)
+{
+	(void)ctx;
+	(void)is_sure;
+	log_plain(LOG_LEVEL_WARN, "%s", text);
+}
+
 /* Whether files are opened, or removed, after the start. */
 static bool keeps_files(const struct tcpcopy_options *o)
 {
@@ -165,6 +173,7 @@ static int start(const struct tcpcopy_options *o)
 		goto out;
 	}
 	log_start(o);
+	same_host_check(o, &same_host_view_real, warn_same_host, NULL);
 	if (fill_secrets(&config)) {
 		fail(EXIT_FAILURE, "the kernel gives no random numbers");
 		goto out;
