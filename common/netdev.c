@@ -214,13 +214,14 @@ bool netdev_is_local_address(const struct ip_addr *a)
 
 /* ---- settings ---- */
 
-static int conf_of(const char *device, const char *name)
+/* The number in DIRECTORY/DEVICE/NAME, or -1 with errno. */
+static int read_setting(const char *directory, const char *device, const char *name)
 {
 	char path[128];
 	FILE *f;
 	int value;
 
-	if (snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/%s", device, name) >=
+	if (snprintf(path, sizeof(path), "%s/%s/%s", directory, device, name) >=
 	    (int)sizeof(path)) {
 		errno = ENODEV;
 		return -1;
@@ -238,9 +239,20 @@ static int conf_of(const char *device, const char *name)
 
 int netdev_conf(const char *device, const char *name)
 {
-	int all = conf_of("all", name), own = all < 0 ? -1 : conf_of(device, name);
+	static const char directory[] = "/proc/sys/net/ipv4/conf";
+	int all = read_setting(directory, "all", name);
+	int own = all < 0 ? -1 : read_setting(directory, device, name);
 
 	return own < 0 ? -1 : all > own ? all : own;
+}
+
+bool netdev_has_other_end(const char *device)
+{
+	static const char directory[] = "/sys/class/net";
+	int own = read_setting(directory, device, "ifindex");
+	int linked = read_setting(directory, device, "iflink");
+
+	return own < 0 || own != linked;
 }
 
 /* ---- rtnetlink ---- */

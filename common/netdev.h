@@ -58,6 +58,11 @@ int netdev_by_name(struct netdev *d, const char *name);
 int netdev_local_addresses(const char *device, struct ip_addr *addresses, size_t max);
 bool netdev_is_local_address(const struct ip_addr *a);
 /*
+ * Whether what leaves by this device comes in by another one of this host or of another namespace: a veth pair. True if that
+ * cannot be told.
+ */
+bool netdev_has_other_end(const char *device);
+/*
  * An IPv4 setting of a device, such as "rp_filter" or "route_localnet", as it counts there: the larger one of the device's and
  * that for all devices. -1 with errno if there is no such device or setting.
  */

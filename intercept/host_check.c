@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/netdev.h"
 #include "intercept/advice.h"
+#include "intercept/local_target.h"
 
 bool host_check_forwards(bool is_v4)
 {
@@ -39,7 +40,8 @@ void host_check_start(struct host_check *h, const struct intercept_options *opti
 	for (int is_v4 = 1; is_v4 >= 0; is_v4--)
 		if (host_check_forwards(is_v4)) {
 			advice_forwarding_at_start(text, sizeof(text), is_v4);
-			warn_lines(text);
+			/* Whether it matters is known with the first target. */
+			log_plain(LOG_LEVEL_INFO, "%s", text);
 		}
 }
 
@@ -82,7 +84,52 @@ static void warn_forwarding(struct host_check *h, const struct tuple *response)
 	warn_lines(text);
 }
 
-void host_check_registration(struct host_check *h, const struct tuple *response)
+/* Where the answers of this target come from, before any of -D. */
+static bool is_translated(const struct host_check *h, const struct ip_addr *target)
+{
+	for (size_t i = 0; i < h->options->translation_count; i++)
+		if (ip_addr_equal(&h->options->translations[i].original.addr, target))
+			return true;
+	return false;
+}
+
+/* The device by which tcpcopy's packets come in; nothing if tcpcopy is on this host. */
+static void look_arrival(struct local_target_facts *facts, const struct ip_addr *from)
+{
+	struct route route;
+	struct netdev device;
+
+	facts->rp_filter = -1;
+	if (netdev_route(&route, from, 0) || route.kind == ROUTE_NONE ||
+	    route.kind == ROUTE_LOCAL || netdev_by_index(&device, route.device_index))
+		return;
+	memcpy(facts->arrival, device.name, sizeof(facts->arrival));
+	facts->rp_filter = netdev_conf(device.name, "rp_filter");
+}
+
+static void warn_local_target(const struct host_check *h, const struct tuple *response,
+			      const struct ip_addr *from)
+{
+	char text[LOCAL_TARGET_TEXT_MAX];
+	struct local_target_facts facts = {
+		.devices = (const char(*)[NETDEV_NAME_MAX])h->options->devices,
+		.device_count = h->options->device_count,
+		.response = *response,
+	};
+
+	if (netdev_route(&facts.route, &response->dst.addr, 0) ||
+	    (facts.route.kind != ROUTE_NONE &&
+	     netdev_by_index(&facts.device, facts.route.device_index)))
+		return;
+	facts.has_other_end = netdev_has_other_end(facts.device.name);
+	facts.route_localnet = netdev_conf(facts.device.name, "route_localnet");
+	look_arrival(&facts, from);
+	if (local_target_advice(text, sizeof(text), &facts))
+		log_warn("%s", text);
+}
+
+void host_check_registration(struct host_check *h, const struct tuple *response,
+			     const struct ip_addr *from)
 {
 	char text[ADVICE_TEXT_MAX];
 
@@ -92,7 +139,11 @@ void host_check_registration(struct host_check *h, const struct tuple *response)
 		warn_lines(text);
 		return;
 	}
-	if (host_check_forwards(ip_addr_is_v4(&response->src.addr)) &&
-	    !was_shown(h, &response->src))
+	if (was_shown(h, &response->src))
+		return;
+	/* What this host sends itself is not forwarded. */
+	if (netdev_is_local_address(&response->src.addr) && !is_translated(h, &response->src.addr))
+		warn_local_target(h, response, from);
+	else if (host_check_forwards(ip_addr_is_v4(&response->src.addr)))
 		warn_forwarding(h, response);
 }

@@ -34,6 +34,7 @@ struct client {
 	unsigned number;
 	struct event *readable; /* NULL: the place is free */
 	struct event *writable; /* pending while the kernel takes no more */
+	struct endpoint peer;
 	char name[ENDPOINT_TEXT_MAX];
 	struct link_server *server;
 };
@@ -185,12 +186,12 @@ static int client_init(struct link_server *s, unsigned number, int fd,
 		       const struct sockaddr_storage *from)
 {
 	struct client *c = &s->clients[number];
-	struct endpoint peer = endpoint_of(from);
 	int on = 1;
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	c->fd = fd;
-	endpoint_format(c->name, sizeof(c->name), &peer);
+	c->peer = endpoint_of(from);
+	endpoint_format(c->name, sizeof(c->name), &c->peer);
 	c->readable = event_new(s->base, fd, EV_READ | EV_PERSIST, on_readable, c);
 	c->writable = event_new(s->base, fd, EV_WRITE, on_writable, c);
 	if (c->readable && c->writable && event_add(c->readable, NULL) == 0)
@@ -318,6 +319,11 @@ void link_server_close_peer(struct link_server *s, unsigned peer)
 const char *link_server_peer_name(const struct link_server *s, unsigned peer)
 {
 	return s->clients[peer].name;
+}
+
+struct ip_addr link_server_peer_address(const struct link_server *s, unsigned peer)
+{
+	return s->clients[peer].peer.addr;
 }
 
 /* ---- the whole ---- */

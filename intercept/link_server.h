@@ -43,6 +43,8 @@ void link_server_write(struct link_server *s, unsigned peer);
 void link_server_close_peer(struct link_server *s, unsigned peer);
 /* "10.0.0.1:40000". */
 const char *link_server_peer_name(const struct link_server *s, unsigned peer);
+/* The address that it connects from. */
+struct ip_addr link_server_peer_address(const struct link_server *s, unsigned peer);
 /* Call about once a second: listens again after it had run out of descriptors. */
 void link_server_on_tick(struct link_server *s);
 #endif

@@ -417,7 +417,7 @@ static void on_register(struct response *r, unsigned number, const struct peer_e
 		deliver_held(r, route, &e->tuple, now_us);
 		if (r->registered_told < RESPONSE_REGISTERED_TOLD) {
 			r->registered_told++;
-			r->effects->registered(r->ctx, &e->tuple);
+			r->effects->registered(r->ctx, number, &e->tuple);
 		}
 		return;
 	case ROUTER_TAKEN:

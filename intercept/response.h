@@ -86,7 +86,7 @@ struct response_effects {
 	/* For the log. text is one sentence or "". */
 	void (*notice)(void *ctx, enum response_notice notice, unsigned peer, const char *text);
 	/* The first registrations, so that the shell may look whether this host is set up right. */
-	void (*registered)(void *ctx, const struct tuple *response);
+	void (*registered)(void *ctx, unsigned peer, const struct tuple *response);
 };
 
 struct response_config {

@@ -416,11 +416,12 @@ static void notice(void *ctx, enum response_notice what, unsigned peer, const ch
 	}
 }
 
-static void registered(void *ctx, const struct tuple *response)
+static void registered(void *ctx, unsigned peer, const struct tuple *response)
 {
 	struct worker *w = ctx;
+	struct ip_addr from = link_server_peer_address(w->server, peer);
 
-	host_check_registration(&w->host, response);
+	host_check_registration(&w->host, response, &from);
 }
 
 static const struct response_effects effects = {

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/dead_end.h"
+
 struct block {
 	char *bytes;
 	size_t size;
@@ -155,17 +157,35 @@ static void add_rest(struct block *b, const struct client_prefixes *c)
 		block_add(b, "       ... and so on for the rest of -c\n");
 }
 
-static void add_route_commands(struct block *b, const struct diagnosis_facts *f)
+/* Where the answers go: "via 10.0.0.3", or with intercept on the target itself the device where they end. */
+static const char *way_of_answers(char *text, size_t size, const struct diagnosis_facts *f)
 {
-	const char *ip = ip_addr_is_v4(&f->target.addr) ? "ip" : "ip -6";
-	struct client_prefixes clients;
 	char via[IP_ADDR_TEXT_MAX] = "ADDRESS-OF-THE-ASSISTANT";
 
-	client_prefixes(&clients, f);
 	if (!ip_addr_is_unspecified(&f->via))
 		ip_addr_format(via, sizeof(via), &f->via);
+	if (!f->is_on_target)
+		snprintf(text, size, "via %s", via);
+	else
+		snprintf(text, size, "dev %s",
+			 ip_addr_is_v4(&f->target.addr) ? DEAD_END_DEVICE_IP4
+							: DEAD_END_DEVICE_IP6);
+	return text;
+}
+
+static void add_route_commands(struct block *b, const struct diagnosis_facts *f)
+{
+	bool is_v4 = ip_addr_is_v4(&f->target.addr);
+	const char *ip = is_v4 ? "ip" : "ip -6";
+	struct client_prefixes clients;
+	char way[IP_ADDR_TEXT_MAX + 8];
+
+	client_prefixes(&clients, f);
+	way_of_answers(way, sizeof(way), f);
+	if (f->is_on_target && !is_v4)
+		block_add(b, "       %s\n", DEAD_END_COMMANDS_IP6);
 	for (size_t i = 0; i < clients.count; i++)
-		block_add(b, "       %s route add %s via %s\n", ip, clients.texts[i], via);
+		block_add(b, "       %s route add %s %s\n", ip, clients.texts[i], way);
 	add_rest(b, &clients);
 }
 
@@ -187,36 +207,26 @@ static void add_accept_commands(struct block *b, const struct diagnosis_facts *f
 	add_rest(b, &clients);
 }
 
-/* The way there and back, when nothing of ours is seen at intercept. */
-static void add_way_back(struct block *b, const struct diagnosis_facts *f)
+static void add_reverse_path(struct block *b, const struct diagnosis_facts *f)
 {
-	unsigned port = f->target.port;
-
-	block_step(b, "on the target, the faked clients need a route to the assistant:");
-	add_route_commands(b, f);
-	block_add(
-		b,
-		"       (it is there? ICMP redirects may have changed it: %s route flush cache)\n",
-		ip_addr_is_v4(&f->target.addr) ? "ip" : "ip -6");
 	if (ip_addr_is_v4(&f->target.addr)) {
 		block_step(b, "on the target, the reverse-path filter drops the copies (DEV: where "
 			      "they arrive; all counts too):");
-		block_add(b, "       sysctl -w net.ipv4.conf.all.rp_filter=0 "
-			     "net.ipv4.conf.DEV.rp_filter=0\n"
-			     "       (the same on the assistant if its route to the target leads by "
-			     "another device: it would not answer ARP)\n");
+		block_add(b,
+			  "       sysctl -w net.ipv4.conf.all.rp_filter=0 "
+			  "net.ipv4.conf.DEV.rp_filter=0\n"
+			  "       (the same on the assistant if its route to the target leads by "
+			  "another device: it would not answer ARP)\n");
 	} else {
 		block_step(b,
 			   "on the target, a reverse-path rule of the firewall drops the copies:");
 		block_add(b, "       nft list ruleset | grep fib\n");
 	}
-	block_step(b, "nothing listens there, or the target's firewall drops the copies; look, and "
-		      "let it take them in (nft or iptables):");
-	block_add(b,
-		  "       ss -ltn 'sport = :%u'\n"
-		  "       tcpdump -ni any 'tcp port %u'\n",
-		  port, port);
-	add_accept_commands(b, f);
+}
+
+/* Where on the way from here to the target packets with foreign sources may be dropped. */
+static void add_way_between(struct block *b)
+{
 	block_step(b,
 		   "that tcpdump shows none: something between drops packets from addresses that "
 		   "are not this host's:");
@@ -226,6 +236,36 @@ static void add_way_back(struct block *b, const struct diagnosis_facts *f)
 		"cloud "
 		"(port\n"
 		"       security, forged transmits, source/destination check): allow them there\n");
+}
+
+/* The way there and back, when nothing of ours is seen at intercept. */
+static void add_way_back(struct block *b, const struct diagnosis_facts *f)
+{
+	unsigned port = f->target.port;
+
+	block_step(b, f->is_on_target
+			      ? "on the target, which has intercept itself, the answers to the "
+				"faked clients must end where they are captured:"
+			      : "on the target, the faked clients need a route to the "
+				"assistant:");
+	add_route_commands(b, f);
+	if (!f->is_on_target)
+		block_add(b,
+			  "       (it is there? ICMP redirects may have changed it: %s route flush "
+			  "cache)\n",
+			  ip_addr_is_v4(&f->target.addr) ? "ip" : "ip -6");
+	/* Packets to the host's own addresses pass no such filter, and leave no host. */
+	if (!f->is_local)
+		add_reverse_path(b, f);
+	block_step(b, "nothing listens there, or the target's firewall drops the copies; look, and "
+		      "let it take them in (nft or iptables):");
+	block_add(b,
+		  "       ss -ltn 'sport = :%u'\n"
+		  "       tcpdump -ni any 'tcp port %u'\n",
+		  port, port);
+	add_accept_commands(b, f);
+	if (!f->is_local)
+		add_way_between(b);
 	block_step(b,
 		   "on the assistant, -F or -i of intercept leaves the answers out; it must take "
 		   "them:");

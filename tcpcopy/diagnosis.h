@@ -35,6 +35,8 @@ struct diagnosis_facts {
 	uint16_t assistant_port;  /* likewise */
 	struct ip_addr
 		via; /* an address of the assistant in the target's family; unspecified: not known */
+	bool is_on_target;             /* that intercept runs on the target's host */
+	bool is_local;                 /* the target is this host */
 	const struct addr_range *pool; /* -c */
 	size_t pool_count;             /* 0: the clients' own addresses */
 	unsigned links_up;             /* of links; silent ones do not count */

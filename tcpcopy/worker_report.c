@@ -9,6 +9,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/netdev.h"
 #include "tcpcopy/report_sum.h"
 
 enum {
@@ -70,6 +71,20 @@ static void gather_links(const struct worker *w, struct diagnosis_facts *f, uint
 	}
 }
 
+/* An intercept of this host goes by another name at the target: the address that packets from here have. */
+static void look_at_hosts(struct diagnosis_facts *f)
+{
+	bool has_intercept = netdev_is_local_address(&f->assistant);
+	struct route r;
+
+	f->is_local = netdev_is_local_address(&f->target.addr);
+	f->is_on_target =
+		(has_intercept && f->is_local) || ip_addr_equal(&f->assistant, &f->target.addr);
+	if (has_intercept && !f->is_local && netdev_route(&r, &f->target.addr, 0) == 0 &&
+	    r.kind != ROUTE_NONE && !ip_addr_is_unspecified(&r.source))
+		f->via = r.source;
+}
+
 static void log_block(char *text)
 {
 	char *rest = text, *line;
@@ -107,6 +122,7 @@ static void diagnose_target(struct worker *w, size_t target, uint64_t now_us)
 	f.via = f.assistant;
 	if (ip_addr_is_v4(&f.via) != ip_addr_is_v4(&f.target.addr))
 		f.via = assistant_like(w, &f.target.addr);
+	look_at_hosts(&f);
 	gather_send_failures(w, &f);
 	told = &w->diagnosed[diagnosis_of(&f)][ip_addr_is_v4(&f.target.addr) ? 0 : 1];
 	if (!told->told_us || now_us - told->told_us >= (uint64_t)DIAGNOSIS_INTERVAL_S * 1000000) {

@@ -161,10 +161,11 @@ static void on_notice(void *ctx, enum response_notice notice, unsigned peer, con
 	s->trace = stream_mix(s->trace, 2000 + (unsigned)notice);
 }
 
-static void on_registered(void *ctx, const struct tuple *response)
+static void on_registered(void *ctx, unsigned peer, const struct tuple *response)
 {
 	struct side *s = ctx;
 
+	(void)peer;
 	s->trace = stream_mix(s->trace, response->dst.port);
 }
 

@@ -95,9 +95,10 @@ static void peer_notice(void *ctx, enum response_notice notice, unsigned peer, c
 	a->faults += notice != RESPONSE_NOTICE_UP;
 }
 
-static void peer_registered(void *ctx, const struct tuple *response)
+static void peer_registered(void *ctx, unsigned peer, const struct tuple *response)
 {
 	(void)ctx;
+	(void)peer;
 	(void)response;
 }
 

@@ -59,9 +59,10 @@ static void effect_notice(void *ctx, enum response_notice notice, unsigned peer,
 	trace_say(ctx, "intercept's notice %d, peer %u: %s", (int)notice, peer, text);
 }
 
-static void effect_registered(void *ctx, const struct tuple *response)
+static void effect_registered(void *ctx, unsigned peer, const struct tuple *response)
 {
 	(void)ctx;
+	(void)peer;
 	(void)response;
 }
 

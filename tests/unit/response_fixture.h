@@ -158,10 +158,11 @@ static inline void notice(void *ctx, enum response_notice what, unsigned peer, c
 	append(f->log, line);
 }
 
-static inline void registered(void *ctx, const struct tuple *response)
+static inline void registered(void *ctx, unsigned peer, const struct tuple *response)
 {
 	struct fixture *f = ctx;
 
+	(void)peer;
 	assert_int_equal(response->protocol, PROTOCOL_TCP);
 	f->registered++;
 }

@@ -318,9 +318,33 @@ static void what_cannot_be_replayed_is_said(void **state)
 	assert_non_null(strstr(text, "-O spares"));
 }
 
+static void an_intercept_on_the_target_needs_no_assistant(void **state)
+{
+	const struct addr_range pool[] = {range("10.20.30.1", "10.20.30.254")};
+	const struct addr_range pool6[] = {range("fd91::", "fd91::ff")};
+	struct diagnosis_facts f = facts();
+
+	(void)state;
+	f.pool = pool;
+	f.pool_count = 1;
+	f.is_on_target = true;
+	expect(f, "on the target, which has intercept itself",
+	       "ip route add 10.20.30.0/24 dev lo\n", "rp_filter=0");
+	expect_no(&f, " via ");
+	expect_no(&f, "redirects");
+	f.is_local = true;
+	expect_no(&f, "rp_filter");
+	f.pool = pool6;
+	f.target.addr = addr("fd00::2");
+	expect(f,
+	       "ip link add copy0 up arp off type veth peer name copy1 && ip link set copy1 up\n",
+	       "ip -6 route add fd91::/120 dev copy0\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_intercept_on_the_target_needs_no_assistant),
 		cmocka_unit_test(nothing_captured_names_route_filter_and_listener),
 		cmocka_unit_test(a_firewall_of_the_target_and_anti_spoofing_are_named),
 		cmocka_unit_test(ipv6_target_gets_ipv6_commands),
