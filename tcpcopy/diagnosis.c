@@ -445,6 +445,23 @@ const char *diagnosis_mute_text(char *buf, size_t size, const struct transfer *t
 	return buf;
 }
 
+const char *diagnosis_faked_client_text(char *buf, size_t size, const struct transfer *t)
+{
+	char text[ENDPOINT_TEXT_MAX];
+
+	snprintf(buf, size,
+		 "clients of port %u come with addresses of -c or -H: such connections are not "
+		 "copied to "
+		 "%s. Either another tcpcopy has this server as its target, and copies of copies "
+		 "would go round "
+		 "for ever, or -c takes the addresses of real clients: choose a range that no host "
+		 "uses, for "
+		 "example -c %s",
+		 (unsigned)t->source.port, endpoint_format(text, sizeof(text), &t->target),
+		 ip_addr_is_v4(&t->target.addr) ? "10.20.30.x" : "2001:db8:1::/64");
+	return buf;
+}
+
 const char *diagnosis_encrypted_text(char *buf, size_t size, const struct transfer *t)
 {
 	char text[ENDPOINT_TEXT_MAX];

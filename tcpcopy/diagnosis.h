@@ -59,6 +59,8 @@ const char *diagnosis_text(char *buf, size_t size, const struct diagnosis_facts 
 const char *diagnosis_refused_text(char *buf, size_t size, const struct transfer *t);
 /* It takes connections and ends them without a byte of an answer. */
 const char *diagnosis_mute_text(char *buf, size_t size, const struct transfer *t);
+/* A client has an address of -c or -H. */
+const char *diagnosis_faked_client_text(char *buf, size_t size, const struct transfer *t);
 /* Its clients speak TLS. */
 const char *diagnosis_encrypted_text(char *buf, size_t size, const struct transfer *t);
 /* It closes each connection that it was given in its middle behind the first answer. */

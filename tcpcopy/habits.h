@@ -26,6 +26,7 @@ enum habits_told {
 	HABITS_TOLD_ENCRYPTED = 1 << 2,
 	HABITS_TOLD_JOIN_REFUSED = 1 << 3,
 	HABITS_TOLD_BRIEF_JOINS = 1 << 4,
+	HABITS_TOLD_FAKED_CLIENT = 1 << 5,
 };
 
 struct habits {

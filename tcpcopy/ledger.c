@@ -237,6 +237,8 @@ const char *drop_cause_name(enum drop_cause cause)
 		return "no-address";
 	case DROP_NOT_REPLAYABLE:
 		return "not-replayable";
+	case DROP_FAKED_CLIENT:
+		return "faked-client";
 	case DROP_ENCRYPTED:
 		return "encrypted";
 	case DROP_JOIN_REFUSED:
@@ -291,6 +293,9 @@ const char *drop_cause_text(enum drop_cause cause)
 		       "loopback: -H)";
 	case DROP_NOT_REPLAYABLE:
 		return "this kind of connection cannot be replayed (Multipath TCP)";
+	case DROP_FAKED_CLIENT:
+		return "the client has an address of -c or -H: a copy of a copy, which might go "
+		       "round for ever; real clients must lie outside -c";
 	case DROP_ENCRYPTED:
 		return "TLS, whose keys no copy can have: copy behind the proxy that ends it";
 	case DROP_JOIN_REFUSED:

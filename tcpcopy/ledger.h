@@ -45,6 +45,7 @@ enum drop_cause {
 	DROP_NO_TUPLE,       /* -c exhausted */
 	DROP_NO_ADDRESS,     /* without -c: of another family than the target's, or on loopback */
 	DROP_NOT_REPLAYABLE, /* Multipath TCP */
+	DROP_FAKED_CLIENT,   /* its address is one of -c: another copy's, or a loop */
 	DROP_ENCRYPTED,      /* TLS */
 	DROP_JOIN_REFUSED,   /* the target does not take it without its beginning */
 	DROP_TARGET_REFUSED, /* RST in answer to our SYN */

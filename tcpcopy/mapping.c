@@ -414,6 +414,15 @@ int mapping_take(struct mapping *m, const struct endpoint *client, unsigned copy
 	return take_from_pool(m, t, pool_for(m, &target->addr), client, copy, faked);
 }
 
+bool mapping_fakes(const struct mapping *m, const struct ip_addr *addr)
+{
+	bool is_v4 = ip_addr_is_v4(addr);
+	const struct pool *pool = is_v4 ? &m->v4 : &m->v6;
+
+	return ip_addr_equal(addr, is_v4 ? &m->localhost_ip4 : &m->localhost_ip6) ||
+	       (pool->range_count && pool_index(pool, addr) != UINT64_MAX);
+}
+
 void mapping_release(struct mapping *m, const struct endpoint *faked, const struct endpoint *target)
 {
 	size_t t = find_target(m, target);

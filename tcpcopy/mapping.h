@@ -72,6 +72,8 @@ int mapping_take(struct mapping *m, const struct endpoint *client, unsigned copy
  */
 bool mapping_reaches(const struct mapping *m, const struct ip_addr *client,
 		     const struct ip_addr *target);
+/* Whether an address is one that faked clients get: of -c or -H. */
+bool mapping_fakes(const struct mapping *m, const struct ip_addr *addr);
 /* Gives back what mapping_take gave for this target; giving back anything else is a bug (asserted). */
 void mapping_release(struct mapping *m, const struct endpoint *faked,
 		     const struct endpoint *target);

@@ -191,13 +191,22 @@ static bool is_local(const struct replay *r, const struct ip_addr *a)
 	return false;
 }
 
+/* The options refuse targets that are sources; an address may come to this host later. */
+static bool is_target(const struct replay *r, const struct endpoint *server)
+{
+	for (size_t i = 0; i < r->transfer_count; i++)
+		if (endpoint_equal(&r->transfers[i].target, server))
+			return true;
+	return false;
+}
+
 bool replay_matches_source(const struct replay *r, const struct transfer *t,
 			   const struct endpoint *server)
 {
 	if (t->source.port != server->port)
 		return false;
 	if (ip_addr_is_unspecified(&t->source.addr))
-		return is_local(r, &server->addr);
+		return is_local(r, &server->addr) && !is_target(r, server);
 	return ip_addr_equal(&t->source.addr, &server->addr);
 }
 
@@ -226,11 +235,16 @@ static enum packet_fate count_unfollowed(struct replay *r, const struct packet *
 
 /* ---- online packets ---- */
 
-/* Why the connection of this, its first packet, can never be copied: DROP_CAUSES if it can. */
-static enum drop_cause refusal(const struct packet *first)
+/*
+ * Why the connection of this, its first packet, can never be copied: DROP_CAUSES if it can. Nobody has an address of -c
+ * but copies: two tcpcopies that feed each other would go on for ever.
+ */
+static enum drop_cause refusal(const struct replay *r, const struct packet *first)
 {
 	struct tcp_options opt;
 
+	if (mapping_fakes(r->mapping, &first->tuple.src.addr))
+		return DROP_FAKED_CLIENT;
 	tcp_options_parse(&opt, first->options, first->options_len_bytes);
 	return opt.has_mptcp ? DROP_NOT_REPLAYABLE : DROP_CAUSES;
 }
@@ -265,7 +279,7 @@ static enum packet_fate on_first_syn(struct replay *r, const struct packet *p)
 	struct session_offer offer;
 
 	online_offer(&offer, p);
-	replay_begin(r, &p->tuple, p->seq, true, &offer, refusal(p));
+	replay_begin(r, &p->tuple, p->seq, true, &offer, refusal(r, p));
 	if (p->payload_wire_len_bytes)
 		take_syn_payload(r, p);
 	return PACKET_FATE_USED;
@@ -285,7 +299,7 @@ static enum packet_fate on_syn_again(struct replay *r, struct online *o, const s
 	}
 	o->has_reuse = true;
 	o->reuse.isn = p->seq;
-	o->reuse.refusal = (uint8_t)refusal(p);
+	o->reuse.refusal = (uint8_t)refusal(r, p);
 	online_offer(&o->reuse.offer, p);
 	return PACKET_FATE_USED;
 }
@@ -317,7 +331,7 @@ static enum packet_fate on_unknown(struct replay *r, const struct packet *p)
 		.has_window_scale = true,
 		.has_timestamps = true,
 	};
-	enum drop_cause cause = refusal(p);
+	enum drop_cause cause = refusal(r, p);
 	struct online *o;
 
 	if (!p->payload_wire_len_bytes)

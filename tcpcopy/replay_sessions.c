@@ -220,6 +220,9 @@ static void add_sessions(struct replay *r, struct online *o, const struct sessio
 			why = DROP_NO_ADDRESS;
 		if (!replay_matches_source(r, &r->transfers[i], &o->tuple.dst))
 			continue;
+		if (cause == DROP_FAKED_CLIENT &&
+		    habits_tell(&r->env.habits[i], HABITS_TOLD_FAKED_CLIENT))
+			replay_notice(r, REPLAY_NOTICE_FAKED_CLIENT, i);
 		if (why == DROP_CAUSES && !admits(r, o))
 			why = DROP_RATE;
 		for (unsigned copy = 0; copy < r->copies; copy++) {

@@ -26,6 +26,7 @@ static bool cause_allows_joining(enum drop_cause cause)
 	case DROP_RATE:
 	case DROP_NO_ADDRESS:
 	case DROP_NOT_REPLAYABLE:
+	case DROP_FAKED_CLIENT:
 	case DROP_ENCRYPTED:
 	case DROP_CLIENT_RESET:
 	case DROP_SHUTDOWN:

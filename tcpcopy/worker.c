@@ -151,6 +151,9 @@ static void effect_notice(void *ctx, enum replay_notice notice, size_t target)
 	case REPLAY_NOTICE_MUTE:
 		log_warn("%s", diagnosis_mute_text(line, sizeof(line), transfer));
 		break;
+	case REPLAY_NOTICE_FAKED_CLIENT:
+		log_warn("%s", diagnosis_faked_client_text(line, sizeof(line), transfer));
+		break;
 	case REPLAY_NOTICE_ENCRYPTED:
 		log_warn("%s", diagnosis_encrypted_text(line, sizeof(line), transfer));
 		break;
