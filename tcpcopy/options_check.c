@@ -271,6 +271,33 @@ static int check_loopback_clients(const struct tcpcopy_options *o, char error[PA
 	return 0;
 }
 
+/*
+ * A target on this host answers as this host does: to the real clients, who would reset its connections; production's own
+ * answers go the same way.
+ */
+static int check_local_targets(const struct tcpcopy_options *o, const struct host_facts *host,
+			       char error[PARSE_ERROR_MAX])
+{
+	char text[ENDPOINT_TEXT_MAX];
+
+	if (o->client_range_count)
+		return 0;
+	for (size_t i = 0; i < o->transfer_count; i++) {
+		const struct transfer *t = &o->transfers[i];
+
+		if (!is_local(host, &t->target.addr) || has_localhost_for(o, t))
+			continue;
+		return parse_refuse(
+			error,
+			"-x: the target %s is this host itself, and without -c it would answer the "
+			"real clients; give the faked ones addresses that no host uses, for "
+			"example -c %s",
+			endpoint_format(text, sizeof(text), &t->target),
+			ip_addr_is_v4(&t->target.addr) ? "10.20.30.x" : "2001:db8:1::/64");
+	}
+	return 0;
+}
+
 static int check_localhosts(const struct tcpcopy_options *o, char error[PARSE_ERROR_MAX])
 {
 	if (check_loopback_clients(o, error))
@@ -470,7 +497,8 @@ int tcpcopy_options_check(const struct tcpcopy_options *o, const struct host_fac
 			  char error[PARSE_ERROR_MAX])
 {
 	if (check_self_targets(o, host, error) || check_overlaps(o, host, error) ||
-	    check_families(o, error) || check_pool(o, error) || check_localhosts(o, error) ||
+	    check_families(o, error) || check_pool(o, error) ||
+	    check_local_targets(o, host, error) || check_localhosts(o, error) ||
 	    check_output(o, error) || check_amounts(o, error))
 		return -1;
 	if (!host)

@@ -183,7 +183,7 @@ void replay_set_online_mtu(struct replay *r, int mtu_bytes)
 
 /* ---- which traffic is ours ---- */
 
-static bool is_local(const struct replay *r, const struct ip_addr *a)
+bool replay_is_local(const struct replay *r, const struct ip_addr *a)
 {
 	for (size_t i = 0; i < r->local_count; i++)
 		if (ip_addr_equal(&r->local[i], a))
@@ -206,7 +206,7 @@ bool replay_matches_source(const struct replay *r, const struct transfer *t,
 	if (t->source.port != server->port)
 		return false;
 	if (ip_addr_is_unspecified(&t->source.addr))
-		return is_local(r, &server->addr) && !is_target(r, server);
+		return replay_is_local(r, &server->addr) && !is_target(r, server);
 	return ip_addr_equal(&t->source.addr, &server->addr);
 }
 

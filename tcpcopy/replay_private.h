@@ -48,6 +48,8 @@ struct replay {
 };
 
 /* Whether a transfer copies what clients say to this server. */
+/* Whether an address is one of this host. */
+bool replay_is_local(const struct replay *r, const struct ip_addr *a);
 bool replay_matches_source(const struct replay *r, const struct transfer *t,
 			   const struct endpoint *server);
 void replay_notice(struct replay *r, enum replay_notice what, size_t target);

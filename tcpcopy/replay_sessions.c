@@ -7,6 +7,7 @@
 enum {
 	REMAPS_MAX = 16, /* refused so often a session gives up: another tcpcopy has them all */
 	REMAP_HOLD_US = 10000, /* longer than a refusal takes */
+	IP4_LOOPBACK = 0x7f000001,
 };
 
 void replay_notice(struct replay *r, enum replay_notice what, size_t target)
@@ -26,6 +27,20 @@ static void release_tuple(struct replay *r, struct session *s)
 }
 
 /*
+ * Who speaks, for the mapping. One on this host itself is on loopback, whatever address it has taken: the answers to that
+ * would come here.
+ */
+static struct endpoint client_of(const struct replay *r, const struct session *s)
+{
+	static const struct ip_addr ip6_loopback = {.b = {[15] = 1}};
+	struct endpoint client = s->online->tuple.src;
+
+	if (replay_is_local(r, &client.addr))
+		client.addr = ip_addr_is_v4(&client.addr) ? ip_addr_v4(IP4_LOOPBACK) : ip6_loopback;
+	return client;
+}
+
+/*
  * Takes a faked endpoint, registers it and starts. False if the pool is exhausted. What it held before is given back only
  * then, so that the target sees a fresh one.
  */
@@ -33,9 +48,10 @@ static bool start_session(struct replay *r, struct session *s)
 {
 	const struct transfer *transfer = &r->transfers[s->target_index];
 	struct tuple tuple = {.dst = transfer->target, .protocol = PROTOCOL_TCP};
+	struct endpoint client = client_of(r, s);
 	struct tuple response;
 
-	if (mapping_take(r->mapping, &s->online->tuple.src, s->copy, &transfer->target, &tuple.src))
+	if (mapping_take(r->mapping, &client, s->copy, &transfer->target, &tuple.src))
 		return false;
 	release_tuple(r, s);
 	response = tuple_reverse(&tuple);
@@ -374,7 +390,7 @@ static void give_up_tuple(struct replay *r, struct session *s)
  */
 void replay_remap(struct replay *r, struct session *s)
 {
-	struct endpoint client = s->online->tuple.src;
+	struct endpoint client = client_of(r, s);
 	struct tuple tuple = s->tuple;
 	struct tuple response;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * test_loops.c - a copy is never copied again: not what comes from the address of a faked client, and not what goes to a
- * target, even if its address has come to this host since the start.
+ * target, even if its address has come to this host since the start. And no faked client has an address of this host.
  */
 #include "tests/unit/replay_fixture.h"
 
@@ -84,12 +84,42 @@ static void a_target_whose_address_came_here_is_no_source(void **state)
 	fixture_free(f);
 }
 
+/* It speaks to an address of its own: the target must not answer that one. */
+static void a_client_on_this_host_has_the_address_of_H(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){.localhost = "10.20.30.7"});
+	const struct ip_addr addresses[] = {addr_of("10.0.0.2")};
+	struct ip_addr faked;
+
+	(void)state;
+	assert_int_equal(replay_set_local_addresses(f->replay, addresses, 1), 0);
+	speak(f, "10.0.0.2:40000");
+	expect_segment(f, "S 0:0(0) <mss 1460>");
+	faked = addr_of("10.20.30.7");
+	assert_true(ip_addr_equal(&f->faked[0].response.dst.addr, &faked));
+	fixture_free(f);
+}
+
+static void without_H_it_is_left_out(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){0});
+	const struct ip_addr addresses[] = {addr_of("10.0.0.2")};
+
+	(void)state;
+	assert_int_equal(replay_set_local_addresses(f->replay, addresses, 1), 0);
+	speak(f, "10.0.0.2:40000");
+	expect_nothing(f);
+	fixture_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_client_with_an_address_of_the_pool_is_left_out_told_once),
 		cmocka_unit_test(nor_is_it_joined),
 		cmocka_unit_test(nor_one_with_the_address_of_H),
+		cmocka_unit_test(a_client_on_this_host_has_the_address_of_H),
+		cmocka_unit_test(without_H_it_is_left_out),
 		cmocka_unit_test(a_target_whose_address_came_here_is_no_source),
 	};
 
