@@ -242,6 +242,7 @@ static int look_at_notice(struct player *p)
 		[REPLAY_NOTICE_TABLE_FULL] = "table-full",
 		[REPLAY_NOTICE_MEMORY] = "memory",
 		[REPLAY_NOTICE_MUTE] = "mute",
+		[REPLAY_NOTICE_FAKED_CLIENT] = "faked-client",
 		[REPLAY_NOTICE_ENCRYPTED] = "encrypted",
 		[REPLAY_NOTICE_JOIN_REFUSED] = "join-refused",
 		[REPLAY_NOTICE_BRIEF_JOINS] = "brief-joins",
