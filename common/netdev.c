@@ -446,8 +446,10 @@ int netdev_route(struct route *r, const struct ip_addr *dst, int device_index)
 	question_add_address(&q, RTA_DST, dst);
 	if (device_index)
 		question_add(&q, RTA_OIF, &device_index, sizeof(device_index));
-	if (ask(&q, &a) < 0)
+	if (ask(&q, &a) < 0) {
+		r->is_blackhole = errno == EINVAL; /* as against EHOSTUNREACH, EACCES */
 		return errno_is_no_route(errno) ? 0 : -1;
+	}
 	route_from_answer(r, &a);
 	if (r->kind == ROUTE_NONE)
 		return 0;

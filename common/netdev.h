@@ -36,6 +36,7 @@ enum route_kind {
 
 struct route {
 	enum route_kind kind;
+	bool is_blackhole;       /* no route, and the kernel drops what comes without a word */
 	struct ip_addr next_hop; /* the destination itself if on-link */
 	/*
 	 * The address of this device that the host would use; unspecified if it would use none, or one of

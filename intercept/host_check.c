@@ -57,40 +57,31 @@ static bool was_shown(struct host_check *h, const struct endpoint *target)
 	return false;
 }
 
-static void look_onward(struct advice_facts *facts)
+static void look_onward(struct advice_facts *facts, const struct route *route)
 {
-	struct route route;
 	struct netdev device;
 
-	if (netdev_route(&route, &facts->client, 0))
+	if (route->kind != ROUTE_ON_LINK && route->kind != ROUTE_GATEWAY)
 		return;
-	if (route.kind != ROUTE_ON_LINK && route.kind != ROUTE_GATEWAY)
-		return;
-	if (netdev_by_index(&device, route.device_index))
+	if (netdev_by_index(&device, route->device_index))
 		return;
 	facts->has_onward = true;
-	facts->onward = route.next_hop;
+	facts->onward = route->next_hop;
 	memcpy(facts->onward_device, device.name, sizeof(facts->onward_device));
 }
 
-static void warn_forwarding(struct host_check *h, const struct tuple *response)
+static void warn_forwarding(const struct tuple *response)
 {
 	char text[ADVICE_TEXT_MAX];
 	struct advice_facts facts = {.seen = response->src, .client = response->dst.addr};
+	struct route route;
 
-	translation_do(&facts.seen, h->options->translations, h->options->translation_count);
-	look_onward(&facts);
+	/* A blackhole drops them without a word. */
+	if (netdev_route(&route, &facts.client, 0) == 0 && route.is_blackhole)
+		return;
+	look_onward(&facts, &route);
 	advice_forwarding(text, sizeof(text), &facts);
 	warn_lines(text);
-}
-
-/* Where the answers of this target come from, before any of -D. */
-static bool is_translated(const struct host_check *h, const struct ip_addr *target)
-{
-	for (size_t i = 0; i < h->options->translation_count; i++)
-		if (ip_addr_equal(&h->options->translations[i].original.addr, target))
-			return true;
-	return false;
 }
 
 /* The device by which tcpcopy's packets come in; nothing if tcpcopy is on this host. */
@@ -131,8 +122,10 @@ static void warn_local_target(const struct host_check *h, const struct tuple *re
 void host_check_registration(struct host_check *h, const struct tuple *response,
 			     const struct ip_addr *from)
 {
+	struct tuple seen = *response;
 	char text[ADVICE_TEXT_MAX];
 
+	translation_do(&seen.src, h->options->translations, h->options->translation_count);
 	if (!h->told_local_client && netdev_is_local_address(&response->dst.addr)) {
 		h->told_local_client = true;
 		advice_local_client(text, sizeof(text), response);
@@ -142,8 +135,8 @@ void host_check_registration(struct host_check *h, const struct tuple *response,
 	if (was_shown(h, &response->src))
 		return;
 	/* What this host sends itself is not forwarded. */
-	if (netdev_is_local_address(&response->src.addr) && !is_translated(h, &response->src.addr))
-		warn_local_target(h, response, from);
-	else if (host_check_forwards(ip_addr_is_v4(&response->src.addr)))
-		warn_forwarding(h, response);
+	if (netdev_is_local_address(&seen.src.addr))
+		warn_local_target(h, &seen, from);
+	else if (host_check_forwards(ip_addr_is_v4(&seen.src.addr)))
+		warn_forwarding(&seen);
 }

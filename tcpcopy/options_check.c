@@ -293,7 +293,7 @@ static int check_local_targets(const struct tcpcopy_options *o, const struct hos
 			"real clients; give the faked ones addresses that no host uses, for "
 			"example -c %s",
 			endpoint_format(text, sizeof(text), &t->target),
-			ip_addr_is_v4(&t->target.addr) ? "10.20.30.x" : "2001:db8:1::/64");
+			example_clients(ip_addr_is_v4(&t->target.addr)));
 	}
 	return 0;
 }

@@ -30,10 +30,10 @@ static void release_tuple(struct replay *r, struct session *s)
  * Who speaks, for the mapping. One on this host itself is on loopback, whatever address it has taken: the answers to that
  * would come here.
  */
-static struct endpoint client_of(const struct replay *r, const struct session *s)
+static struct endpoint client_of(const struct replay *r, const struct tuple *online)
 {
 	static const struct ip_addr ip6_loopback = {.b = {[15] = 1}};
-	struct endpoint client = s->online->tuple.src;
+	struct endpoint client = online->src;
 
 	if (replay_is_local(r, &client.addr))
 		client.addr = ip_addr_is_v4(&client.addr) ? ip_addr_v4(IP4_LOOPBACK) : ip6_loopback;
@@ -48,7 +48,7 @@ static bool start_session(struct replay *r, struct session *s)
 {
 	const struct transfer *transfer = &r->transfers[s->target_index];
 	struct tuple tuple = {.dst = transfer->target, .protocol = PROTOCOL_TCP};
-	struct endpoint client = client_of(r, s);
+	struct endpoint client = client_of(r, &s->online->tuple);
 	struct tuple response;
 
 	if (mapping_take(r->mapping, &client, s->copy, &transfer->target, &tuple.src))
@@ -111,7 +111,9 @@ static enum drop_cause shortage(const struct replay *r, size_t target)
 
 static bool reaches(const struct replay *r, const struct tuple *online, size_t target)
 {
-	return mapping_reaches(r->mapping, &online->src.addr, &r->transfers[target].target.addr);
+	struct endpoint client = client_of(r, online);
+
+	return mapping_reaches(r->mapping, &client.addr, &r->transfers[target].target.addr);
 }
 
 /* How many sessions a connection to this server has. */
@@ -232,7 +234,7 @@ static void add_sessions(struct replay *r, struct online *o, const struct sessio
 		struct ledger_sessions *count = &r->ledger.targets[i].sessions;
 		enum drop_cause why = cause == DROP_CAUSES ? shortage(r, i) : cause;
 
-		if (!reaches(r, &o->tuple, i))
+		if (cause != DROP_FAKED_CLIENT && !reaches(r, &o->tuple, i))
 			why = DROP_NO_ADDRESS;
 		if (!replay_matches_source(r, &r->transfers[i], &o->tuple.dst))
 			continue;
@@ -390,7 +392,7 @@ static void give_up_tuple(struct replay *r, struct session *s)
  */
 void replay_remap(struct replay *r, struct session *s)
 {
-	struct endpoint client = client_of(r, s);
+	struct endpoint client = client_of(r, &s->online->tuple);
 	struct tuple tuple = s->tuple;
 	struct tuple response;
 

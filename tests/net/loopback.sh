@@ -84,7 +84,7 @@ load_result=$(on online "$LOAD" --to 127.0.0.1:80 --connections 5 --requests 20)
 load_is_ok "the online server answers local clients"
 load_result=$(on online "$LOAD" --to 10.90.0.20:80 --connections 5 --requests 20)
 load_is_ok "also at its own address"
-is_left_out() { [ "$(json_stat targets 0 stream dropped no_tuple requests)" -eq 40 ]; }
+is_left_out() { [ "$(json_stat targets 0 stream dropped no_address requests)" -eq 40 ]; }
 check "without either they are left out by name" "" wait_for 5 is_left_out
 equal "and nothing of them reaches the target" 0 "$(requests_served target)"
 net_done
