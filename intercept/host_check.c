@@ -119,6 +119,12 @@ static void warn_local_target(const struct host_check *h, const struct tuple *re
 		log_warn("%s", text);
 }
 
+/* A loopback address is that of tcpcopy's own host. */
+static bool is_this_host(const struct ip_addr *target, const struct ip_addr *tcpcopy)
+{
+	return netdev_is_local_address(ip_addr_is_loopback(target) ? tcpcopy : target);
+}
+
 void host_check_registration(struct host_check *h, const struct tuple *response,
 			     const struct ip_addr *from)
 {
@@ -135,7 +141,7 @@ void host_check_registration(struct host_check *h, const struct tuple *response,
 	if (was_shown(h, &response->src))
 		return;
 	/* What this host sends itself is not forwarded. */
-	if (netdev_is_local_address(&seen.src.addr))
+	if (is_this_host(&seen.src.addr, from))
 		warn_local_target(h, &seen, from);
 	else if (host_check_forwards(ip_addr_is_v4(&seen.src.addr)))
 		warn_forwarding(&seen);

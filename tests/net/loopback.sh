@@ -42,7 +42,6 @@ copied "[::1] with -i lo" '[::1]:80' -x "[::1]:80-$t6" -c "$c6" -i lo
 copied "any, own address" 10.90.0.20:80 -x "80-$t4" -c "$c4" -i any
 copied "any, IPv6 clients of an IPv4 target" '[fd90::20]:80' -x "80-$t4" -c "$c4" -i any
 copied "-H, own address" 10.90.0.20:80 -x "80-$t4" -H 10.91.3.7
-copied "-H, own IPv6 address" '[fd90::20]:80' -x "80-$t6" -H fd91::7 -i lo
 
 # A reverse proxy speaks to its backend over lo.
 start_nginx online 8000 backend
