@@ -196,7 +196,7 @@ static const struct option_spec specs[] = {
 	 .help = "addresses for the faked clients: 10.20.30.x (1 to 254), one address, "
 		 "10.20.0.0/16, 10.20.30.5-10.20.30.9 (without: the clients' own)"},
 	{'H', "localhost-ip", "IP", LIST,
-	 .help = "address for faked clients whose own is a loopback address"},
+	 .help = "address for faked clients that are on this host itself"},
 	/* capture */
 	{'i', "input", "LIST", LIST,
 	 .help = "devices to capture on, or any (default: those that carry the captured "

@@ -42,6 +42,18 @@ end_on target
 ip -n "$(ns target)" link del copy0
 ip -n "$(ns target)" route del 10.20.30.0/24
 
+# A device without another end: what leaves by it comes in nowhere.
+if ip -n "$(ns target)" link add copy2 up type ifb 2>/dev/null; then
+  ip -n "$(ns target)" route add 10.20.30.0/24 dev copy2
+  intercept_on target -F 'tcp and src port 8080'
+  copy_on online -x 80-10.90.0.30:8080 -s 10.90.0.30 -c 10.20.30.x
+  one_request
+  check "a device without another end is told" "" \
+    wait_for 5 log_says "$net_dir/intercept.log" 'copy2, which has no other end.*ip route replace 10\.20\.30\.0/24 dev lo'
+  stop_both
+  ip -n "$(ns target)" link del copy2
+fi
+
 # Its answers leave the host: nothing is captured, and intercept says where they go.
 ip -n "$(ns target)" route add default via 10.90.0.10
 intercept_on target -F 'tcp and src port 8080'

@@ -30,6 +30,29 @@ arrives at-::1 6 same
 no_warnings "neither has anything to say"
 stop_both
 
+# ---- what --check says of each route --------------------------------------------------------------
+# checked PATTERN ROUTE...: with this route for the faked clients; an empty pattern: nothing
+checked() {
+  local pattern=$1 out
+  shift
+  ip -n "$(ns online)" route replace "$@"
+  out=$(on online "$TCPCOPY" -L -x 80-10.90.0.20:8080 -s 10.90.0.40 -c 10.20.30.x --check | grep 'is this host')
+  ip -n "$(ns online)" route del "$@"
+  if [ -z "$pattern" ] && [ -z "$out" ] || { [ -n "$pattern" ] && grep -Eq -- "$pattern" <<<"$out"; }; then
+    ok "--check with ip route add $*" "$out"
+  else
+    not_ok "--check with ip route add $*" "$out"
+  fi
+}
+
+ip -n "$(ns online)" route del 10.20.30.0/24
+checked '' 10.20.30.0/24 via 10.90.0.40
+checked '^note .*leave by eth0 to 10\.90\.0\.10, .*remedy: ip route replace 10\.20\.30\.0/24 via 10\.90\.0\.40$' 10.20.30.0/24 via 10.90.0.10
+checked '^note .*leave by eth0, where nobody' 10.20.30.0/24 dev eth0
+checked '^wrong .*has no way' blackhole 10.20.30.0/24
+checked '^wrong .*end here on lo, but intercept is elsewhere' 10.20.30.0/24 dev lo
+checked '^wrong .*takes the faked client 10\.20\.30\.1 for itself' local 10.20.30.0/24 dev lo
+
 # ---- in a container of the online host ------------------------------------------------------------
 make_container() {
   net_hosts+=(shop)
@@ -50,7 +73,6 @@ make_container() {
 
 make_container
 start_nginx shop 8080
-ip -n "$(ns online)" route del 10.20.30.0/24
 follow online container-4
 wait_for 10 copy_is_linked
 watch client leak 'net 10.20.30.0/24'
