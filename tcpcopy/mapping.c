@@ -384,7 +384,7 @@ static const struct ip_addr *only_address(const struct mapping *m, const struct 
 		return localhost;
 	if (m->has_pool || ip_addr_is_v4(client) != ip_addr_is_v4(target))
 		return NULL;
-	return ip_addr_is_loopback(client) && !ip_addr_is_loopback(target) ? NULL : client;
+	return ip_addr_is_loopback(client) ? NULL : client;
 }
 
 static const struct pool *pool_for(const struct mapping *m, const struct ip_addr *target)
@@ -417,7 +417,7 @@ int mapping_take(struct mapping *m, const struct endpoint *client, unsigned copy
 bool mapping_fakes(const struct mapping *m, const struct ip_addr *addr)
 {
 	bool is_v4 = ip_addr_is_v4(addr);
-	const struct pool *pool = is_v4 ? &m->v4 : &m->v6;
+	const struct pool *pool = pool_for(m, addr);
 
 	return ip_addr_equal(addr, is_v4 ? &m->localhost_ip4 : &m->localhost_ip6) ||
 	       (pool->range_count && pool_index(pool, addr) != UINT64_MAX);
