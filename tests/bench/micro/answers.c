@@ -63,9 +63,10 @@ static void on_notice(void *ctx, enum response_notice notice, unsigned peer, con
 	(void)text;
 }
 
-static void on_registered(void *ctx, const struct tuple *response)
+static void on_registered(void *ctx, unsigned peer, const struct tuple *response)
 {
 	(void)ctx;
+	(void)peer;
 	(void)response;
 }
 
