@@ -33,7 +33,10 @@ enum {
 	SNAPLEN_MAX = 262144, /* a BIG TCP super-packet, and libpcap's own limit */
 	TIMEOUT_MIN_MS = 1,   /* with 0 TPACKET_V3 delivers nothing until a block is full */
 	DEVICE_LIST_TEXT_MAX = 256,
+	KERNEL_INSNS_MAX = 4096, /* of a filter; one that is longer is run by libpcap */
 };
+
+static_assert(sizeof(struct capture_insn) == sizeof(struct bpf_insn), "one for the other");
 
 static const char any_device[] = "any";
 
@@ -150,9 +153,36 @@ static int configure(pcap_t *pcap, const struct capture_config *config)
 	return result;
 }
 
-/* 0, or -1 with the compiler's words in error. */
-static int set_filter(pcap_t *pcap, const char *filter, char error[CAPTURE_ERROR_MAX])
+/* Sets the program, behind what is to be run before it. */
+static int set_program(pcap_t *pcap, const struct capture_config *config,
+		       struct bpf_program *program)
 {
+	struct capture_insn *before = malloc(KERNEL_INSNS_MAX * sizeof(*before));
+	struct bpf_program both = {.bf_len = 0};
+	size_t count;
+	int result = -1;
+
+	if (!before)
+		return -1;
+	count = config->before(config->before_ctx, pcap_datalink(pcap), before, KERNEL_INSNS_MAX);
+	both.bf_insns = calloc(count + program->bf_len, sizeof(*both.bf_insns));
+	if (both.bf_insns) {
+		memcpy(both.bf_insns, before, count * sizeof(*before));
+		memcpy(both.bf_insns + count, program->bf_insns,
+		       program->bf_len * sizeof(*program->bf_insns));
+		both.bf_len = (unsigned)count + program->bf_len;
+		result = pcap_setfilter(pcap, &both);
+	}
+	free(both.bf_insns);
+	free(before);
+	return result;
+}
+
+/* 0, or -1 with the compiler's words in error. */
+static int set_filter(pcap_t *pcap, const struct capture_config *config,
+		      char error[CAPTURE_ERROR_MAX])
+{
+	const char *filter = config->filter ? config->filter : "";
 	struct bpf_program program;
 	int result;
 
@@ -160,7 +190,8 @@ static int set_filter(pcap_t *pcap, const char *filter, char error[CAPTURE_ERROR
 		explain_filter(error, filter, pcap_geterr(pcap));
 		return -1;
 	}
-	result = pcap_setfilter(pcap, &program);
+	result = config->before ? set_program(pcap, config, &program)
+				: pcap_setfilter(pcap, &program);
 	pcap_freecode(&program);
 	if (result < 0)
 		snprintf(error, CAPTURE_ERROR_MAX,
@@ -189,7 +220,7 @@ static int start(pcap_t *pcap, const struct capture_config *config, char error[C
 		explain_activate(error, config->device, pcap, result);
 		return -1;
 	}
-	if (set_filter(pcap, config->filter ? config->filter : "", error) < 0)
+	if (set_filter(pcap, config, error) < 0)
 		return -1;
 	if (config->ignore_outgoing)
 		take_incoming_only(pcap);
@@ -346,4 +377,48 @@ int capture_check_filter(const char *filter, char error[CAPTURE_ERROR_MAX])
 		pcap_freecode(&program);
 	pcap_close(pcap);
 	return result < 0 ? -1 : 0;
+}
+
+/* ---- filtering here ---- */
+
+struct capture_ip_filter {
+	struct bpf_program program;
+};
+
+struct capture_ip_filter *capture_ip_filter_new(const char *filter, char error[CAPTURE_ERROR_MAX])
+{
+	struct capture_ip_filter *f = calloc(1, sizeof(*f));
+	pcap_t *pcap = pcap_open_dead(DLT_RAW, SNAPLEN_MAX);
+	bool is_compiled = false;
+
+	if (!f || !pcap) {
+		snprintf(error, CAPTURE_ERROR_MAX, "out of memory");
+	} else {
+		is_compiled = pcap_compile(pcap, &f->program, filter, 1, PCAP_NETMASK_UNKNOWN) == 0;
+		if (!is_compiled)
+			explain_filter(error, filter, pcap_geterr(pcap));
+	}
+	if (pcap)
+		pcap_close(pcap);
+	if (is_compiled)
+		return f;
+	free(f);
+	return NULL;
+}
+
+void capture_ip_filter_free(struct capture_ip_filter *f)
+{
+	if (!f)
+		return;
+	pcap_freecode(&f->program);
+	free(f);
+}
+
+bool capture_ip_filter_takes(const struct capture_ip_filter *f, const uint8_t *packet,
+			     size_t captured_len_bytes, size_t wire_len_bytes)
+{
+	const struct pcap_pkthdr header = {.caplen = (bpf_u_int32)captured_len_bytes,
+					   .len = (bpf_u_int32)wire_len_bytes};
+
+	return pcap_offline_filter(&f->program, &header, packet) != 0;
 }

@@ -14,9 +14,25 @@ enum {
 	CAPTURE_ERROR_MAX = 512,
 };
 
+/* An instruction of the kernel's classic packet filter. */
+struct capture_insn {
+	uint16_t code;
+	uint8_t jump_true;
+	uint8_t jump_false;
+	uint32_t k;
+};
+
+/*
+ * Writes at most max instructions that are run before a filter, for frames of this link type. They
+ * decide by returning, or go on behind the last one. Returns how many; 0: none.
+ */
+typedef size_t capture_before_fn(void *ctx, int link_type, struct capture_insn *insns, size_t max);
+
 struct capture_config {
-	const char *device; /* a name or "any" */
-	const char *filter; /* pcap expression; NULL takes all */
+	const char *device;        /* a name or "any" */
+	const char *filter;        /* pcap expression; NULL takes all */
+	capture_before_fn *before; /* NULL: nothing is run before the filter */
+	void *before_ctx;
 	int snaplen_bytes;
 	int buffer_bytes;
 	int timeout_ms;       /* how long the kernel may gather; ignored when immediate */
@@ -75,6 +91,15 @@ int capture_get_stats(struct capture *c, struct capture_stats *stats);
  * 0, or -1 with the compiler's message in error.
  */
 int capture_check_filter(const char *filter, char error[CAPTURE_ERROR_MAX]);
+/*
+ * A filter to be run on packets here: one that begins with its IP header, as found by the caller. NULL
+ * with a message in error if it does not compile, as one does not that asks for Ethernet addresses.
+ */
+struct capture_ip_filter;
+struct capture_ip_filter *capture_ip_filter_new(const char *filter, char error[CAPTURE_ERROR_MAX]);
+void capture_ip_filter_free(struct capture_ip_filter *f);
+bool capture_ip_filter_takes(const struct capture_ip_filter *f, const uint8_t *packet,
+			     size_t captured_len_bytes, size_t wire_len_bytes);
 /* Whether a device of this name exists ("any" always does); needs no privilege. */
 bool capture_device_exists(const char *device);
 /* Their names, comma-separated, for messages. */
