@@ -595,8 +595,10 @@ static bool note_end(struct online *o, const struct packet *p)
 {
 	uint32_t at = p->seq + p->payload_wire_len_bytes;
 
-	if (o->has_end || !(p->flags & (TCP_FIN | TCP_RST)))
+	if (!(p->flags & (TCP_FIN | TCP_RST)))
 		return false;
+	if (o->has_end)
+		return online_fin_before_reset(o, at);
 	if (seq_lt(at, online_next_seq(o)))
 		return false;
 	if (p->flags & TCP_RST)
@@ -768,6 +770,8 @@ enum packet_fate online_on_server(struct online *o, struct session_env *env, con
 		if ((o->state == ONLINE_ENDED && o->end_kind == TURN_RST) ||
 		    !is_servers_place(o, p))
 			return PACKET_FATE_DUPLICATE;
+		if (online_awaits_reset(o, p))
+			return online_await_reset(o, env, p);
 		if (o->state != ONLINE_LOST)
 			online_cut(o, env);
 		o->state = ONLINE_ENDED;

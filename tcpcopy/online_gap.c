@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * online_gap.c - what was never captured: when a hole in a client's stream is given up, what becomes of the bytes
- * behind it, and of its own should they come after all. docs/session-states.md, Loss.
+ * online_gap.c - what was not captured yet, or never: when a hole in a client's stream is given up, what becomes of the
+ * bytes behind it, and of its own should they come after all. docs/session-states.md, Loss.
  */
 #include "common/seq.h"
 #include "tcpcopy/online_private.h"
@@ -194,4 +194,40 @@ void online_cut(struct online *o, struct session_env *env)
 	online_say_end(o, env, TURN_RST, is_gap ? seen_before : online_seen_by(o, o->ack_last));
 	o->turns.seen = o->turns.seen > seen_beyond ? o->turns.seen : seen_beyond;
 	backlog_update(&env->backlog, o);
+}
+
+bool online_awaits_reset(const struct online *o, const struct packet *p)
+{
+	int32_t ahead = seq_diff(p->ack, o->known_seq);
+
+	if (!(p->flags & TCP_ACK) || o->state == ONLINE_LOST || o->state == ONLINE_ENDED)
+		return false;
+	if (o->has_end)
+		return o->has_server_rst && p->ack == o->end_seq;
+	return ahead > 0 && ahead <= ONLINE_WINDOW_MAX;
+}
+
+enum packet_fate online_await_reset(struct online *o, struct session_env *env,
+				    const struct packet *p)
+{
+	if (o->has_server_rst)
+		return PACKET_FATE_DUPLICATE;
+	o->has_server_rst = true;
+	o->has_end = true;
+	o->end_kind = TURN_RST;
+	o->end_seq = p->ack;
+	o->known_seq = p->ack;
+	online_watch_hole(o, env, false);
+	return PACKET_FATE_USED;
+}
+
+/* The client's FIN has a number of its own, which the server has acknowledged with the rest. */
+bool online_fin_before_reset(struct online *o, uint32_t at)
+{
+	if (!o->has_server_rst || o->end_seq != at + 1)
+		return false;
+	o->end_seq = at;
+	if (o->known_seq == at + 1)
+		o->known_seq = at;
+	return true;
 }

@@ -41,6 +41,16 @@ void online_watch_hole(struct online *o, struct session_env *env, bool moved);
 /* The stream ends where it is known to; the client had seen so many response bytes by then. */
 void online_say_end(struct online *o, struct session_env *env, enum turn_kind kind, uint64_t seen);
 
+/*
+ * A RST of the server acknowledges what was not captured yet: it was captured ahead of it, as a mirror of both directions
+ * may show it, or that is lost. The stream ends there, if it comes in time; otherwise as behind any hole.
+ */
+bool online_awaits_reset(const struct online *o, const struct packet *p);
+enum packet_fate online_await_reset(struct online *o, struct session_env *env,
+				    const struct packet *p);
+/* An end of the client at this number, while another is waited for: true if it is what such a RST had acknowledged. */
+bool online_fin_before_reset(struct online *o, uint32_t at);
+
 /* Bytes of a hole that was given up come after all: captured, and too late. True if there were any. */
 bool online_fill_gap(struct online *o, struct session_env *env, uint32_t seq, uint32_t end);
 /*
