@@ -39,8 +39,8 @@ _tcpcopy() {
       --connections | --max-gap | --repeat) ;;
     *)
       cur=${cur//,/}
-      _tcpcopy_offer --transfer --intercept --client-ip --localhost-ip --input --filter \
-        --capture-buffer --snap-length --copies --percent --sample-by --rate --gradual \
+      _tcpcopy_offer --transfer --intercept --client-ip --localhost-ip --input --promiscuous \
+        --filter --capture-buffer --snap-length --copies --percent --sample-by --rate --gradual \
         --port-shift --whole --output --send --mtu --mss --rtt --no-wait --max-memory --timeout \
         --keep-alive --workers --session-pool --port --connections --without-intercept --speed \
         --max-gap --repeat --stats-file --log --pid-file --daemon --check --version --help

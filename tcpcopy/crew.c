@@ -116,7 +116,7 @@ static void report(struct crew *c)
 	c->is_asking = false;
 	report_to_file(&c->sum.facts, c->options->stats_file);
 	if (c->ticks == REPORT_NOTHING_AFTER_S)
-		report_if_nothing(&c->sum.ledger);
+		report_if_nothing(&c->sum.facts, c->options);
 	if (c->is_log_asked)
 		report_to_log(&c->sum.facts);
 	c->is_log_asked = false;

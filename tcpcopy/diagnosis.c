@@ -504,3 +504,66 @@ const char *diagnosis_brief_joins_text(char *buf, size_t size, const struct tran
 		 endpoint_format(text, sizeof(text), &t->target), (unsigned)t->source.port);
 	return buf;
 }
+
+static const char *nothing_text(char *buf, size_t size, const struct diagnosis_capture *c)
+{
+	char source[ENDPOINT_TEXT_MAX], host[IP_ADDR_TEXT_MAX];
+
+	if (!c->mirrored) {
+		snprintf(buf, size,
+			 "nothing was captured in the first %u s: no client speaks to this host's "
+			 "port yet, or the traffic passes another device or address: see -i and -x",
+			 c->seconds);
+		return buf;
+	}
+	endpoint_format(source, sizeof(source), c->mirrored);
+	ip_addr_format(host, sizeof(host), &c->mirrored->addr);
+	if (c->is_promiscuous)
+		snprintf(buf, size,
+			 "nothing was captured in the first %u s: %s is another host's, and no "
+			 "packet of it is mirrored to %s; look what comes there: tcpdump -ni %s "
+			 "'host %s or udp port 4789 or proto 47 or vlan'",
+			 c->seconds, source, c->device, c->device, host);
+	else
+		snprintf(buf, size,
+			 "nothing was captured in the first %u s: %s is another host's, and a "
+			 "network card shows what is addressed to others only with --promiscuous: "
+			 "add it, unless the mirror comes in a tunnel to this host's own address; "
+			 "then look whether it does: tcpdump -ni %s 'udp port 4789 or proto 47'",
+			 c->seconds, source, c->device);
+	return buf;
+}
+
+const char *diagnosis_capture_text(char *buf, size_t size, const struct diagnosis_capture *c)
+{
+	char source[ENDPOINT_TEXT_MAX];
+
+	if (!c->captured)
+		return nothing_text(buf, size, c);
+	if (!c->mirrored || c->used)
+		return NULL;
+	snprintf(buf, size,
+		 "of %s, which is another host's, only what it says itself is mirrored, and "
+		 "nothing of "
+		 "what it is sent: mirror both directions, or the one towards it",
+		 endpoint_format(source, sizeof(source), c->mirrored));
+	return buf;
+}
+
+const char *diagnosis_cut_text(void)
+{
+	return "the mirror cuts packets short: what is missing of a request is lost to the copy. "
+	       "Give the "
+	       "mirror's packets room on their way (a tunnel adds some 50 to 80 bytes, so an MTU "
+	       "of "
+	       "1600 or more up to this host's device, or clients whose MSS is smaller), and "
+	       "switch off truncation (slicing, packet length) in the mirror session";
+}
+
+const char *diagnosis_fragments_text(void)
+{
+	return "what the mirror sends comes in fragments, which are not put together: their "
+	       "packets are "
+	       "lost to the copy. A tunnel adds some 50 to 80 bytes: raise the MTU of the way "
+	       "between the mirror and this host to 1600 or more";
+}

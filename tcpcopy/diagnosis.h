@@ -67,6 +67,21 @@ const char *diagnosis_encrypted_text(char *buf, size_t size, const struct transf
 const char *diagnosis_brief_joins_text(char *buf, size_t size, const struct transfer *t);
 /* It does not take connections in their middle. */
 const char *diagnosis_join_refused_text(char *buf, size_t size, const struct transfer *t);
+/* What has been captured since the start. */
+struct diagnosis_capture {
+	uint64_t captured;
+	uint64_t used;
+	unsigned seconds;
+	const struct endpoint *mirrored; /* a source that is another host's; NULL: there is none */
+	bool is_promiscuous;
+	const char *device; /* one of them */
+};
+
+/* One line: why there may be nothing to copy; NULL if there is something. */
+const char *diagnosis_capture_text(char *buf, size_t size, const struct diagnosis_capture *c);
+/* What a mirror does to its packets: it cuts them short; they come in fragments. */
+const char *diagnosis_cut_text(void);
+const char *diagnosis_fragments_text(void);
 
 /*
  * The prefixes that cover a range of -c as route commands want them: one if the range is a whole

@@ -27,6 +27,8 @@ enum replay_notice {
 	REPLAY_NOTICE_JOIN_REFUSED, /* the target takes no connection in its middle */
 	REPLAY_NOTICE_BRIEF_JOINS,  /* it closes each such connection behind its first answer */
 	REPLAY_NOTICE_FRAGMENT,     /* a client's packet came in fragments; at most once */
+	REPLAY_NOTICE_CUT,          /* the mirror cuts packets short */
+	REPLAY_NOTICE_FRAGMENTS,    /* what the mirror sends comes in fragments */
 	REPLAY_NOTICES,
 };
 

@@ -8,8 +8,9 @@
  */
 #include "tcpcopy/mirror.h"
 
+#include <assert.h>
 #include <linux/filter.h>
-#include <string.h>
+#include <stdbool.h>
 
 #include "common/bytes.h"
 #include "common/packet.h"
@@ -28,6 +29,8 @@ enum {
 	IPV6_DESTINATION = 60,
 	SYN_FIN_RST = TCP_SYN | TCP_FIN | TCP_RST,
 };
+
+static_assert(TRANSFERS_MAX <= 64, "a bit for each pair");
 
 static const uint32_t hash_factor = 2654435761; /* as in online_filter.c */
 
@@ -390,29 +393,26 @@ static void put_gre(struct program *p, struct layer *l, struct layer *next)
 
 /* ---- the comparison ---- */
 
-bool mirror_is_source(const struct transfer *t, const struct ip_addr *local, size_t local_count)
+static bool is_mirrored(const struct endpoint *source, const struct ip_addr *local,
+			size_t local_count)
 {
-	const struct ip_addr *a = &t->source.addr;
-
-	if (ip_addr_is_unspecified(a) || ip_addr_is_loopback(a))
+	if (ip_addr_is_unspecified(&source->addr) || ip_addr_is_loopback(&source->addr))
 		return false;
 	for (size_t i = 0; i < local_count; i++)
-		if (ip_addr_equal(&local[i], a))
+		if (ip_addr_equal(&local[i], &source->addr))
 			return false;
 	return true;
 }
 
-static bool is_source(const struct mirror_sources *s, size_t i)
+uint64_t mirror_pairs(const struct transfer *transfers, size_t transfer_count,
+		      const struct ip_addr *local, size_t local_count)
 {
-	return mirror_is_source(&s->transfers[i], s->local, s->local_count);
-}
+	uint64_t pairs = 0;
 
-bool mirror_has_source(const struct mirror_sources *s)
-{
-	for (size_t i = 0; i < s->transfer_count; i++)
-		if (is_source(s, i))
-			return true;
-	return false;
+	for (size_t i = 0; i < transfer_count; i++)
+		if (is_mirrored(&transfers[i].source, local, local_count))
+			pairs |= UINT64_C(1) << i;
+	return pairs;
 }
 
 /* X is the IP header's; the address is at so many bytes behind it. */
@@ -440,7 +440,7 @@ static void put_end(struct program *p, bool is_v4, uint32_t address_at, enum cel
 		const struct endpoint *source = &s->transfers[i].source;
 		unsigned next;
 
-		if (!is_source(s, i) || ip_addr_is_v4(&source->addr) != is_v4)
+		if (!(s->pairs >> i & 1) || ip_addr_is_v4(&source->addr) != is_v4)
 			continue;
 		next = new_label(p);
 		recall(p, port);
@@ -587,7 +587,7 @@ size_t mirror_filter(struct capture_insn *insns, size_t max, int link_type,
 
 	if (p.max > BPF_MAXINSNS)
 		p.max = BPF_MAXINSNS;
-	if (!mirror_has_source(s))
+	if (!s->pairs)
 		return 0;
 	make_labels(&p);
 	if (!put_link(&p, link_type))

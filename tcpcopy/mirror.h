@@ -7,34 +7,35 @@
 #ifndef TCPCOPY_MIRROR_H
 #define TCPCOPY_MIRROR_H
 
-#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/capture.h"
 #include "common/endpoint.h"
 #include "tcpcopy/online_filter.h"
 #include "tcpcopy/transfer.h"
 
-/* Whether the source is an address, and none of this host: then its packets only come by a mirror. */
-bool mirror_is_source(const struct transfer *t, const struct ip_addr *local, size_t local_count);
+/*
+ * The pairs whose source is an address, and none of this host: their packets only come by a mirror. Bit
+ * i stands for transfers[i].
+ */
+uint64_t mirror_pairs(const struct transfer *transfers, size_t transfer_count,
+		      const struct ip_addr *local, size_t local_count);
 
-/* The sources of other hosts, and which share of their connections. All borrowed. */
+/* What is looked for. Borrowed. */
 struct mirror_sources {
 	const struct transfer *transfers;
 	size_t transfer_count;
-	const struct ip_addr *local; /* this host's addresses */
-	size_t local_count;
+	uint64_t pairs; /* of mirror_pairs */
 	const struct online_share *share;
 };
 
-/* Whether there is one. */
-bool mirror_has_source(const struct mirror_sources *s);
 /*
  * Instructions to run before the kernel's filter, for frames of this link type (packet.h). A TCP packet
  * in a tunnel that packet.c follows, or behind a tag that is in the frame, is taken if it is what
  * online_filter.h says of such a source, and otherwise dropped; what is in no tunnel and behind no tag
  * goes on to the filter. Returns how many instructions,
- * at most max; 0 if the link type is not known, there is no source, or max does not suffice.
+ * at most max; 0 if the link type is not known, there is no pair, or max does not suffice.
  */
 size_t mirror_filter(struct capture_insn *insns, size_t max, int link_type,
 		     const struct mirror_sources *s);

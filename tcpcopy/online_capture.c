@@ -16,6 +16,8 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/netdev.h"
+#include "common/packet.h"
+#include "tcpcopy/mirror.h"
 
 enum {
 	DISPATCH_MAX = 256, /* frames a turn: the other descriptors get theirs */
@@ -54,6 +56,9 @@ struct online_capture {
 	online_frame_fn *fn;
 	void *ctx;
 	char *filter;
+	uint64_t mirrored; /* the pairs of -x whose sources are other hosts' (mirror_pairs) */
+	struct capture_ip_filter
+		*unwrapped; /* -F, for what the kernel cannot apply it to; or NULL */
 	struct device *devices[OPTIONS_DEVICES_MAX];
 	size_t device_count;
 	struct device *retired[OPTIONS_DEVICES_MAX]; /* replaced, and read for a little longer */
@@ -186,15 +191,42 @@ static bool speaks(const struct online_capture *o)
 	return o->share.index == 0;
 }
 
+/*
+ * Whether -F lets a mirror's frame pass. The kernel has applied it to what is in no tunnel and behind
+ * one tag at most, which it had taken out; an innermost packet is looked at here.
+ */
+static bool passes_user_filter(const struct online_capture *o, int link_type, const uint8_t *frame,
+			       size_t captured_len_bytes, size_t wire_len_bytes)
+{
+	struct packet p;
+	size_t left;
+
+	if (!o->options->filter ||
+	    packet_parse(&p, link_type, frame, captured_len_bytes, wire_len_bytes) != PACKET_OK)
+		return true; /* what cannot be read is counted */
+	if (!p.tunnels && !p.vlan_tags)
+		return true;
+	if (!o->unwrapped)
+		return !p.tunnels && p.vlan_tags == 1;
+	left = (size_t)(p.payload - p.ip) + p.payload_len_bytes;
+	return capture_ip_filter_takes(o->unwrapped, p.ip, left, left);
+}
+
 static void on_frame(void *ctx, const uint8_t *frame, size_t captured_len_bytes,
 		     size_t wire_len_bytes, uint64_t wall_us)
 {
 	struct device *d = ctx;
 	struct online_capture *o = d->owner;
+	int link_type = d->link_type;
 
 	(void)wall_us;
 	o->turn_bytes += captured_len_bytes;
-	o->fn(o->ctx, d->link_type, frame, captured_len_bytes, wire_len_bytes, o->now_us);
+	if (o->mirrored) {
+		link_type |= PACKET_LINK_MIRRORED;
+		if (!passes_user_filter(o, link_type, frame, captured_len_bytes, wire_len_bytes))
+			return;
+	}
+	o->fn(o->ctx, link_type, frame, captured_len_bytes, wire_len_bytes, o->now_us);
 }
 
 static void device_close(struct device *d)
@@ -256,12 +288,28 @@ static int timeout_ms(const struct online_capture *o)
 	return ms < CAPTURE_TIMEOUT_MAX_MS ? ms : CAPTURE_TIMEOUT_MAX_MS;
 }
 
+static size_t before_filter(void *ctx, int link_type, struct capture_insn *insns, size_t max)
+{
+	const struct online_capture *o = ctx;
+	const struct mirror_sources sources = {
+		.transfers = o->options->transfers,
+		.transfer_count = o->options->transfer_count,
+		.pairs = o->mirrored,
+		.share = &o->share,
+	};
+
+	return mirror_filter(insns, max, link_type, &sources);
+}
+
 static int device_open(struct device *d, char error[CAPTURE_ERROR_MAX])
 {
 	struct online_capture *o = d->owner;
 	const struct capture_config config = {
 		.device = d->name,
 		.filter = o->filter,
+		.before = o->mirrored ? before_filter : NULL,
+		.before_ctx = o,
+		.promiscuous = o->options->promiscuous,
 		.snaplen_bytes = o->options->snaplen_bytes,
 		.buffer_bytes = buffer_bytes(o),
 		.timeout_ms = timeout_ms(o),
@@ -323,6 +371,45 @@ static char *make_filter(const struct online_capture *o, const struct ip_addr *a
 				  address_count, o->options->filter, &o->share);
 }
 
+static uint64_t mirrored_pairs(const struct online_capture *o, const struct ip_addr *addresses,
+			       size_t address_count)
+{
+	return mirror_pairs(o->options->transfers, o->options->transfer_count, addresses,
+			    address_count);
+}
+
+/* -F for packets that come wrapped. What asks for more than IP packets have cannot be applied to them. */
+static void make_unwrapped_filter(struct online_capture *o)
+{
+	char error[CAPTURE_ERROR_MAX];
+
+	if (!o->mirrored || !o->options->filter || o->unwrapped)
+		return;
+	o->unwrapped = capture_ip_filter_new(o->options->filter, error);
+	if (!o->unwrapped && o->share.index == 0)
+		log_plain(
+			LOG_LEVEL_WARN,
+			"-F %s asks for what only Ethernet frames have: no packet that comes in a "
+			"tunnel, or behind two VLAN tags, will pass it",
+			o->options->filter);
+}
+
+static void tell_mirrored(const struct online_capture *o)
+{
+	const struct endpoint *source = online_capture_mirrored(o);
+	char text[ENDPOINT_TEXT_MAX];
+
+	if (source && o->share.index == 0)
+		log_plain(LOG_LEVEL_INFO,
+			  "%s is no address of this host: its traffic is taken from a mirror, also "
+			  "out "
+			  "of tunnels (VXLAN, GENEVE, GRE, ERSPAN)%s",
+			  endpoint_format(text, sizeof(text), source),
+			  o->options->promiscuous ? ""
+						  : "; without --promiscuous only what is "
+						    "addressed to this host");
+}
+
 struct online_capture *online_capture_open(struct event_base *base,
 					   const struct tcpcopy_options *options,
 					   const struct online_share *share,
@@ -342,8 +429,11 @@ struct online_capture *online_capture_open(struct event_base *base,
 	o->fn = fn;
 	o->ctx = ctx;
 	o->filter = make_filter(o, addresses, address_count);
+	o->mirrored = mirrored_pairs(o, addresses, address_count);
 	if (!o->filter || select_devices(options, &names, error))
 		goto fail;
+	make_unwrapped_filter(o);
+	tell_mirrored(o);
 	o->device_count = names.count; /* they share the buffers */
 	for (size_t i = 0; i < names.count; i++) {
 		o->devices[i] = device_new(o, names.names[i]);
@@ -366,6 +456,7 @@ void online_capture_close(struct online_capture *o)
 		device_free(o->devices[i]);
 	for (size_t i = 0; i < o->retired_count; i++)
 		device_free(o->retired[i]);
+	capture_ip_filter_free(o->unwrapped);
 	free(o->filter);
 	free(o);
 }
@@ -451,6 +542,7 @@ void online_capture_on_change(struct online_capture *o, const struct ip_addr *ad
 			      size_t address_count)
 {
 	char *filter = make_filter(o, addresses, address_count);
+	uint64_t mirrored = mirrored_pairs(o, addresses, address_count);
 	char error[CAPTURE_ERROR_MAX];
 	struct device_names names;
 	bool same_filter;
@@ -462,9 +554,11 @@ void online_capture_on_change(struct online_capture *o, const struct ip_addr *ad
 		free(filter);
 		return;
 	}
-	same_filter = strcmp(filter, o->filter) == 0;
+	same_filter = strcmp(filter, o->filter) == 0 && mirrored == o->mirrored;
 	free(o->filter);
 	o->filter = filter;
+	o->mirrored = mirrored;
+	make_unwrapped_filter(o);
 	if (same_filter && same_devices(o, &names))
 		return;
 	log_info("addresses or devices of this host have changed: the capture follows");
@@ -513,6 +607,14 @@ void online_capture_on_tick(struct online_capture *o)
 		if (!d->capture)
 			device_reopen(d);
 	}
+}
+
+const struct endpoint *online_capture_mirrored(const struct online_capture *o)
+{
+	for (size_t i = 0; i < o->options->transfer_count; i++)
+		if (o->mirrored >> i & 1)
+			return &o->options->transfers[i].source;
+	return NULL;
 }
 
 void online_capture_get_stats(const struct online_capture *o, struct capture_stats *stats)

@@ -19,7 +19,10 @@
 struct event_base;
 struct online_capture;
 
-/* A frame, borrowed during the call; now_us is monotonic, one value a batch. */
+/*
+ * A frame, borrowed during the call; link_type is PACKET_LINK_MIRRORED as well where a source of -x is
+ * no address of this host. now_us is monotonic, one value a batch.
+ */
 typedef void online_frame_fn(void *ctx, int link_type, const uint8_t *frame,
 			     size_t captured_len_bytes, size_t wire_len_bytes, uint64_t now_us);
 
@@ -40,6 +43,8 @@ void online_capture_on_change(struct online_capture *o, const struct ip_addr *ad
 			      size_t address_count);
 /* Call once a second: opens again what had failed. */
 void online_capture_on_tick(struct online_capture *o);
+/* The source of -x that is another host's, so that what is captured is a mirror's; NULL: none is. */
+const struct endpoint *online_capture_mirrored(const struct online_capture *o);
 /* Since the start, over all devices, also those that were closed. */
 void online_capture_get_stats(const struct online_capture *o, struct capture_stats *stats);
 /*

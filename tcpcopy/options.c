@@ -201,6 +201,8 @@ static const struct option_spec specs[] = {
 	{'i', "input", "LIST", LIST,
 	 .help = "devices to capture on, or any (default: those that carry the captured "
 		 "addresses)"},
+	{0, "promiscuous", NULL, SWITCH(promiscuous),
+	 .help = "take also what is addressed to other network cards: mirrored traffic"},
 	{'F', "filter", "EXPR", .kind = OPTION_TEXT, FIELD(filter), .example = "'net 10.0.0.0/8'",
 	 .help = "pcap filter, added to the one made from -x"},
 	{'B', "capture-buffer", "MB", NUMBER(buffer_mb, 1, 2047, 128),

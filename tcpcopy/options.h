@@ -76,9 +76,10 @@ struct tcpcopy_options {
 	unsigned rtt_ms;          /* simulated; 0: none */
 	bool rtt_auto;            /* that of each client */
 	unsigned session_pool_kb; /* -U, which does nothing; 0: not given */
-	bool whole;               /* -O */
-	bool no_wait;             /* -W */
-	bool without_intercept;   /* -L */
+	bool promiscuous;
+	bool whole;             /* -O */
+	bool no_wait;           /* -W */
+	bool without_intercept; /* -L */
 	bool daemon;
 	bool check;
 	bool version;

@@ -330,6 +330,36 @@ static int check_output(const struct tcpcopy_options *o, char error[PARSE_ERROR_
 	return 0;
 }
 
+/* Frames to other network cards concern nobody whose own traffic is copied. */
+static int check_promiscuous(const struct tcpcopy_options *o, char error[PARSE_ERROR_MAX])
+{
+	bool has_source = false;
+
+	if (!o->promiscuous)
+		return 0;
+	for (size_t i = 0; i < o->transfer_count; i++) {
+		const struct ip_addr *a = &o->transfers[i].source.addr;
+
+		has_source |= !ip_addr_is_unspecified(a) && !ip_addr_is_loopback(a);
+	}
+	if (!has_source)
+		return parse_refuse(
+			error,
+			"--promiscuous: no source of -x names another host, and this "
+			"host's own traffic needs no such thing; for mirrored traffic name "
+			"the address that is mirrored, for example -x "
+			"10.1.2.3:%u-10.0.0.2:8080",
+			(unsigned)o->transfers[0].source.port);
+	for (size_t i = 0; i < o->device_count; i++) {
+		if (strcmp(o->devices[i], "any") == 0)
+			return parse_refuse(error,
+					    "--promiscuous with -i any: that cannot show what is "
+					    "addressed to others; name the devices, for example "
+					    "--promiscuous -i eth1");
+	}
+	return 0;
+}
+
 /* How much is copied, by whom. */
 static int check_amounts(const struct tcpcopy_options *o, char error[PARSE_ERROR_MAX])
 {
@@ -499,7 +529,7 @@ int tcpcopy_options_check(const struct tcpcopy_options *o, const struct host_fac
 	if (check_self_targets(o, host, error) || check_overlaps(o, host, error) ||
 	    check_families(o, error) || check_pool(o, error) ||
 	    check_local_targets(o, host, error) || check_localhosts(o, error) ||
-	    check_output(o, error) || check_amounts(o, error))
+	    check_output(o, error) || check_promiscuous(o, error) || check_amounts(o, error))
 		return -1;
 	if (!host)
 		return 0;

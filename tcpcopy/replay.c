@@ -13,6 +13,7 @@
 enum {
 	MTU_DEFAULT = 1500,
 	MTU_MIN = 576,
+	MTU_SLACK = 50,       /* devices may take a little more than they say */
 	HURRY_MIN_US = 50000, /* after a link came up: registrations go first */
 	HURRY_SPREAD_US = 500000,
 	URGENCY_LINGER_US = 10000, /* waiting comes and goes: intercept need not hear of each */
@@ -385,10 +386,20 @@ static enum packet_fate on_server(struct replay *r, struct online *o, const stru
 	return fate;
 }
 
-static bool is_corrupt(const struct replay *r, const struct packet *p, size_t wire_len_bytes)
+/* The packet itself counts, not the frame: a tunnel's headers make it no super-packet. */
+static bool is_corrupt(const struct replay *r, const struct packet *p)
 {
-	return r->check_checksums && wire_len_bytes <= (size_t)r->online_mtu_bytes + 64 &&
+	size_t ip_len_bytes = (size_t)(p->payload - p->ip) + p->payload_wire_len_bytes;
+
+	return r->check_checksums && ip_len_bytes <= (size_t)r->online_mtu_bytes + MTU_SLACK &&
 	       !packet_checksum_ok(p);
+}
+
+static void tell_once(struct replay *r, bool *told, enum replay_notice what)
+{
+	if (!*told)
+		replay_notice(r, what, 0);
+	*told = true;
 }
 
 /* Our direction first: one look-up for what clients send, which is nearly everything. */
@@ -417,16 +428,20 @@ static enum packet_fate fate_of(struct replay *r, int link_type, const uint8_t *
 				size_t captured_len_bytes, size_t wire_len_bytes)
 {
 	struct packet p;
+	enum packet_result result =
+		packet_parse(&p, link_type, frame, captured_len_bytes, wire_len_bytes);
 
-	switch (packet_parse(&p, link_type, frame, captured_len_bytes, wire_len_bytes)) {
+	if (p.is_cut)
+		tell_once(r, &r->told_cut, REPLAY_NOTICE_CUT);
+	switch (result) {
 	case PACKET_OK:
 		break;
 	case PACKET_NOT_TCP:
 		return PACKET_FATE_NOT_OURS;
 	case PACKET_FRAGMENT:
-		if (!r->told_fragment)
-			replay_notice(r, REPLAY_NOTICE_FRAGMENT, 0);
-		r->told_fragment = true;
+		tell_once(r, &r->told_fragment,
+			  link_type & PACKET_LINK_MIRRORED ? REPLAY_NOTICE_FRAGMENTS
+							   : REPLAY_NOTICE_FRAGMENT);
 		return PACKET_FATE_FRAGMENT;
 	case PACKET_MALFORMED:
 	case PACKET_UNKNOWN_LINK:
@@ -434,7 +449,7 @@ static enum packet_fate fate_of(struct replay *r, int link_type, const uint8_t *
 	}
 	if (!online_share_takes(&r->share, &p.tuple))
 		return PACKET_FATE_NOT_OURS;
-	if (is_corrupt(r, &p, wire_len_bytes))
+	if (is_corrupt(r, &p))
 		return PACKET_FATE_CORRUPT;
 	return dispatch(r, &p);
 }

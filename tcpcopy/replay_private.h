@@ -45,6 +45,7 @@ struct replay {
 	bool told_fragment;
 	struct online_share share;
 	bool told_memory;
+	bool told_cut;
 };
 
 /* Whether a transfer copies what clients say to this server. */

@@ -48,6 +48,7 @@ struct report_facts {
 	unsigned workers;
 	uint32_t sample_ppm; /* the share of new connections that is copied now */
 	bool is_paused;
+	const struct endpoint *mirrored; /* a source that is another host's; or NULL */
 };
 
 /* Borrowed during the call; without a newline. */

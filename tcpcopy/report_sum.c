@@ -6,6 +6,7 @@
 
 #include "common/log.h"
 #include "common/stats.h"
+#include "tcpcopy/diagnosis.h"
 
 int report_sum_init(struct report_sum *s, size_t target_count, size_t copies)
 {
@@ -52,6 +53,7 @@ static void add_sender(struct sender_stats *to, const struct sender_stats *from)
 static void take_common(struct report_sum *s, const struct report_facts *facts)
 {
 	s->facts.transfers = facts->transfers;
+	s->facts.mirrored = facts->mirrored;
 	s->facts.link_count = facts->link_count;
 	s->facts.sample_ppm = facts->sample_ppm;
 	for (size_t i = 0; i < facts->link_count; i++)
@@ -108,13 +110,22 @@ void report_to_file(const struct report_facts *facts, const char *path)
 	stats_json_fini(&j);
 }
 
-void report_if_nothing(const struct ledger *ledger)
+void report_if_nothing(const struct report_facts *facts, const struct tcpcopy_options *options)
 {
-	if (ledger->packets.captured)
-		return;
-	log_warn("nothing was captured in the first %d s: no client speaks to this host's port "
-		 "yet, or the traffic passes another device or address: see -i and -x",
-		 REPORT_NOTHING_AFTER_S);
+	const struct ledger_packets *packets = &facts->ledger->packets;
+	const struct diagnosis_capture c = {
+		.captured = packets->captured,
+		.used = packets->fate[PACKET_FATE_USED],
+		.seconds = REPORT_NOTHING_AFTER_S,
+		.mirrored = facts->mirrored,
+		.is_promiscuous = options->promiscuous,
+		.device = options->device_count ? options->devices[0] : "any",
+	};
+	char line[DIAGNOSIS_LINE_MAX];
+	const char *text = diagnosis_capture_text(line, sizeof(line), &c);
+
+	if (text)
+		log_warn("%s", text);
 }
 
 void report_ending(void)

@@ -35,7 +35,7 @@ void report_sum_add(struct report_sum *s, const struct report_facts *facts);
 void report_to_log(const struct report_facts *facts);
 /* Does nothing if path is NULL. */
 void report_to_file(const struct report_facts *facts, const char *path);
-/* To the log: that nothing was captured, if so; that the program ends. */
-void report_if_nothing(const struct ledger *ledger);
+/* To the log: why there may be nothing to copy, if there is nothing; that the program ends. */
+void report_if_nothing(const struct report_facts *facts, const struct tcpcopy_options *options);
 void report_ending(void);
 #endif

@@ -172,6 +172,12 @@ static void effect_notice(void *ctx, enum replay_notice notice, size_t target)
 			 "GATEWAY advmss "
 			 "1220\" on this host");
 		break;
+	case REPLAY_NOTICE_CUT:
+		log_warn("%s", diagnosis_cut_text());
+		break;
+	case REPLAY_NOTICE_FRAGMENTS:
+		log_warn("%s", diagnosis_fragments_text());
+		break;
 	case REPLAY_NOTICES:
 		break;
 	}
@@ -452,7 +458,7 @@ void worker_on_tick(evutil_socket_t fd, short what, void *arg)
 	if (!worker_is_alone(w))
 		return;
 	if (w->ticks == REPORT_NOTHING_AFTER_S)
-		report_if_nothing(replay_ledger(w->replay));
+		worker_report_if_nothing(w, now_us);
 	worker_write_stats(w, now_us);
 	if (w->ticks % REPORT_INTERVAL_S == 0)
 		worker_log_report(w, now_us);

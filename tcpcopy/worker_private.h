@@ -139,6 +139,7 @@ const char *worker_target_text(const struct worker *w, size_t target, char buf[E
  */
 void worker_diagnose(struct worker *w, uint64_t now_us);
 void worker_log_report(struct worker *w, uint64_t now_us);
+void worker_report_if_nothing(struct worker *w, uint64_t now_us);
 /* Does nothing without --stats-file. */
 void worker_write_stats(struct worker *w, uint64_t now_us);
 

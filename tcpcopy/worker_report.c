@@ -183,6 +183,7 @@ static void gather_report(const struct worker *w, struct report_facts *f,
 		.uptime_s = (now_us - w->start_us) / 1000000,
 		.sample_ppm = replay_sample_ppm(w->replay),
 		.is_paused = replay_is_paused(w->replay),
+		.mirrored = online_capture_mirrored(w->captures),
 	};
 	online_capture_get_stats(w->captures, &f->kernel);
 	sender_get_stats(w->sender, &f->sender);
@@ -195,6 +196,15 @@ void worker_log_report(struct worker *w, uint64_t now_us)
 
 	gather_report(w, &f, links, now_us);
 	report_to_log(&f);
+}
+
+void worker_report_if_nothing(struct worker *w, uint64_t now_us)
+{
+	struct report_link links[OPTIONS_INTERCEPTS_MAX];
+	struct report_facts f;
+
+	gather_report(w, &f, links, now_us);
+	report_if_nothing(&f, w->options);
 }
 
 void worker_write_stats(struct worker *w, uint64_t now_us)

@@ -247,6 +247,8 @@ static int look_at_notice(struct player *p)
 		[REPLAY_NOTICE_JOIN_REFUSED] = "join-refused",
 		[REPLAY_NOTICE_BRIEF_JOINS] = "brief-joins",
 		[REPLAY_NOTICE_FRAGMENT] = "fragment",
+		[REPLAY_NOTICE_CUT] = "cut",
+		[REPLAY_NOTICE_FRAGMENTS] = "fragments",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

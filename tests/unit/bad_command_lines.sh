@@ -65,6 +65,11 @@ for o in -i -F -D -p -b -n -s --stats-file -l -P; do
   i "$o" 'a value must follow' "$o"
 done
 
+# ---- mirrored traffic
+t --promiscuous '-x 10.1.2.3:80-10.0.0.2:8080' --promiscuous
+refused --promiscuous '-x 10.1.2.3:80-' tcpcopy -x 127.0.0.1:80-10.0.0.2:8080 -c 10.20.30.x -s 10.0.0.3 --promiscuous
+refused '-i any' '--promiscuous -i eth1' tcpcopy -x 10.1.2.3:80-10.0.0.2:8080 -s 10.0.0.3 --promiscuous -i any
+
 # ---- words that are no options, and options that are none
 t 10.0.0.9 "letter is missing" 10.0.0.9
 t 10.0.0.9 "letter is missing" 10.0.0.9 -d

@@ -65,6 +65,29 @@ static void a_filter_longer_than_the_message_is_cut(void **state)
 	EXPECT_WORDS(error, "((((...", "pcap-filter(7)");
 }
 
+/* An IP packet without any link header, as it is found in a tunnel. */
+static void a_filter_is_run_on_bare_ip_packets(void **state)
+{
+	static const uint8_t packet[40] = {
+		0x45, 0, 0, 40, [8] = 64, 6,   [12] = 10, 0,  0,          1,
+		10,   0, 0, 2,  [20] = 4, 210, 0,         80, [32] = 0x50};
+	char error[CAPTURE_ERROR_MAX];
+	struct capture_ip_filter *f = capture_ip_filter_new("src host 10.0.0.1 and port 80", error);
+
+	(void)state;
+	assert_non_null(f);
+	assert_true(capture_ip_filter_takes(f, packet, sizeof(packet), sizeof(packet)));
+	assert_false(capture_ip_filter_takes(f, packet, 20, sizeof(packet)));
+	capture_ip_filter_free(f);
+	f = capture_ip_filter_new("dst host 10.0.0.1", error);
+	assert_false(capture_ip_filter_takes(f, packet, sizeof(packet), sizeof(packet)));
+	capture_ip_filter_free(f);
+	assert_null(capture_ip_filter_new("ether src 02:00:00:00:00:01", error));
+	assert_null(capture_ip_filter_new("vlan 5", error));
+	assert_non_null(strstr(error, "vlan 5"));
+	capture_ip_filter_free(NULL);
+}
+
 static void loopback_and_any_exist(void **state)
 {
 	(void)state;
@@ -172,6 +195,7 @@ int main(void)
 		cmocka_unit_test(loopback_opens_or_names_the_privilege),
 		cmocka_unit_test(a_filter_that_does_not_compile_is_refused_on_a_device),
 		cmocka_unit_test(closing_nothing_is_fine),
+		cmocka_unit_test(a_filter_is_run_on_bare_ip_packets),
 	};
 
 	return cmocka_run_group_tests_name("capture", tests, NULL, NULL);

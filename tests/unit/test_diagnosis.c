@@ -341,6 +341,52 @@ static void an_intercept_on_the_target_needs_no_assistant(void **state)
 	       "ip -6 route add fd91::/120 dev copy0\n");
 }
 
+static const char *capture_text(char text[DIAGNOSIS_LINE_MAX], uint64_t captured, uint64_t used,
+				const struct endpoint *mirrored, bool is_promiscuous)
+{
+	const struct diagnosis_capture c = {.captured = captured,
+					    .used = used,
+					    .seconds = 10,
+					    .mirrored = mirrored,
+					    .is_promiscuous = is_promiscuous,
+					    .device = "eth1"};
+	const char *said = diagnosis_capture_text(text, DIAGNOSIS_LINE_MAX, &c);
+
+	assert_true(!said || strlen(said) < DIAGNOSIS_LINE_MAX - 1);
+	return said;
+}
+
+static void nothing_captured_is_explained_by_what_is_captured(void **state)
+{
+	struct endpoint source = {.port = 80};
+	char text[DIAGNOSIS_LINE_MAX];
+
+	(void)state;
+	assert_int_equal(ip_addr_parse(&source.addr, "2001:db8:1111:2222:3333:4444:5555:6666"), 0);
+	assert_non_null(strstr(capture_text(text, 0, 0, NULL, false),
+			       "nothing was captured in the first 10 s: no client speaks"));
+	assert_non_null(
+		strstr(capture_text(text, 0, 0, &source, false), "only with --promiscuous"));
+	assert_non_null(
+		strstr(text, "[2001:db8:1111:2222:3333:4444:5555:6666]:80 is another host"));
+	assert_non_null(strstr(text, "tcpdump -ni eth1"));
+	assert_non_null(strstr(capture_text(text, 0, 0, &source, true), "is mirrored to eth1"));
+	assert_null(strstr(text, "--promiscuous"));
+	assert_non_null(strstr(text, "or vlan'"));
+}
+
+static void a_mirror_of_the_wrong_direction_is_told(void **state)
+{
+	struct endpoint source = {.port = 80};
+	char text[DIAGNOSIS_LINE_MAX];
+
+	(void)state;
+	assert_int_equal(ip_addr_parse(&source.addr, "10.1.2.3"), 0);
+	assert_non_null(strstr(capture_text(text, 9, 0, &source, true), "mirror both directions"));
+	assert_null(capture_text(text, 9, 1, &source, true));
+	assert_null(capture_text(text, 9, 0, NULL, false));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,6 +407,8 @@ int main(void)
 		cmocka_unit_test(more_prefixes_than_room_are_said_to_be_more),
 		cmocka_unit_test(refusal_names_the_target_and_a_look_at_it),
 		cmocka_unit_test(what_cannot_be_replayed_is_said),
+		cmocka_unit_test(nothing_captured_is_explained_by_what_is_captured),
+		cmocka_unit_test(a_mirror_of_the_wrong_direction_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,14 +53,12 @@ static void filter_make(struct filter *f, int link_type, const struct transfer *
 	static const struct capture_insn end = {.code = BPF_RET | BPF_K, .k = ORDINARY};
 	const struct online_share all = {.count = 1};
 	struct ip_addr local;
-	const struct mirror_sources s = {.transfers = transfers,
-					 .transfer_count = count,
-					 .local = &local,
-					 .local_count = 1,
-					 .share = share ? share : &all};
+	struct mirror_sources s = {
+		.transfers = transfers, .transfer_count = count, .share = share ? share : &all};
 	size_t n;
 
 	assert_int_equal(ip_addr_parse(&local, "10.0.0.99"), 0);
+	s.pairs = mirror_pairs(transfers, count, &local, 1);
 	n = mirror_filter(f->insns, INSNS_MAX - 1, link_type, &s);
 	f->insns[n] = end;
 	f->program.bf_insns = (struct bpf_insn *)(void *)f->insns;
@@ -290,6 +288,8 @@ static void this_hosts_own_sources_are_not_looked_for_in_tunnels(void **state)
 	struct filter f;
 
 	(void)state;
+	assert_int_equal(mirror_pairs(t, 4, &t[0].source.addr, 1), 1 << 3);
+	assert_int_equal(mirror_pairs(t, 4, NULL, 0), 1 << 3 | 1);
 	filter_make(&f, PACKET_LINK_ETHERNET, t, 3, NULL);
 	assert_int_equal(f.program.bf_len, 1);
 	filter_make(&f, PACKET_LINK_ETHERNET, t, 4, NULL);
