@@ -184,7 +184,7 @@ net_stop() {
 net_sweep() {
   local name pid
   for name in $(ip netns list | awk '{ print $1 }' |
-    grep -Ex 'tcpcopy-[0-9]+-(client|online|target|assistant|switch|shop)'); do
+    grep -Ex 'tcpcopy-[0-9]+-(client|online|target|assistant|switch|shop|mirror)'); do
     pid=${name#tcpcopy-}
     [ ! -d "/proc/${pid%%-*}" ] || continue
     for pid in $(ip netns pids "$name" 2>/dev/null); do kill -KILL "$pid" 2>/dev/null || true; done
@@ -341,20 +341,21 @@ start_intercept() {
     { not_ok "intercept starts" "$(cat "$net_dir"/intercept.log* 2>&1 | tail -3)"; net_done; }
 }
 
-# launch_tcpcopy [ARGUMENT...]: without waiting; log in tcpcopy.log, pid in $tcpcopy. With without_c=1 before it the
-# clients keep their addresses.
+# launch_tcpcopy [ARGUMENT...]: on the online host or on $copy_host, without waiting; log in tcpcopy.log, pid in $tcpcopy.
+# With without_c=1 before it the clients keep their addresses.
 launch_tcpcopy() {
   local args=("$@") with_x= with_c=
   [[ -n ${without_c-} || " $* " == *" -c "* ]] || with_c="-c $(faked_clients)"
   [[ " $* " == *" -x "* ]] || with_x="-x 80-$(at target 8080)"
   # shellcheck disable=SC2086
-  wanted_status=1 start online tcpcopy.log "$TCPCOPY" $with_x -s "$(in_brackets "$(address assistant)")" $with_c \
+  wanted_status=1 start "${copy_host-online}" tcpcopy.log "$TCPCOPY" $with_x \
+    -s "$(in_brackets "$(address assistant)")" $with_c \
     --stats-file "$net_dir/stats.json" -l "$net_dir/tcpcopy.log" -P "$net_dir/tcpcopy.pid" \
     "${args[@]}"
   tcpcopy=$started
 }
 
-is_linked() { [ -n "$(on online ss -Htn state established "dport = :${INTERCEPT_PORT-36524}")" ]; }
+is_linked() { [ -n "$(on "${copy_host-online}" ss -Htn state established "dport = :${INTERCEPT_PORT-36524}")" ]; }
 link_is_up() { log_says "$net_dir/tcpcopy.log" 'connected to intercept' && is_linked; }
 
 # start_tcpcopy [ARGUMENT...]: as launch_tcpcopy, and returns when the copy runs
