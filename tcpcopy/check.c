@@ -14,6 +14,7 @@
 #include "common/findings.h"
 #include "common/netdev.h"
 #include "common/sender.h"
+#include "tcpcopy/diagnosis.h"
 #include "tcpcopy/firewall_advice.h"
 #include "tcpcopy/link_socket.h"
 #include "tcpcopy/online_capture.h"
@@ -64,7 +65,7 @@ static void check_capture(const struct tcpcopy_options *o, struct event_base *ba
 			  const struct ip_addr *addresses, size_t address_count, struct findings *f)
 {
 	const struct online_share share = {.index = 0, .count = o->workers};
-	char error[CAPTURE_ERROR_MAX], devices[DEVICES_TEXT_MAX];
+	char error[CAPTURE_ERROR_MAX], devices[DEVICES_TEXT_MAX], text[DIAGNOSIS_LINE_MAX];
 	struct online_capture *capture;
 
 	capture = online_capture_open(base, o, &share, addresses, address_count, on_frame, NULL,
@@ -75,6 +76,11 @@ static void check_capture(const struct tcpcopy_options *o, struct event_base *ba
 	}
 	list_devices(capture, devices);
 	findings_ok(f, "packets can be captured on %s", devices);
+	if (online_capture_mirrored(capture))
+		findings_note(f, "%s",
+			      diagnosis_mirror_text(text, sizeof(text),
+						    online_capture_mirrored(capture),
+						    o->promiscuous));
 	online_capture_close(capture);
 }
 

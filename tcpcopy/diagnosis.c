@@ -550,6 +550,20 @@ const char *diagnosis_capture_text(char *buf, size_t size, const struct diagnosi
 	return buf;
 }
 
+const char *diagnosis_mirror_text(char *buf, size_t size, const struct endpoint *source,
+				  bool is_promiscuous)
+{
+	char text[ENDPOINT_TEXT_MAX];
+
+	snprintf(buf, size,
+		 "%s is no address of this host: its traffic is taken from a mirror, also out of "
+		 "tunnels (VXLAN, GENEVE, GRE, ERSPAN)%s",
+		 endpoint_format(text, sizeof(text), source),
+		 is_promiscuous ? ""
+				: "; without --promiscuous only what is addressed to this host");
+	return buf;
+}
+
 const char *diagnosis_cut_text(void)
 {
 	return "the mirror cuts packets short: what is missing of a request is lost to the copy. "

@@ -79,6 +79,9 @@ struct diagnosis_capture {
 
 /* One line: why there may be nothing to copy; NULL if there is something. */
 const char *diagnosis_capture_text(char *buf, size_t size, const struct diagnosis_capture *c);
+/* A source is another host's: what that means. */
+const char *diagnosis_mirror_text(char *buf, size_t size, const struct endpoint *source,
+				  bool is_promiscuous);
 /* What a mirror does to its packets: it cuts them short; they come in fragments. */
 const char *diagnosis_cut_text(void);
 const char *diagnosis_fragments_text(void);

@@ -17,6 +17,7 @@
 #include "common/log.h"
 #include "common/netdev.h"
 #include "common/packet.h"
+#include "tcpcopy/diagnosis.h"
 #include "tcpcopy/mirror.h"
 
 enum {
@@ -396,18 +397,12 @@ static void make_unwrapped_filter(struct online_capture *o)
 
 static void tell_mirrored(const struct online_capture *o)
 {
-	const struct endpoint *source = online_capture_mirrored(o);
-	char text[ENDPOINT_TEXT_MAX];
+	char text[DIAGNOSIS_LINE_MAX];
 
-	if (source && o->share.index == 0)
-		log_plain(LOG_LEVEL_INFO,
-			  "%s is no address of this host: its traffic is taken from a mirror, also "
-			  "out "
-			  "of tunnels (VXLAN, GENEVE, GRE, ERSPAN)%s",
-			  endpoint_format(text, sizeof(text), source),
-			  o->options->promiscuous ? ""
-						  : "; without --promiscuous only what is "
-						    "addressed to this host");
+	if (o->mirrored && o->share.index == 0)
+		log_plain(LOG_LEVEL_INFO, "%s",
+			  diagnosis_mirror_text(text, sizeof(text), online_capture_mirrored(o),
+						o->options->promiscuous));
 }
 
 struct online_capture *online_capture_open(struct event_base *base,

@@ -32,6 +32,10 @@ start_nginx target 8080
 start_intercept
 capture online stray "net $(faked_net)"
 
+check "--check says that the traffic is a mirror's" "" grep -Eq 'note .*is no address of this host.*mirror' \
+  <(on mirror "$TCPCOPY" -x "$(at online 80)-$(at target 8080)" -s "$(in_brackets "$(address assistant)")" \
+    -c "$(faked_clients)" -i eth1 --check)
+
 mirror_nothing
 mirror_to tap online ingress egress
 copied both

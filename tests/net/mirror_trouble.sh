@@ -15,6 +15,8 @@ begin() {
   start_tcpcopy "$@"
 }
 
+promiscuity() { on mirror ip -d link show dev "$1" | sed -n 's/.*promiscuity \([0-9]*\).*/\1/p'; }
+
 says() { check "$1" "$2" log_says "$net_dir/tcpcopy.log" "$2"; }
 
 not() { ! "$@"; }
@@ -47,7 +49,9 @@ begin -x "$pair" -i br1 --promiscuous
 requests promiscuous
 wait_delivered 10
 same_ids "with --promiscuous every id exactly once at the target"
+equal "the device is promiscuous, and only if asked to be" "1 0" "$(promiscuity br1) $(promiscuity br2)"
 stop_tcpcopy
+equal "and only for as long as it is captured on" 0 "$(promiscuity br1)"
 ip -n "$(ns mirror)" link set eth1 nomaster
 
 mirror_nothing
