@@ -556,11 +556,11 @@ const char *diagnosis_mirror_text(char *buf, size_t size, const struct endpoint 
 	char text[ENDPOINT_TEXT_MAX];
 
 	snprintf(buf, size,
-		 "%s is no address of this host: its traffic is taken from a mirror, also out of "
-		 "tunnels (VXLAN, GENEVE, GRE, ERSPAN)%s",
+		 "%s is no address of this host, so a container's, or mirrored to it: its traffic "
+		 "is "
+		 "taken where it passes, also out of tunnels (VXLAN, GENEVE, GRE, ERSPAN)%s",
 		 endpoint_format(text, sizeof(text), source),
-		 is_promiscuous ? ""
-				: "; without --promiscuous only what is addressed to this host");
+		 is_promiscuous ? "" : "; frames to other network cards only with --promiscuous");
 	return buf;
 }
 

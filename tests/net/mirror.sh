@@ -32,7 +32,7 @@ start_nginx target 8080
 start_intercept
 capture online stray "net $(faked_net)"
 
-check "--check says that the traffic is a mirror's" "" grep -Eq 'note .*is no address of this host.*mirror' \
+check "--check says that the traffic is a mirror's" "" grep -Eq 'note .*is no address of this host.*mirrored to it' \
   <(on mirror "$TCPCOPY" -x "$(at online 80)-$(at target 8080)" -s "$(in_brackets "$(address assistant)")" \
     -c "$(faked_clients)" -i eth1 --check)
 
@@ -42,7 +42,7 @@ copied both
 used_once=$used
 check "both: nothing comes twice" "$duplicate duplicates, $used used" [ $((20 * duplicate)) -lt "$used" ]
 check "the log says what is captured" "" log_says "$net_dir/tcpcopy.log" \
-  'is no address of this host: its traffic is taken from a mirror'
+  'is no address of this host, so a container.s, or mirrored to it'
 
 mirror_to tap client ingress egress
 copied twice
