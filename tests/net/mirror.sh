@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# tcpcopy on a host to which a switch mirrors the online server's port: both directions, twice, one
-# direction only, and with the clients' own addresses.
+# tcpcopy on a host to which a switch mirrors the online server's port: both directions, twice with other tags and
+# later, one direction only, and with the clients' own addresses.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/mirror.inc"
 
@@ -44,8 +44,11 @@ check "both: nothing comes twice" "$duplicate duplicates, $used used" [ $((20 * 
 check "the log says what is captured" "" log_says "$net_dir/tcpcopy.log" \
   'is no address of this host, so a container.s, or mirrored to it'
 
-mirror_to tap client ingress egress
+make_wrapping
+start_wrapping qinq
+mirror_to towrap client ingress egress
 copied twice
+stop_wrapping
 check "twice: the second of each is a duplicate" "$duplicate duplicates, $used used" \
   [ $((2 * duplicate)) -gt "$used" ] 
 check "twice: as much is used as of one" "$used, of one $used_once" [ "$used" -lt $((used_once * 106 / 100)) ]
