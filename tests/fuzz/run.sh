@@ -55,6 +55,8 @@ max_len_of() {
   esac
 }
 
+dictionary_of() { [ ! -e "tests/fuzz/$1.dict" ] || echo "-dict=tests/fuzz/$1.dict"; }
+
 rooms_of() {
   case $1 in
     packet | tcp_option) echo common ;;
@@ -131,8 +133,9 @@ link_target() {
 # fuzz BINARY TARGET SECONDS RUNS LOG WORK FINDINGS: until one of both is reached; RUNS -1: no limit
 fuzz() {
   mkdir -p "$6" "$7"
+  # shellcheck disable=SC2046
   timeout -k 5 $(($3 + 120)) "$1" -max_total_time="$3" -runs="$4" -max_len="$(max_len_of "$2")" \
-    -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$7/" "$6" \
+    $(dictionary_of "$2") -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$7/" "$6" \
     "tests/fuzz/corpus/$2" >"$5" 2>&1
 }
 
