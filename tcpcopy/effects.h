@@ -23,12 +23,12 @@ enum replay_notice {
 	REPLAY_NOTICE_MEMORY,     /* -m is reached: the largest backlogs are shed */
 	REPLAY_NOTICE_MUTE,       /* the target has ended 16 connections in a row without a byte */
 	REPLAY_NOTICE_ENCRYPTED,  /* clients speak TLS */
-	REPLAY_NOTICE_FAKED_CLIENT, /* a client has an address of -c or -H */
-	REPLAY_NOTICE_JOIN_REFUSED, /* the target takes no connection in its middle */
-	REPLAY_NOTICE_BRIEF_JOINS,  /* it closes each such connection behind its first answer */
-	REPLAY_NOTICE_FRAGMENT,     /* a client's packet came in fragments; at most once */
-	REPLAY_NOTICE_CUT,          /* the mirror cuts packets short */
-	REPLAY_NOTICE_FRAGMENTS,    /* what the mirror sends comes in fragments */
+	REPLAY_NOTICE_FAKED_CLIENT,     /* a client has an address of -c or -H */
+	REPLAY_NOTICE_JOIN_REFUSED,     /* the target takes no connection in its middle */
+	REPLAY_NOTICE_BRIEF_JOINS,      /* it closes each such connection behind its first answer */
+	REPLAY_NOTICE_FRAGMENT,         /* a client's packet came in fragments; at most once */
+	REPLAY_NOTICE_CUT,              /* the mirror cuts packets short */
+	REPLAY_NOTICE_MIRROR_FRAGMENTS, /* what the mirror sends comes in fragments */
 	REPLAY_NOTICES,
 };
 

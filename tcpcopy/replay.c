@@ -440,7 +440,7 @@ static enum packet_fate fate_of(struct replay *r, int link_type, const uint8_t *
 		return PACKET_FATE_NOT_OURS;
 	case PACKET_FRAGMENT:
 		tell_once(r, &r->told_fragment,
-			  link_type & PACKET_LINK_MIRRORED ? REPLAY_NOTICE_FRAGMENTS
+			  link_type & PACKET_LINK_MIRRORED ? REPLAY_NOTICE_MIRROR_FRAGMENTS
 							   : REPLAY_NOTICE_FRAGMENT);
 		return PACKET_FATE_FRAGMENT;
 	case PACKET_MALFORMED:

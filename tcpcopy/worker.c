@@ -175,7 +175,7 @@ static void effect_notice(void *ctx, enum replay_notice notice, size_t target)
 	case REPLAY_NOTICE_CUT:
 		log_warn("%s", diagnosis_cut_text());
 		break;
-	case REPLAY_NOTICE_FRAGMENTS:
+	case REPLAY_NOTICE_MIRROR_FRAGMENTS:
 		log_warn("%s", diagnosis_fragments_text());
 		break;
 	case REPLAY_NOTICES:

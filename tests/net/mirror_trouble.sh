@@ -76,7 +76,7 @@ start_wrapping vxlan fragment
 begin -x "$pair" -i eth1
 run_load --connections 4 --requests 40 --id-prefix fragments
 touch "$net_dir/asked"
-check "outer fragments are counted" "malformed" wait_for 5 stats_say -ge 40 packets malformed
+check "outer fragments are counted" "fragment" wait_for 5 stats_say -ge 40 packets fragment
 says "the log says what to do about them" 'what the mirror sends comes in fragments.*raise the MTU'
 equal "each trouble is told once" 1 "$(grep -c 'comes in fragments' "$net_dir/tcpcopy.log")"
 stop_tcpcopy

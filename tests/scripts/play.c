@@ -248,7 +248,7 @@ static int look_at_notice(struct player *p)
 		[REPLAY_NOTICE_BRIEF_JOINS] = "brief-joins",
 		[REPLAY_NOTICE_FRAGMENT] = "fragment",
 		[REPLAY_NOTICE_CUT] = "cut",
-		[REPLAY_NOTICE_FRAGMENTS] = "fragments",
+		[REPLAY_NOTICE_MIRROR_FRAGMENTS] = "mirror-fragments",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
