@@ -15,7 +15,7 @@ copied() {
   rm -f "$net_dir/tcpcopy.log"
   : >"$net_dir/online/access.log"
   : >"$net_dir/target/access.log"
-  start_tcpcopy -x "$pairs" -c fd91::1-fd91::fe "$@"
+  start_tcpcopy -x "$pairs" -c 10.91.0.x,fd91::1-fd91::fe "$@"
   run_load --connections 36 --requests 360 --rate 1000 --id-prefix case
   load_is_ok "$name: the online server answers all"
   run_load --connections 20 --requests 100 --rate 500 --short --id-prefix short
