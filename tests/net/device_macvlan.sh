@@ -13,6 +13,19 @@ make_macvlan() {
   move_address "$1" mac0
 }
 
+# A target in a macvlan of the online host's own cable.
+make_sibling() {
+  net_hosts+=(shop)
+  ip netns add "$(ns shop)"
+  ip -n "$(ns online)" link add mac1 link eth0 type macvlan mode bridge
+  ip -n "$(ns online)" link set mac1 netns "$(ns shop)" name eth0
+  ip -n "$(ns shop)" addr add 10.90.0.35/24 dev eth0
+  ip -n "$(ns shop)" link set lo up
+  ip -n "$(ns shop)" link set eth0 up
+  ip -n "$(ns shop)" route add 10.91.0.0/16 via 10.90.0.40
+  rp_filter shop 0
+}
+
 net_start
 has_programs
 make_macvlan online
@@ -28,4 +41,9 @@ copy_through "the parent, auto" eth0 -i eth0
 copy_through "any, ip" mac0 -i any --send ip
 check "any sees packets on the macvlan and on its parent" "$(json_stat packets duplicate) duplicates" \
   [ "$(json_stat packets duplicate)" -gt 500 ]
+
+make_sibling
+start_nginx shop 8080
+copied_to=shop
+copy_through "a target in a macvlan beside it" mac0 -x 80-10.90.0.35:8080
 net_done
