@@ -216,20 +216,20 @@ def count_text(rows):
 
 def counts(lines):
     _, cases = read(lines)
-    what, short = "", []
-    out = []
+    what, short, out = "", [], []
     for case, rows in cases.items():
         for program in PROGRAMS:
             mine = [r for r in rows if r["program"] == program]
             if not mine:
                 continue
             what = "instructions" if "instructions" in mine[0] else "system calls"
-            count, of_which = count_text(mine)
-            out.append((case, program, count, of_which))
+            out.append((case, program, *count_text(mine)))
             missing = sum(r["missing"] for r in mine)
             if missing:
                 short.append(f"{case}: {missing} requests did not arrive while {program} was counted")
-    print("\n" + aligned([(f"{what} a request", "", "", "")] + out))
+    lines = aligned([(f"{what} a request", "", "")] + [cells[:3] for cells in out]).splitlines()
+    print("\n" + "\n".join(f"{line}  {of_which}".rstrip() for line, of_which in
+                            zip(lines, [""] + [cells[3] for cells in out])))
     if short:
         print("\n" + "\n".join(short))
     return 1 if short or not out else 0
