@@ -22,14 +22,16 @@
 
 #include "common/log.h"
 
-static void path_tell(const struct sender *s, const struct sender_path *p)
+static void path_tell(const struct sender_path *p, const char *why)
 {
+	bool leaves_mac_out =
+		p->mode == SENDER_IP && (p->target.has_next_hop_mac || p->target.has_source_mac);
 	char target[IP_ADDR_TEXT_MAX];
 
-	if (s->is_open && !s->is_not_alone)
-		log_info("packets to %s now leave by %s: %s",
-			 ip_addr_format(target, sizeof(target), &p->target.addr),
-			 p->mode == SENDER_LINK ? "link" : "ip", p->why);
+	log_info("packets to %s now leave by %s: %s%s",
+		 ip_addr_format(target, sizeof(target), &p->target.addr),
+		 p->mode == SENDER_LINK ? "link" : "ip", why,
+		 leaves_mac_out ? "; the MAC given for it is not used" : "");
 }
 
 /* Told when it is another way than before, by another device or next hop too, or one again. */
@@ -42,8 +44,8 @@ static void path_set(struct sender *s, struct sender_path *p, enum sender_mode m
 	p->mode = mode;
 	p->is_back = false;
 	snprintf(p->why, sizeof(p->why), "%s", why);
-	if (is_news)
-		path_tell(s, p);
+	if (is_news && s->is_open && !s->is_not_alone)
+		path_tell(p, why);
 }
 
 void sender_path_settle(struct sender *s, struct sender_path *p)
@@ -54,8 +56,8 @@ void sender_path_settle(struct sender *s, struct sender_path *p)
 	if (!p->link || p->is_lost)
 		return;
 	if (p->is_moved) {
-		if (p->is_back)
-			path_tell(s, p);
+		if (p->is_back && s->is_open && !s->is_not_alone)
+			path_tell(p, p->why);
 		p->is_back = false;
 		return;
 	}
@@ -237,7 +239,6 @@ bool sender_path_try(struct sender *s, struct sender_path *p, enum sender_mode m
 		     const char *why)
 {
 	enum { TOLD_MAX = 2 }; /* there and back: what follows is more of the same */
-	char target[IP_ADDR_TEXT_MAX];
 	bool was_open = s->is_open;
 
 	if (mode == SENDER_LINK && !p->is_moved)
@@ -252,8 +253,6 @@ bool sender_path_try(struct sender *s, struct sender_path *p, enum sender_mode m
 	if (p->mode != mode)
 		return false;
 	if (p->tries++ < TOLD_MAX)
-		log_info("packets to %s now leave by %s: %s",
-			 ip_addr_format(target, sizeof(target), &p->target.addr),
-			 mode == SENDER_LINK ? "link" : "ip", why);
+		path_tell(p, why);
 	return true;
 }

@@ -106,8 +106,7 @@ static void check_tracking(const struct tcpcopy_options *o, const struct transfe
 static void check_target(const struct tcpcopy_options *o, const struct transfer *t,
 			 struct findings *f)
 {
-	struct sender_target target = {.addr = t->target.addr,
-				       .has_next_hop_mac = t->has_next_hop_mac};
+	const struct sender_target target = options_sender_target(t);
 	const char *device = o->output_device;
 	const struct sender_config config = {
 		.mode = *device ? SENDER_LINK : o->send,
@@ -120,7 +119,6 @@ static void check_target(const struct tcpcopy_options *o, const struct transfer 
 	const char *why = "";
 	bool by_ip;
 
-	memcpy(target.next_hop_mac, t->next_hop_mac, MAC_LEN);
 	endpoint_format(text, sizeof(text), &t->target);
 	sender = sender_open(&config, error);
 	if (!sender) {
@@ -131,6 +129,10 @@ static void check_target(const struct tcpcopy_options *o, const struct transfer 
 	findings_ok(f, "target %s: packets leave by %s (%s)", text, by_ip ? "ip" : "link", why);
 	if (by_ip)
 		check_tracking(o, t, f);
+	if (by_ip && options_has_mac(t))
+		findings_note(f,
+			      "target %s: the MAC given in -x is not used, as packets leave by ip",
+			      text);
 	sender_close(sender);
 }
 

@@ -311,3 +311,16 @@ void tcpcopy_options_print_help(FILE *out)
 {
 	options_table_print_help(&table, out);
 }
+
+struct sender_target options_sender_target(const struct transfer *t)
+{
+	struct sender_target target = {
+		.addr = t->target.addr,
+		.has_next_hop_mac = t->has_next_hop_mac,
+		.has_source_mac = t->has_source_mac,
+	};
+
+	memcpy(target.next_hop_mac, t->next_hop_mac, MAC_LEN);
+	memcpy(target.source_mac, t->source_mac, MAC_LEN);
+	return target;
+}

@@ -120,6 +120,14 @@ bool tcpcopy_options_leaves_out(const struct tcpcopy_options *o, const struct ip
 				size_t address_count, char note[PARSE_ERROR_MAX]);
 /* An example of -c, in the family of the first target. */
 const char *tcpcopy_options_example_clients(const struct tcpcopy_options *o);
+/* Whether the pair names a MAC, which only the link layer can use. */
+static inline bool options_has_mac(const struct transfer *t)
+{
+	return t->has_source_mac || t->has_next_hop_mac;
+}
+
+/* The target as the sender wants it. */
+struct sender_target options_sender_target(const struct transfer *t);
 /* The text of --help. */
 void tcpcopy_options_print_help(FILE *out);
 #endif

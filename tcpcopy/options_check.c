@@ -360,6 +360,46 @@ static int check_promiscuous(const struct tcpcopy_options *o, char error[PARSE_E
 	return 0;
 }
 
+static bool same_macs(const struct transfer *a, const struct transfer *b)
+{
+	return a->has_source_mac == b->has_source_mac &&
+	       a->has_next_hop_mac == b->has_next_hop_mac &&
+	       memcmp(a->source_mac, b->source_mac, MAC_LEN) == 0 &&
+	       memcmp(a->next_hop_mac, b->next_hop_mac, MAC_LEN) == 0;
+}
+
+/* What @MAC asks for is up to the link layer, and the way to a host is one. */
+static int check_macs(const struct tcpcopy_options *o, char error[PARSE_ERROR_MAX])
+{
+	char text[ENDPOINT_TEXT_MAX];
+
+	for (size_t i = 0; i < o->transfer_count; i++) {
+		const struct transfer *t = &o->transfers[i];
+
+		endpoint_format(text, sizeof(text), &t->target);
+		if (o->send == SENDER_IP && options_has_mac(t))
+			return parse_refuse(
+				error,
+				"-x with a MAC for %s and --send ip: ip leaves the link layer to "
+				"this host; leave the MAC out, or use --send link",
+				text);
+		for (size_t k = 0; k < i; k++) {
+			const struct transfer *other = &o->transfers[k];
+
+			if (ip_addr_equal(&t->target.addr, &other->target.addr) &&
+			    !same_macs(t, other))
+				return parse_refuse(
+					error,
+					"-x: pairs %zu and %zu lead to the same host (%s) with "
+					"different MACs; give both the same, for example -x "
+					"80@02:00:00:00:00:01-10.0.0.2:8080,"
+					"81@02:00:00:00:00:01-10.0.0.2:8081",
+					k + 1, i + 1, text);
+		}
+	}
+	return 0;
+}
+
 /* How much is copied, by whom. */
 static int check_amounts(const struct tcpcopy_options *o, char error[PARSE_ERROR_MAX])
 {
@@ -529,7 +569,8 @@ int tcpcopy_options_check(const struct tcpcopy_options *o, const struct host_fac
 	if (check_self_targets(o, host, error) || check_overlaps(o, host, error) ||
 	    check_families(o, error) || check_pool(o, error) ||
 	    check_local_targets(o, host, error) || check_localhosts(o, error) ||
-	    check_output(o, error) || check_promiscuous(o, error) || check_amounts(o, error))
+	    check_output(o, error) || check_macs(o, error) || check_promiscuous(o, error) ||
+	    check_amounts(o, error))
 		return -1;
 	if (!host)
 		return 0;

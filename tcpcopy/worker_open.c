@@ -38,6 +38,27 @@ static void warn_of_mtu(const struct worker *w, size_t target)
 			 w->options->mtu_bytes, worker_target_text(w, target, text), most);
 }
 
+static void tell_ways(const struct worker *w)
+{
+	char text[ENDPOINT_TEXT_MAX];
+
+	for (size_t i = 0; i < w->options->transfer_count; i++) {
+		const struct transfer *t = &w->options->transfers[i];
+		const char *why;
+		bool is_by_ip = sender_mode_of(w->sender, &t->target.addr, &why) == SENDER_IP;
+
+		worker_target_text(w, i, text);
+		log_plain(LOG_LEVEL_INFO, "copying port %u to %s, sending by %s (%s)",
+			  (unsigned)t->source.port, text, is_by_ip ? "ip" : "link", why);
+		if (is_by_ip && options_has_mac(t))
+			log_warn(
+				"the MAC given in -x for %s is not used, as packets to it leave by "
+				"ip: %s",
+				text, why);
+		warn_of_mtu(w, i);
+	}
+}
+
 static int open_sender(struct worker *w, char error[WORKER_ERROR_MAX])
 {
 	struct sender_target targets[TRANSFERS_MAX];
@@ -48,7 +69,6 @@ static int open_sender(struct worker *w, char error[WORKER_ERROR_MAX])
 		.device = device[0] ? device : NULL,
 		.targets = targets,
 	};
-	char text[ENDPOINT_TEXT_MAX];
 
 	for (size_t i = 0; i < w->options->transfer_count; i++) {
 		const struct transfer *t = &w->options->transfers[i];
@@ -58,25 +78,11 @@ static int open_sender(struct worker *w, char error[WORKER_ERROR_MAX])
 			k++;
 		if (k < config.target_count)
 			continue;
-		targets[k] = (struct sender_target){.addr = t->target.addr,
-						    .has_next_hop_mac = t->has_next_hop_mac};
-		memcpy(targets[k].next_hop_mac, t->next_hop_mac, MAC_LEN);
-		config.target_count++;
+		targets[config.target_count++] = options_sender_target(t);
 	}
 	w->sender = sender_open(&config, error);
-	/* The others do as the first one does. */
-	for (size_t i = 0; w->sender && w->config.worker_id == 0 && i < w->options->transfer_count;
-	     i++) {
-		const char *why = "";
-		enum sender_mode mode =
-			sender_mode_of(w->sender, &w->options->transfers[i].target.addr, &why);
-
-		log_plain(LOG_LEVEL_INFO, "copying port %u to %s, sending by %s (%s)",
-			  (unsigned)w->options->transfers[i].source.port,
-			  worker_target_text(w, i, text), mode == SENDER_IP ? "ip" : "link",
-			  why ? why : "");
-		warn_of_mtu(w, i);
-	}
+	if (w->sender && w->config.worker_id == 0) /* the others do as the first one does */
+		tell_ways(w);
 	return w->sender ? 0 : -1;
 }
 
