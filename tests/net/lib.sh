@@ -184,7 +184,7 @@ net_stop() {
 net_sweep() {
   local name pid
   for name in $(ip netns list | awk '{ print $1 }' |
-    grep -Ex 'tcpcopy-[0-9]+-(client|online|target|assistant|switch|shop|mirror)'); do
+    grep -Ex 'tcpcopy-[0-9]+-(client|online|target|assistant|switch|shop|mirror|router)'); do
     pid=${name#tcpcopy-}
     [ ! -d "/proc/${pid%%-*}" ] || continue
     for pid in $(ip netns pids "$name" 2>/dev/null); do kill -KILL "$pid" 2>/dev/null || true; done
