@@ -430,16 +430,13 @@ static bool errno_is_no_route(int error)
 	       error == EINVAL || error == EAGAIN || error == ESRCH || error == ENETDOWN;
 }
 
-int netdev_route(struct route *r, const struct ip_addr *dst, int device_index)
+/* Asks the kernel alone. */
+static int route_look_up(struct route *r, const struct ip_addr *dst, int device_index)
 {
 	bool is_v4 = ip_addr_is_v4(dst);
 	struct question q;
 	union answer a;
-	struct netdev d;
 
-	memset(r, 0, sizeof(*r));
-	r->kind = ROUTE_NONE;
-	r->next_hop = *dst;
 	question_begin(&q, RTM_GETROUTE);
 	q.body.route.rtm_family = is_v4 ? AF_INET : AF_INET6;
 	q.body.route.rtm_dst_len = is_v4 ? 32 : 128;
@@ -451,6 +448,24 @@ int netdev_route(struct route *r, const struct ip_addr *dst, int device_index)
 		return errno_is_no_route(errno) ? 0 : -1;
 	}
 	route_from_answer(r, &a);
+	return 0;
+}
+
+int netdev_route(struct route *r, const struct ip_addr *dst, int device_index)
+{
+	struct netdev d;
+
+	memset(r, 0, sizeof(*r));
+	r->kind = ROUTE_NONE;
+	r->next_hop = *dst;
+	if (route_look_up(r, dst, device_index) < 0)
+		return -1;
+	/* For IPv4 the kernel itself takes a destination to be on the link of the device that is asked for. */
+	if (r->kind == ROUTE_NONE && device_index && !ip_addr_is_v4(dst) &&
+	    netdev_by_index(&d, device_index) == 0 && d.is_up && !d.is_loopback) {
+		r->kind = ROUTE_ON_LINK;
+		r->device_index = device_index;
+	}
 	if (r->kind == ROUTE_NONE)
 		return 0;
 	if (netdev_by_index(&d, r->device_index) < 0) {
