@@ -14,7 +14,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 99
 
-targets=(packet tcp_option link_tcpcopy link_intercept records session)
+targets=(packet tcp_option neighbour link_tcpcopy link_intercept records session)
 build=build/fuzz
 clang=${CLANG:-clang}
 runs_a_second=5000
@@ -45,7 +45,7 @@ sources_of() {
   done
 }
 
-kind_of() { case $1 in packet | tcp_option) echo raw ;; *) echo lean ;; esac; }
+kind_of() { case $1 in packet | tcp_option | neighbour) echo raw ;; *) echo lean ;; esac; }
 
 max_len_of() {
   case $1 in
@@ -59,7 +59,7 @@ dictionary_of() { [ ! -e "tests/fuzz/$1.dict" ] || echo "-dict=tests/fuzz/$1.dic
 
 rooms_of() {
   case $1 in
-    packet | tcp_option) echo common ;;
+    packet | tcp_option | neighbour) echo common ;;
     link_intercept) echo common intercept ;;
     *) echo common tcpcopy ;;
   esac
