@@ -42,7 +42,21 @@ bool neighbour_learn(struct neighbour *n, const uint8_t mac[MAC_LEN])
 	n->unanswered = 0;
 	n->next_ask_us = 0;
 	n->doubted_us = 0;
+	n->is_doubted = false;
 	return true;
+}
+
+static enum neighbour_question next_doubtful_question(struct neighbour *n, uint64_t now_us)
+{
+	if (n->unanswered < NEIGHBOUR_ASK_MAX) {
+		n->unanswered++;
+		n->next_ask_us = now_us + NEIGHBOUR_ASK_INTERVAL_US;
+		return NEIGHBOUR_ASK_BROADCAST;
+	}
+	n->is_doubted = false;
+	n->is_missed = true;
+	n->next_ask_us = now_us + NEIGHBOUR_FRESH_INTERVAL_US;
+	return NEIGHBOUR_ASK_NOTHING;
 }
 
 enum neighbour_question neighbour_next_question(struct neighbour *n, uint64_t now_us)
@@ -51,6 +65,8 @@ enum neighbour_question neighbour_next_question(struct neighbour *n, uint64_t no
 
 	if (n->is_fixed || now_us < n->next_ask_us)
 		return NEIGHBOUR_ASK_NOTHING;
+	if (n->is_doubted)
+		return next_doubtful_question(n, now_us);
 	if (n->is_known && n->unanswered >= NEIGHBOUR_ASK_MAX)
 		n->unanswered = 0;
 	n->unanswered++;
@@ -68,14 +84,17 @@ bool neighbour_is_silent(const struct neighbour *n)
 
 void neighbour_doubt(struct neighbour *n, uint64_t now_us)
 {
-	if (!n->is_known || (n->doubted_us && now_us < n->doubted_us + n->doubt_gap_us))
+	bool is_soon = n->doubted_us && now_us < n->doubted_us + n->doubt_gap_us;
+
+	if (!n->is_known || n->is_doubted || is_soon)
 		return;
 	if (!n->doubted_us || now_us >= n->doubted_us + NEIGHBOUR_FRESH_INTERVAL_US)
 		n->doubt_gap_us = NEIGHBOUR_ASK_INTERVAL_US;
 	else if (n->doubt_gap_us < NEIGHBOUR_DOUBT_INTERVAL_US)
 		n->doubt_gap_us *= 2;
 	n->doubted_us = now_us;
-	n->unanswered = ASK_UNICAST_MAX;
+	n->is_doubted = true;
+	n->unanswered = 0;
 	n->next_ask_us = now_us;
 }
 
@@ -87,6 +106,7 @@ bool neighbour_on_word(struct neighbour *n, const struct neighbour_word *word, u
 		return false;
 	if (!is_same && (word->only_agrees || (word->is_weak && n->is_known)))
 		return false;
+	n->is_doubted = n->is_missed = false;
 	(void)neighbour_learn(n, word->mac);
 	if (is_same || word->is_answer) {
 		n->unanswered = 0;

@@ -31,6 +31,8 @@ struct neighbour {
 	struct ip_addr addr;
 	bool is_fixed; /* given by the user: never asked, never changed */
 	bool is_known;
+	bool is_doubted; /* everybody is being asked whether its MAC is still the same */
+	bool is_missed;  /* they were, in vain */
 	uint8_t mac[MAC_LEN];
 	unsigned unanswered;   /* questions since the last answer */
 	uint64_t next_ask_us;  /* 0: at once */
@@ -54,12 +56,14 @@ void neighbour_set_fixed(struct neighbour *n, const uint8_t mac[MAC_LEN]);
 bool neighbour_learn(struct neighbour *n, const uint8_t mac[MAC_LEN]);
 /*
  * Which question is due at now_us; counts it as asked. Twice the known MAC, then everybody; every
- * second while the MAC is not known, otherwise three times in a row every 30 s.
+ * second while the MAC is not known, otherwise three times in a row every 30 s. One that is doubted is
+ * missed a second after the last of three questions to everybody.
  */
 enum neighbour_question neighbour_next_question(struct neighbour *n, uint64_t now_us);
 /*
  * Nothing comes back from behind it: its MAC may have changed without a word, so everybody is
- * asked at once; as long as doubts go on, again after 1, 2, and then every 4 s at the earliest.
+ * asked, up to three times in a row; while doubts go on, again after 1, 2, and then every 4 s at
+ * the earliest.
  */
 void neighbour_doubt(struct neighbour *n, uint64_t now_us);
 /* Questions were asked in vain, and no MAC is known. */

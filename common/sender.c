@@ -503,12 +503,10 @@ bool sender_try(struct sender *s, const struct ip_addr *target, enum sender_mode
 
 void sender_doubt(struct sender *s, const struct ip_addr *target, uint64_t now_us)
 {
-	struct sender_path *p = path_find(s, target);
+	const struct sender_path *p = path_find(s, target);
 
-	if (!p || !p->next_hop)
-		return;
-	neighbour_doubt(&p->next_hop->neighbour, now_us);
-	sender_ask_neighbours(s, now_us);
+	if (p && p->next_hop)
+		sender_next_hop_doubt(s, p->next_hop, now_us);
 }
 
 size_t sender_poll_fds(const struct sender *s, int *fds, size_t max)

@@ -84,9 +84,22 @@ static struct ip_addr question_source(const struct sender_path *p, const struct 
 	return best;
 }
 
-static void ask_kernel(struct sender_next_hop *h)
+/* After what it was known by before. */
+static void tell_move(const struct sender *s, const struct neighbour *n)
+{
+	char next_hop[IP_ADDR_TEXT_MAX];
+	const uint8_t *m = n->mac;
+
+	if (!s->is_not_alone)
+		log_info("next hop %s has moved to %02x:%02x:%02x:%02x:%02x:%02x",
+			 ip_addr_format(next_hop, sizeof(next_hop), &n->addr), m[0], m[1], m[2],
+			 m[3], m[4], m[5]);
+}
+
+static void ask_kernel(const struct sender *s, struct sender_next_hop *h)
 {
 	struct neighbour *n = &h->neighbour;
+	bool was_known = n->is_known;
 	uint8_t mac[MAC_LEN];
 
 	if (n->is_fixed)
@@ -99,7 +112,8 @@ static void ask_kernel(struct sender_next_hop *h)
 		return;
 	h->has_kernel_mac = true;
 	memcpy(h->kernel_mac, mac, MAC_LEN);
-	(void)neighbour_learn(n, mac);
+	if (neighbour_learn(n, mac) && was_known)
+		tell_move(s, n);
 }
 
 void sender_next_hop_set(struct sender *s, struct sender_path *p, struct sender_link *l)
@@ -119,7 +133,7 @@ void sender_next_hop_set(struct sender *s, struct sender_path *p, struct sender_
 	p->link = l;
 	p->source_mac = p->target.has_source_mac ? p->target.source_mac : l->device.mac;
 	p->next_hop->source = question_source(p, &l->device);
-	ask_kernel(p->next_hop);
+	ask_kernel(s, p->next_hop);
 }
 
 /* ---- questions and answers ---- */
@@ -140,6 +154,25 @@ static void ask(struct sender *s, struct sender_next_hop *h, uint64_t now_us)
 			&h->source);
 }
 
+/* Once when it is missed, and once when it is back. */
+static void tell_missed(const struct sender *s, struct sender_next_hop *h)
+{
+	bool is_missed = h->neighbour.is_missed;
+	bool is_v4 = ip_addr_is_v4(&h->neighbour.addr);
+	char next_hop[IP_ADDR_TEXT_MAX];
+
+	if (is_missed == h->is_told_missed || s->is_not_alone)
+		return;
+	h->is_told_missed = is_missed;
+	ip_addr_format(next_hop, sizeof(next_hop), &h->neighbour.addr);
+	if (is_missed)
+		log_warn("next hop %s on %s no longer answers %s: is it up, and still on this "
+			 "network?",
+			 next_hop, h->link->device.name, is_v4 ? "ARP" : "neighbour discovery");
+	else
+		log_info("next hop %s on %s answers again", next_hop, h->link->device.name);
+}
+
 void sender_ask_neighbours(struct sender *s, uint64_t now_us)
 {
 	for (size_t i = 0; i < s->path_count; i++) {
@@ -148,6 +181,7 @@ void sender_ask_neighbours(struct sender *s, uint64_t now_us)
 		if (!sender_next_hop_is_used(s, h))
 			continue;
 		ask(s, h, now_us);
+		tell_missed(s, h);
 		settle_all(s, h);
 	}
 }
@@ -155,18 +189,22 @@ void sender_ask_neighbours(struct sender *s, uint64_t now_us)
 static void hear(struct sender *s, struct sender_next_hop *h, const struct neighbour_word *word,
 		 uint64_t now_us)
 {
-	char next_hop[IP_ADDR_TEXT_MAX];
 	bool was_known = h->neighbour.is_known;
-	const uint8_t *m = word->mac;
+	bool is_news = neighbour_on_word(&h->neighbour, word, now_us);
 
-	if (!neighbour_on_word(&h->neighbour, word, now_us))
+	tell_missed(s, h);
+	if (!is_news)
 		return;
-	if (was_known && !s->is_not_alone)
-		log_info("next hop %s has moved to %02x:%02x:%02x:%02x:%02x:%02x",
-			 ip_addr_format(next_hop, sizeof(next_hop), &word->addr), m[0], m[1], m[2],
-			 m[3], m[4], m[5]);
+	if (was_known)
+		tell_move(s, &h->neighbour);
 	ask(s, h, now_us); /* news that is no answer is asked about */
 	settle_all(s, h);
+}
+
+void sender_next_hop_doubt(struct sender *s, struct sender_next_hop *h, uint64_t now_us)
+{
+	neighbour_doubt(&h->neighbour, now_us);
+	ask(s, h, now_us);
 }
 
 void sender_hear_link(struct sender *s, struct sender_link *l, uint64_t now_us)

@@ -135,6 +135,7 @@ struct sender_next_hop {
 	struct ip_addr source; /* of our questions */
 	bool has_kernel_mac;   /* what the kernel's table said last: only its changes count */
 	uint8_t kernel_mac[MAC_LEN];
+	bool is_told_missed;
 };
 
 /* ---- targets ---- */
@@ -201,6 +202,8 @@ void sender_next_hop_set(struct sender *s, struct sender_path *p, struct sender_
 bool sender_next_hop_is_used(const struct sender *s, const struct sender_next_hop *h);
 /* Sends the questions that are due. */
 void sender_ask_neighbours(struct sender *s, uint64_t now_us);
+/* The neighbour on this way may have another MAC now: it is asked, if it was not just before. */
+void sender_next_hop_doubt(struct sender *s, struct sender_next_hop *h, uint64_t now_us);
 /* Takes what neighbours say on this link. */
 void sender_hear_link(struct sender *s, struct sender_link *l, uint64_t now_us);
 #endif

@@ -209,9 +209,10 @@ static void a_doubt_asks_everybody_at_once(void **state)
 	assert_true(hears(&n, mac_a, "10.0.0.2", 2, SECOND));
 	neighbour_doubt(&n, 2 * SECOND);
 	assert_int_equal(neighbour_next_question(&n, 2 * SECOND), NEIGHBOUR_ASK_BROADCAST);
-	assert_int_equal(neighbour_next_question(&n, 31 * SECOND), NEIGHBOUR_ASK_NOTHING);
-	assert_true(hears(&n, mac_b, "10.0.0.2", 2, 31 * SECOND));
+	assert_int_equal(neighbour_next_question(&n, 3 * SECOND - 1), NEIGHBOUR_ASK_NOTHING);
+	assert_true(hears(&n, mac_b, "10.0.0.2", 2, 3 * SECOND));
 	assert_memory_equal(n.mac, mac_b, MAC_LEN);
+	assert_int_equal(neighbour_next_question(&n, 32 * SECOND), NEIGHBOUR_ASK_NOTHING);
 }
 
 static void doubts_that_go_on_ask_less_and_less(void **state)
@@ -235,6 +236,27 @@ static void doubts_that_go_on_ask_less_and_less(void **state)
 	assert_int_equal(neighbour_next_question(&n, 200 * SECOND), NEIGHBOUR_ASK_BROADCAST);
 	neighbour_doubt(&n, 201 * SECOND);
 	assert_int_equal(neighbour_next_question(&n, 201 * SECOND), NEIGHBOUR_ASK_BROADCAST);
+}
+
+static void a_neighbour_is_missed_after_three_questions_in_vain(void **state)
+{
+	struct neighbour n = neighbour_at("10.0.0.2");
+	uint64_t at = 10 * SECOND;
+
+	(void)state;
+	assert_true(hears(&n, mac_a, "10.0.0.2", 2, SECOND));
+	for (int i = 0; i < 3; i++, at += SECOND) {
+		neighbour_doubt(&n, at); /* more of the same does not begin anew */
+		assert_int_equal(neighbour_next_question(&n, at), NEIGHBOUR_ASK_BROADCAST);
+		assert_false(n.is_missed);
+	}
+	assert_int_equal(neighbour_next_question(&n, at), NEIGHBOUR_ASK_NOTHING);
+	assert_true(n.is_missed && n.is_known);
+	neighbour_doubt(&n, at);
+	assert_int_equal(neighbour_next_question(&n, at), NEIGHBOUR_ASK_BROADCAST);
+	assert_true(n.is_missed);
+	assert_false(hears(&n, mac_a, "10.0.0.2", 2, at + 1));
+	assert_false(n.is_missed);
 }
 
 static void doubts_change_nothing_where_nothing_can_be_asked(void **state)
@@ -310,6 +332,7 @@ int main(void)
 		cmocka_unit_test(a_word_without_a_mac_only_confirms_that_of_its_frame),
 		cmocka_unit_test(a_doubt_asks_everybody_at_once),
 		cmocka_unit_test(doubts_that_go_on_ask_less_and_less),
+		cmocka_unit_test(a_neighbour_is_missed_after_three_questions_in_vain),
 		cmocka_unit_test(doubts_change_nothing_where_nothing_can_be_asked),
 		cmocka_unit_test(bad_arp_says_nothing),
 		cmocka_unit_test(every_truncated_arp_is_refused),
