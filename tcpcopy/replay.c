@@ -491,7 +491,6 @@ void replay_on_record(struct replay *r, const struct wire_record *record, uint64
 		r->ledger.targets[0].traffic.records_ignored++;
 		return;
 	}
-	r->env.answered_us[s->target_index] = now_us;
 	breaker = &r->env.breakers[s->target_index];
 	was_paused = breaker->was_told;
 	session_on_target(s, &r->env, record);

@@ -114,7 +114,7 @@ uint64_t replay_next_us(const struct replay *r);
 /* True if sessions wait for the sender (emit said full): call replay_end_batch again soon. */
 bool replay_is_blocked(const struct replay *r);
 /*
- * Targets from which nothing has come lately, though what was said to them has been repeated: the way
+ * Targets that have acknowledged nothing lately, though what was said to them has been repeated: the way
  * to them may have changed. Bit i is transfer i; each is told once a doubt.
  */
 uint64_t replay_take_doubts(struct replay *r);

@@ -354,12 +354,15 @@ static bool is_probing(const struct session *s, const struct session_env *env)
 	return s->target.snd_wnd == 0 && s->una_off < session_send_limit(s, env);
 }
 
-/* A timeout is a loss like any other as long as something else comes from this target. */
+/*
+ * A timeout is a loss like any other as long as this target hears others. What it says proves nothing: it
+ * repeats what we could not acknowledge.
+ */
 static void doubt_way(const struct session *s, struct session_env *env)
 {
 	static_assert(TRANSFERS_MAX <= 64, "a bit a target");
 
-	if (!env->is_deaf && env->now_us >= env->answered_us[s->target_index] + SESSION_SILENCE_US)
+	if (!env->is_deaf && env->now_us >= env->heard_by_us[s->target_index] + SESSION_SILENCE_US)
 		env->doubted_targets |= UINT64_C(1) << s->target_index;
 }
 

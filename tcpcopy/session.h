@@ -89,7 +89,8 @@ enum {
 	SESSION_PATIENCE_MAX_US = 30000000, /* ... or, where the target has been slow, than this */
 	SESSION_TIME_WAIT_US = 4000000,     /* long enough to acknowledge a repeated FIN again */
 	SESSION_RECEIVE_WINDOW = 1 << 20,
-	SESSION_SILENCE_US = 100000,       /* of a target, when a timeout makes its way doubtful */
+	SESSION_SILENCE_US =
+		100000, /* without an ACK of a target: then a timeout makes its way doubtful */
 	SESSION_PROBE_HELD_US = 1000000,   /* how soon a SYN that the breaker held asks again */
 	SESSION_REFUSED_US = 1000000,      /* a port that refused is asked again after this */
 	SESSION_REFUSED_AGAIN_US = 100000, /* what may be an accident, after this, once */
@@ -272,7 +273,7 @@ struct session_env {
 	bool waits_for_links;   /* -L: a SYN is not said before an intercept is connected */
 	bool is_deaf;           /* no intercept is connected: silence tells nothing */
 	uint64_t heard_us;      /* since when one is */
-	uint64_t answered_us[TRANSFERS_MAX]; /* the last record of each target */
+	uint64_t heard_by_us[TRANSFERS_MAX]; /* when each target last acknowledged something new */
 	uint64_t doubted_targets;            /* replay_take_doubts */
 	uint64_t now_us;
 	struct session *dirty; /* list */

@@ -156,6 +156,23 @@ static void timeout_while_the_target_speaks_is_a_loss_like_any_other(void **stat
 	ignore_sent(f);
 }
 
+/* It cannot acknowledge what does not reach it; what it does not hear acknowledged it says again. */
+static void target_that_only_repeats_itself_is_doubted(void **state)
+{
+	struct fixture *f = *state;
+
+	session_established(f);
+	client_data(f, 1, 1, "GET /");
+	target_says(f, "P. 1:301(300) ack 6");
+	client_data(f, 6, 301, "GET /");
+	pass_ms(f, 150);
+	target_says(f, "P. 1:301(300) ack 6");
+	pass_ms(f, 60);
+	assert_int_equal(account_of(f, 0)->traffic.retransmit_timeouts, 1);
+	assert_int_equal(replay_take_doubts(f->replay), 1);
+	ignore_sent(f);
+}
+
 static void another_targets_answers_do_not_vouch_for_this_one(void **state)
 {
 	struct fixture *f = fixture_new(&(struct fixture_config){
@@ -420,6 +437,7 @@ int main(void)
 		fixture_test(timeout_in_silence_makes_the_way_doubtful),
 		fixture_test(syn_that_is_repeated_is_a_doubt_too),
 		fixture_test(timeout_while_the_target_speaks_is_a_loss_like_any_other),
+		fixture_test(target_that_only_repeats_itself_is_doubted),
 		cmocka_unit_test(another_targets_answers_do_not_vouch_for_this_one),
 		fixture_test(without_a_link_silence_is_no_doubt),
 	};
