@@ -100,8 +100,8 @@ check "DF is set and the TTL is 64" "" grep -q 'ttl 64, .*flags \[DF\]' \
   <(tcpdump -r "$net_dir/link-df.pcap" -nn -vv 2>/dev/null)
 equal "and the frame goes from MAC to MAC" 1 "$(lines link-df "> $far_mac")"
 
-on near ping -c1 -W2 fd93::2 >/dev/null || on near ping -6 -c1 -W2 fd93::2 >/dev/null
 for mode in link ip; do
+  forget
   dump far "$mode-v6"
   probe --mode $mode --target fd93::2 --source fd92::7 --count 100 --payload 501
   undump
@@ -162,6 +162,20 @@ check "auto takes ip where nobody answers ARP, and says so" "$said" \
   grep -q '^ip after .*: no neighbour answers ARP for 10.93.0.9' <<<"$said"
 check "within about a second" "$said" grep -Eq '^ip after 1?[0-9]{3} ms' <<<"$said"
 check "but not at once" "$said" grep -Eq '^ip after (9[0-9]{2}|1[0-9]{3}) ms' <<<"$said"
+probe --mode auto --target fd93::2 --source fd92::7 --count 10
+check "auto takes link where the neighbour answers a solicitation" "$said" \
+  grep -Eq '^link after [0-9]{1,3} ms: next hop fd93::2 on eth0' <<<"$said"
+equal "and packets go" "10 0" "$(value packets) $(value no_neighbour)"
+probe --mode auto --target fd93::9 --source fd92::7 --count 10
+check "auto takes ip where nobody does, and says so" "$said" \
+  grep -Eq '^ip after 1[0-9]{3} ms: no neighbour answers neighbour discovery for fd93::9' <<<"$said"
+ip -n "$(ns near)" route add 10.95.0.0/24 via inet6 fd93::2 dev eth0
+dump far via-v6
+probe --mode auto --target 10.95.0.2 --count 10
+undump
+check "IPv4 through an IPv6 neighbour is sent to what that answers" "$said" \
+  grep -q '^link after .*: next hop fd93::2 on eth0' <<<"$said"
+equal "and arrives there" 10 "$(lines via-v6 "> $far_mac, ethertype IPv4")"
 probe --mode link --target 10.93.0.9 --count 10
 equal "link counts packets without a neighbour" "0 10" "$(value packets) $(value no_neighbour)"
 ip -n "$(ns near)" tuntap add dev tun0 mode tun
@@ -181,6 +195,10 @@ dump far given-mac
 probe --mode link --target 10.93.0.9 --next-hop 02:00:00:00:93:77 --count 5
 undump
 equal "a next hop given by its MAC is used as it is" "5 5" "$(value packets) $(lines given-mac '> 02:00:00:00:93:77')"
+dump far given-v6
+probe --mode link --target fd93::9 --source fd92::7 --next-hop 02:00:00:00:93:77 --source-mac 02:00:00:00:93:66 --count 5
+undump
+equal "and so are both MACs, by IPv6" 5 "$(lines given-v6 '02:00:00:00:93:66 > 02:00:00:00:93:77')"
 
 # ---- neighbours that come late, move, and go ---------------------------------------------------
 # later SECONDS COMMAND...
@@ -217,6 +235,36 @@ check "link follows a neighbour that tells its new MAC" \
   "$(lines moved "> $far_mac") to the old, $(lines moved '> 02:00:00:00:93:03') to the new" \
   [ "$(lines moved '> 02:00:00:00:93:03')" -ge 25 ]
 check "and the log says so" "" grep -q 'next hop 10.93.0.2 has moved to 02:00:00:00:93:03' "$net_dir/probe.err"
+
+# To all nodes: fd93::2 is at 02:00:00:00:93:05, as from beyond a router; at 06, by a proxy; at 07, with override.
+advertises() {
+  on far python3 - <<'END'
+import socket, struct, time
+address, nodes = socket.inet_pton(socket.AF_INET6, "fd93::2"), socket.inet_pton(socket.AF_INET6, "ff02::1")
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind(("eth0", 0))
+for flags, last, hop_limit in ((0x20, 5, 254), (0, 6, 255), (0x20, 7, 255)):
+    mac = bytes((2, 0, 0, 0, 0x93, last))
+    message = bytes((136, 0, 0, 0, flags, 0, 0, 0)) + address + b"\2\1" + mac
+    pseudo = address + nodes + struct.pack("!II", len(message), 58) + message
+    total = sum(struct.unpack("!%dH" % (len(pseudo) // 2), pseudo))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    message = message[:2] + struct.pack("!H", ~total & 0xffff) + message[4:]
+    s.send(bytes.fromhex("333300000001") + mac + b"\x86\xdd" + struct.pack("!IHBB", 6 << 28, len(message), 58, hop_limit) +
+           address + nodes + message)
+    time.sleep(0.2)
+END
+}
+dump far advertised
+later 0.8 advertises
+probe --mode link --target fd93::2 --source fd92::7 --count 60 --interval 50
+undump
+wait
+check "link follows an unsolicited advertisement" "$(lines advertised '> 02:00:00:00:93:07') to the new" \
+  [ "$(lines advertised '> 02:00:00:00:93:07')" -ge 1 ]
+equal "but neither a proxy nor one from beyond a router" "0 0" \
+  "$(lines advertised '> 02:00:00:00:93:05') $(lines advertised '> 02:00:00:00:93:06')"
 
 # The kernel's entry changes, and no ARP message tells.
 dump far told

@@ -4,7 +4,7 @@
  * became of them: a driver for check_sender.sh and for measuring a packet's cost. No TCP.
  *
  *	sender_probe --target IP [--mode auto|link|ip] [--source IP] [--count N] [--payload BYTES]
- *	             [--gso BYTES] [--interval MS] [--next-hop MAC] [--fall-back]
+ *	             [--gso BYTES] [--interval MS] [--next-hop MAC] [--source-mac MAC] [--fall-back]
  *
  * First line: the mode chosen, how long opening took, and why. With --interval there is a packet
  * every so often and events are handled in between; without, all go as fast as possible. Last line: JSON.
@@ -67,23 +67,24 @@ static enum sender_mode parse_mode(const char *text)
 	return SENDER_AUTO;
 }
 
-static void parse_next_hop(struct sender_target *t, const char *text)
+static void parse_mac(uint8_t mac[MAC_LEN], const char *text)
 {
 	unsigned b[MAC_LEN];
 
 	if (sscanf(text, "%x:%x:%x:%x:%x:%x", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5]) != MAC_LEN)
 		die("no MAC", text);
 	for (int i = 0; i < MAC_LEN; i++)
-		t->next_hop_mac[i] = (uint8_t)b[i];
-	t->has_next_hop_mac = true;
+		mac[i] = (uint8_t)b[i];
 }
 
 static void parse_options(struct probe *p, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"mode", 1, NULL, 'm'},     {"target", 1, NULL, 't'},   {"source", 1, NULL, 's'},
-		{"count", 1, NULL, 'c'},    {"payload", 1, NULL, 'p'},  {"gso", 1, NULL, 'g'},
-		{"interval", 1, NULL, 'i'}, {"next-hop", 1, NULL, 'n'}, {"fall-back", 0, NULL, 'f'},
+		{"mode", 1, NULL, 'm'},       {"target", 1, NULL, 't'},
+		{"source", 1, NULL, 's'},     {"count", 1, NULL, 'c'},
+		{"payload", 1, NULL, 'p'},    {"gso", 1, NULL, 'g'},
+		{"interval", 1, NULL, 'i'},   {"next-hop", 1, NULL, 'n'},
+		{"source-mac", 1, NULL, 'S'}, {"fall-back", 0, NULL, 'f'},
 		{NULL, 0, NULL, 0},
 	};
 	int c;
@@ -114,7 +115,12 @@ static void parse_options(struct probe *p, int argc, char **argv)
 			p->interval_ms = strtoul(optarg, NULL, 10);
 			break;
 		case 'n':
-			parse_next_hop(&p->target, optarg);
+			parse_mac(p->target.next_hop_mac, optarg);
+			p->target.has_next_hop_mac = true;
+			break;
+		case 'S':
+			parse_mac(p->target.source_mac, optarg);
+			p->target.has_source_mac = true;
 			break;
 		case 'f':
 			p->falls_back = true;
