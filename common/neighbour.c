@@ -18,6 +18,7 @@ enum {
 	ARP_REPLY = 2,
 	IPV4_LEN = 4,
 	ASK_UNICAST_MAX = 2,
+	WEAK_AFTER = 2, /* unanswered questions */
 };
 
 void neighbour_init(struct neighbour *n, const struct ip_addr *addr)
@@ -98,13 +99,19 @@ void neighbour_doubt(struct neighbour *n, uint64_t now_us)
 	n->next_ask_us = now_us;
 }
 
+/* Against a weaker word: it is known, and has not just been asked twice in vain. */
+static bool holds_its_mac(const struct neighbour *n)
+{
+	return n->is_known && n->unanswered < WEAK_AFTER;
+}
+
 bool neighbour_on_word(struct neighbour *n, const struct neighbour_word *word, uint64_t now_us)
 {
 	bool is_same = n->is_known && memcmp(n->mac, word->mac, MAC_LEN) == 0;
 
 	if (n->is_fixed || !ip_addr_equal(&n->addr, &word->addr))
 		return false;
-	if (!is_same && (word->only_agrees || (word->is_weak && n->is_known)))
+	if (!is_same && (word->only_agrees || (word->is_weak && holds_its_mac(n))))
 		return false;
 	n->is_doubted = n->is_missed = false;
 	(void)neighbour_learn(n, word->mac);

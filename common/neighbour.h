@@ -75,8 +75,8 @@ bool mac_is_station(const uint8_t mac[MAC_LEN]);
 struct neighbour_word {
 	struct ip_addr addr;
 	uint8_t mac[MAC_LEN];
-	bool is_answer;   /* it has heard a question; otherwise it speaks unasked, or asks */
-	bool is_weak;     /* a proxy, or one of several with this address: no reason to change */
+	bool is_answer; /* it has heard a question; otherwise it speaks unasked, or asks */
+	bool is_weak; /* a proxy, or one of several with this address: no reason to change while the one that is known answers */
 	bool only_agrees; /* it names no MAC: mac is that of the frame */
 };
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Targets behind a router, two of each family: IPv4 through one gateway, IPv6 through a global and through a
 # link-local address of it. Every id exactly once at each, also while the gateway takes another MAC without
-# a word; what is told of it is told once.
+# a word; what is told of it is told once, also by several workers.
 #
 #   online .20 ---- switch ---- .50 router ---- target   10.93.0.30 and .31, fd93::30, fd94::30
 net_family=both
@@ -40,18 +40,19 @@ loads_are_over() {
   for pid in "${loads[@]}"; do wait_for 20 has_ended "$pid"; done
 }
 
-# through MODE: starts the copy to all four
+# through MODE [ARGUMENT...]: starts the copy to all four
 through() {
-  local name
+  local name mode=$1
+  shift
   for name in online target other; do : >"$net_dir/$name/access.log"; done
   rm -f "$net_dir/tcpcopy.log"
-  start_tcpcopy --send "$1" -c "$(faked_clients 4),$(faked_clients 6)" -x "$(at online 80 4)-10.93.0.30:8080,$(at online 80 4)-10.93.0.31:8081" \
+  start_tcpcopy --send "$mode" "$@" -c "$(faked_clients 4),$(faked_clients 6)" -x "$(at online 80 4)-10.93.0.30:8080,$(at online 80 4)-10.93.0.31:8081" \
     -x "$(at online 80 6)-[fd93::30]:8080,$(at online 80 6)-[fd94::30]:8081"
-  equal "--send $1: the gateway of each route is the next hop" "2 1 1" \
+  equal "--send $mode: the gateway of each route is the next hop" "2 1 1" \
     "$(times_logged 'next hop 10.90.0.50 on eth0') $(times_logged 'next hop fe80::1 on eth0') $(times_logged 'next hop fd90::50 on eth0')"
   loads=()
-  load "$1" 4
-  load "$1" 6
+  load "$mode" 4
+  load "$mode" 6
 }
 
 # arrived NAME: at both servers
@@ -83,11 +84,11 @@ arrived "--send link"
 
 ip -n "$(ns online)" neigh flush all
 requests=900
-through auto
+through auto -j 2
 wait_for 10 has_served 200 target
 mute router online
 speaks_up router eth0 0
 moves "the gateway" router eth0 02:00:00:00:90:50 10.90.0.50 fe80::1 fd90::50
-arrived "--send auto, and another gateway"
+arrived "--send auto with two workers, and another gateway"
 equal "the move of each address is logged once, however many targets are behind it" 3 "$(times_logged 'has moved to')"
 net_done

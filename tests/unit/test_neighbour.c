@@ -182,6 +182,23 @@ static void a_weak_word_fills_a_gap_but_moves_nobody(void **state)
 	assert_memory_equal(n.mac, mac_a, MAC_LEN);
 }
 
+/* A proxy may be all there is, and it may be another one now. */
+static void a_weak_answer_counts_where_the_known_mac_is_mute(void **state)
+{
+	struct neighbour n = neighbour_at("fe80::1");
+	struct neighbour_word weak = word_of("fe80::1", mac_b);
+
+	(void)state;
+	weak.is_weak = true;
+	assert_true(neighbour_learn(&n, mac_a));
+	neighbour_doubt(&n, SECOND);
+	assert_int_equal(neighbour_next_question(&n, SECOND), NEIGHBOUR_ASK_BROADCAST);
+	assert_false(neighbour_on_word(&n, &weak, SECOND));
+	assert_int_equal(neighbour_next_question(&n, 2 * SECOND), NEIGHBOUR_ASK_BROADCAST);
+	assert_true(neighbour_on_word(&n, &weak, 2 * SECOND));
+	assert_memory_equal(n.mac, mac_b, MAC_LEN);
+}
+
 static void a_word_without_a_mac_only_confirms_that_of_its_frame(void **state)
 {
 	struct neighbour n = neighbour_at("fe80::1");
@@ -329,6 +346,7 @@ int main(void)
 		cmocka_unit_test(a_fixed_neighbour_is_never_asked_nor_moved),
 		cmocka_unit_test(a_new_mac_that_is_no_answer_is_used_and_asked_about),
 		cmocka_unit_test(a_weak_word_fills_a_gap_but_moves_nobody),
+		cmocka_unit_test(a_weak_answer_counts_where_the_known_mac_is_mute),
 		cmocka_unit_test(a_word_without_a_mac_only_confirms_that_of_its_frame),
 		cmocka_unit_test(a_doubt_asks_everybody_at_once),
 		cmocka_unit_test(doubts_that_go_on_ask_less_and_less),
