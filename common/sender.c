@@ -491,6 +491,13 @@ enum sender_mode sender_mode_of(const struct sender *s, const struct ip_addr *ta
 	return p->mode;
 }
 
+bool sender_has_way(const struct sender *s, const struct ip_addr *target)
+{
+	const struct sender_path *p = path_find(s, target);
+
+	return p->mode == SENDER_IP || (p->next_hop && p->next_hop->neighbour.is_known);
+}
+
 bool sender_try(struct sender *s, const struct ip_addr *target, enum sender_mode mode,
 		const char *why)
 {

@@ -97,6 +97,8 @@ bool sender_cuts(const struct sender *s, const struct ip_addr *target);
  */
 enum sender_mode sender_mode_of(const struct sender *s, const struct ip_addr *target,
 				const char **why);
+/* False if packets to this target go nowhere, as its next hop is not known (yet). */
+bool sender_has_way(const struct sender *s, const struct ip_addr *target);
 /*
  * Nothing comes back by the backend in use: takes the other one, mode, for this target, if sender_mode
  * is auto and its route allows both. It stays so until the next call, or until the way to the target

@@ -52,6 +52,7 @@ void sender_path_settle(struct sender *s, struct sender_path *p)
 {
 	char next_hop[IP_ADDR_TEXT_MAX], why[SENDER_WHY_MAX];
 	const struct neighbour *n;
+	const char *question;
 
 	if (!p->link || p->is_lost)
 		return;
@@ -62,13 +63,17 @@ void sender_path_settle(struct sender *s, struct sender_path *p)
 		return;
 	}
 	n = &p->next_hop->neighbour;
+	question = ip_addr_is_v4(&n->addr) ? "ARP" : "neighbour discovery";
 	ip_addr_format(next_hop, sizeof(next_hop), &n->addr);
-	if (n->is_known || s->mode == SENDER_LINK) {
+	if (n->is_known || (s->mode == SENDER_LINK && !neighbour_is_silent(n))) {
 		snprintf(why, sizeof(why), "next hop %s on %s", next_hop, p->link->device.name);
 		path_set(s, p, SENDER_LINK, why);
+	} else if (s->mode == SENDER_LINK) {
+		snprintf(why, sizeof(why), "next hop %s on %s, which does not answer %s", next_hop,
+			 p->link->device.name, question);
+		path_set(s, p, SENDER_LINK, why);
 	} else if (neighbour_is_silent(n)) {
-		snprintf(why, sizeof(why), "no neighbour answers %s for %s",
-			 ip_addr_is_v4(&n->addr) ? "ARP" : "neighbour discovery", next_hop);
+		snprintf(why, sizeof(why), "no neighbour answers %s for %s", question, next_hop);
 		path_set(s, p, SENDER_IP, why);
 	}
 }

@@ -46,6 +46,9 @@ tcpcopy_check "with -L that is a note" 0 '^note .*10\.90\.0\.40.*-L' "${base[@]}
 tcpcopy_check "-U says that it does nothing" 0 '^note .*-U 100 does nothing' "${base[@]}" -L -U 100
 tcpcopy_check "-o with the wrong device" 1 '^wrong .*10\.90\.0\.30.*lo' "${base[@]}" -L -o lo
 
+tcpcopy_check "--send link to where nobody is" 1 '^wrong .*10\.90\.0\.99.*next hop 10\.90\.0\.99 on eth0, which does not answer ARP' \
+  -x 80-10.90.0.99:8080 -s 10.90.0.40 -c 10.91.0.x -L --send link
+
 # ---- intercept runs
 start_intercept
 tcpcopy_check "all is right" 0 '^ok .*intercept 10\.90\.0\.40 answers' "${base[@]}" -l "$net_dir/new.log" \

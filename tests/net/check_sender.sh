@@ -178,6 +178,7 @@ check "IPv4 through an IPv6 neighbour is sent to what that answers" "$said" \
 equal "and arrives there" 10 "$(lines via-v6 "> $far_mac, ethertype IPv4")"
 probe --mode link --target 10.93.0.9 --count 10
 equal "link counts packets without a neighbour" "0 10" "$(value packets) $(value no_neighbour)"
+check "and says that it has none" "$said" grep -q 'next hop 10.93.0.9 on eth0, which does not answer ARP$' <<<"$said"
 ip -n "$(ns near)" tuntap add dev tun0 mode tun
 ip -n "$(ns near)" addr add 10.94.0.1/24 dev tun0
 ip -n "$(ns near)" link set tun0 up
