@@ -67,13 +67,15 @@ load_result=$(cat "$net_dir/later.json")
 load_is_ok "the online server answers all, later"
 all_delivered "nothing is missed when the captures are opened again"
 same_ids "and nothing comes twice"
-check "each worker has done so" "" [ 3 -eq \
-  "$(grep -o 'worker [1-3]: capturing on eth0' "$net_dir/tcpcopy.log" | sort -u | wc -l)" ]
+run_load --to 10.90.0.77:80 --connections 100 --requests 1000 --rate 1000 --id-prefix new
+load_is_ok "the online server answers at its new address"
+all_delivered "each worker has done so: what comes to the new address is copied"
+same_ids "all of it, once"
 stop_tcpcopy
 equal "tcpcopy ends with exit status 0" 0 "$tcpcopy_status"
 equal "there is one summary" 1 "$(grep -c 'info: ending' "$net_dir/tcpcopy.log")"
 check "which has all" "" \
-  log_says "$net_dir/tcpcopy.log" 'info: +delivered +13000 requests.*100.00 %'
+  log_says "$net_dir/tcpcopy.log" 'info: +delivered +14000 requests.*100.00 %'
 check "the log says which worker speaks" "" \
   log_says "$net_dir/tcpcopy.log" 'worker 3: connected to intercept'
 net_done
