@@ -28,6 +28,9 @@ enum {
 	LENGTH_FIELD_MAX = 65535, /* what 16 bits can say of a packet's length */
 	SUPER_PACKET_MAX = 1 << 20,
 
+	PROTOCOL_OF_ICMP = 1,
+	PROTOCOL_OF_ICMPV6 = 58,
+
 	IPV6_EXTENSIONS_MAX = 8,
 	IPV6_EXTENSION_UNIT = 8,
 };
@@ -93,6 +96,30 @@ static enum packet_result enter_tcp(struct packet *p, struct cursor *c)
 	return PACKET_OK;
 }
 
+/* For too_big.c; an ICMP message is no packet of ours, whatever is wrong with it. */
+static enum packet_result enter_icmp(struct packet *p, const struct cursor *c, bool is_v4)
+{
+	p->icmp = c->captured.at;
+	p->icmp_len_bytes = (uint32_t)byte_reader_left(&c->captured);
+	p->icmp_is_v4 = is_v4;
+	return PACKET_NOT_TCP;
+}
+
+/* The rest of an IPv4 header before ICMP: RFC 792. */
+static enum packet_result enter_ipv4_icmp(struct packet *p, struct cursor *c, const uint8_t *ip)
+{
+	size_t header_len = (size_t)(ip[0] & 0x0f) * 4, total_len = get_be16(ip + 2);
+	size_t wire_len = c->wire_left_bytes + IPV4_HEADER_LEN;
+
+	if (header_len < IPV4_HEADER_LEN || total_len < header_len || total_len > wire_len ||
+	    get_be16(ip + 6) & 0x3fff)
+		return PACKET_NOT_TCP;
+	cursor_clip(c, total_len - IPV4_HEADER_LEN);
+	if (!cursor_take(c, header_len - IPV4_HEADER_LEN))
+		return PACKET_NOT_TCP;
+	return enter_icmp(p, c, true);
+}
+
 /* RFC 791, section 3.1. */
 static enum packet_result enter_ipv4(struct packet *p, struct cursor *c)
 {
@@ -101,6 +128,8 @@ static enum packet_result enter_ipv4(struct packet *p, struct cursor *c)
 
 	if (!ip || ip[0] >> 4 != 4)
 		return PACKET_MALFORMED;
+	if (ip[9] == PROTOCOL_OF_ICMP)
+		return enter_ipv4_icmp(p, c, ip);
 	if (ip[9] != PROTOCOL_TCP && !is_tunnel(c, ip[9]))
 		return PACKET_NOT_TCP;
 	header_len = (size_t)(ip[0] & 0x0f) * 4;
@@ -197,6 +226,8 @@ static enum packet_result enter_ipv6(struct packet *p, struct cursor *c)
 	p->ip_id = 0;
 	p->ip = ip;
 	cursor_clip(c, payload_len);
+	if (ip[6] == PROTOCOL_OF_ICMPV6)
+		return enter_icmp(p, c, false);
 	next_header = ip[6];
 	result = skip_extensions(c, &next_header);
 	if (result != PACKET_OK)
@@ -331,6 +362,7 @@ enum packet_result packet_parse(struct packet *p, int link_type, const uint8_t *
 	p->vlan_tags = 0;
 	p->tunnels = 0;
 	p->is_cut = false;
+	p->icmp = NULL;
 	switch (link_type & ~PACKET_LINK_MIRRORED) {
 	case PACKET_LINK_ETHERNET:
 		return enter_ethernet(p, &c);

@@ -76,6 +76,9 @@ struct packet {
 	uint32_t payload_wire_len_bytes; /* what the IP header says; never less than captured */
 	const uint8_t *tcp;              /* the TCP header, for packet_checksum_ok */
 	const uint8_t *ip;               /* the IP header before it */
+	const uint8_t *icmp;     /* PACKET_NOT_TCP: the ICMP or ICMPv6 message; otherwise NULL */
+	uint32_t icmp_len_bytes; /* what was captured of it */
+	bool icmp_is_v4;
 };
 
 /*
@@ -85,7 +88,8 @@ struct packet {
  * above 64 KiB is a super-packet: wire_len counts, up to 1 MiB; in a smaller frame it is
  * malformed, and so is any length beyond wire_len. Bytes after the IP total length (Ethernet
  * padding) are no payload. The payload may be cut short by the capture, headers may not. IPv6 from
- * or to ::ffff:0:0/96 is malformed. Unless the result is PACKET_OK, *p means nothing.
+ * or to ::ffff:0:0/96 is malformed. Unless the result is PACKET_OK, *p means nothing, but that with PACKET_NOT_TCP p->icmp
+ * is NULL or what it says.
  */
 enum packet_result packet_parse(struct packet *p, int link_type, const uint8_t *frame,
 				size_t captured_len_bytes, size_t wire_len_bytes);

@@ -19,6 +19,7 @@ enum {
 	HEARTBEAT_BODY_LEN = 32,
 	SESSION_ID_BODY_LEN = 4,
 	URGENCY_BODY_LEN = 1,
+	PATH_MTU_BODY_LEN = 16,
 	RECORDS_BODY_LEN = 2, /* and the records */
 	RECORD_FIXED_LEN = 22,
 	FAMILY_V4 = 4,
@@ -284,6 +285,30 @@ int wire_get_urgency(bool *urgent, const struct wire_message *from)
 		return malformed();
 	*urgent = value;
 	return 0;
+}
+
+void wire_put_path_mtu(struct byte_writer *w, const struct wire_path_mtu *m)
+{
+	struct byte_writer b;
+
+	if (!message_begin(w, &b, WIRE_PATH_MTU, PATH_MTU_BODY_LEN))
+		return;
+	byte_writer_be32(&b, m->session_id);
+	byte_writer_be32(&b, m->seq);
+	byte_writer_be32(&b, m->mtu_bytes);
+	byte_writer_be32(&b, m->len_bytes);
+	message_end(&b);
+}
+
+int wire_get_path_mtu(struct wire_path_mtu *m, const struct wire_message *from)
+{
+	struct byte_reader r = body_of(from);
+
+	m->session_id = byte_reader_be32(&r);
+	m->seq = byte_reader_be32(&r);
+	m->mtu_bytes = byte_reader_be32(&r);
+	m->len_bytes = byte_reader_be32(&r);
+	return r.failed ? malformed() : 0;
 }
 
 static uint8_t record_presence(const struct wire_record *r)

@@ -44,7 +44,9 @@ enum wire_type {
 	WIRE_RESPONSES = 7,        /* intercept -> tcpcopy */
 	WIRE_URGENCY =
 		8, /* tcpcopy -> intercept: turns or acknowledgements wait, or no longer do */
-	WIRE_INJECT = 16,        /* reserved: packets that intercept sends for tcpcopy */
+	WIRE_PATH_MTU =
+		9,        /* intercept -> tcpcopy: a packet was too big for its way to the target */
+	WIRE_INJECT = 16, /* reserved: packets that intercept sends for tcpcopy */
 	WIRE_RESPONSE_DATA = 17, /* reserved: payload of answers */
 };
 
@@ -117,6 +119,17 @@ struct wire_record {
 	uint32_t ts_ecr;
 };
 
+/*
+ * A router has dropped a packet of this session because its next link takes no larger ones than mtu_bytes. Nobody has checked
+ * that: whoever can reach intercept may say so.
+ */
+struct wire_path_mtu {
+	uint32_t session_id;
+	uint32_t seq;       /* of the packet */
+	uint32_t mtu_bytes; /* 0: the router did not say */
+	uint32_t len_bytes; /* of the packet with its IP header, as the router quotes it */
+};
+
 /* A message cut out of a stream; the body is borrowed. */
 struct wire_message {
 	uint8_t type; /* enum wire_type, or one that is not known */
@@ -142,6 +155,7 @@ void wire_put_register(struct byte_writer *w, const struct wire_register *m);
 void wire_put_unregister(struct byte_writer *w, uint32_t session_id);
 void wire_put_register_refused(struct byte_writer *w, uint32_t session_id);
 void wire_put_urgency(struct byte_writer *w, bool urgent);
+void wire_put_path_mtu(struct byte_writer *w, const struct wire_path_mtu *m);
 /*
  * As many of the count records as fit in the writer and one message; returns how many. The writer
  * is failed only if not even the first one fits. segments of a record is at least 1, and its mss,
@@ -159,6 +173,7 @@ int wire_get_heartbeat(struct wire_heartbeat *m, const struct wire_message *from
 int wire_get_register(struct wire_register *m, const struct wire_message *from);
 int wire_get_session_id(struct wire_session_id *m, const struct wire_message *from);
 int wire_get_urgency(bool *urgent, const struct wire_message *from);
+int wire_get_path_mtu(struct wire_path_mtu *m, const struct wire_message *from);
 
 /* Walks over the records of WIRE_RESPONSES in place. */
 struct wire_record_cursor {

@@ -302,6 +302,17 @@ bool peer_put_register_refused(struct peer *p, uint32_t session_id)
 	return output_commit(p, &w);
 }
 
+bool peer_put_path_mtu(struct peer *p, const struct wire_path_mtu *m)
+{
+	struct byte_writer w = {.failed = true};
+
+	/* Strangers make these: the reserve is not for them. */
+	if (output_reserve(&p->out, SMALL_MESSAGE_MAX, PEER_OUTPUT_MAX - PEER_OUTPUT_RESERVE))
+		w = output_writer(p, SMALL_MESSAGE_MAX);
+	wire_put_path_mtu(&w, m);
+	return output_commit(p, &w);
+}
+
 /* ---- input ---- */
 
 /*

@@ -110,6 +110,8 @@ bool peer_next(struct peer *p, struct byte_reader *stream, struct peer_event *e,
 void peer_refuse(struct peer *p, enum peer_fault fault, const char *text, uint64_t now_us);
 /* False if there is no room: the peer does not read. */
 bool peer_put_register_refused(struct peer *p, uint32_t session_id);
+/* Likewise; it is not kept for later: whoever sent that packet will send another one. */
+bool peer_put_path_mtu(struct peer *p, const struct wire_path_mtu *m);
 /* Heartbeats and time limits. False if the peer has to be closed (peer_fault_of says why). */
 bool peer_on_time(struct peer *p, const struct wire_heartbeat *heartbeat, uint64_t now_us);
 /* When peer_on_time wants to be called next. */

@@ -77,6 +77,7 @@ const char *report_line(char *buf, size_t size, const struct report_facts *f)
 	line_add_unless_zero(&l, "malformed", c->malformed);
 	line_add_unless_zero(&l, "fragments", c->fragments);
 	line_add_unless_zero(&l, "unknown link type", c->unknown_link);
+	line_add_unless_zero(&l, "too big for their way", c->too_big);
 	line_add_unless_zero(&l, "registrations refused", c->register_refused);
 	line_add_unless_zero(&l, "registrations over the limit", c->register_full);
 	for (int i = PEER_FAULT_GARBAGE; i < PEER_FAULTS; i++)
@@ -97,6 +98,8 @@ static void json_packets(const struct response_counters *c, struct stats_json *j
 	stats_json_uint(j, "held", c->held);
 	stats_json_uint(j, "held_delivered", c->held_delivered);
 	stats_json_uint(j, "kernel_dropped", c->kernel_dropped);
+	stats_json_uint(j, "too_big", c->too_big);
+	stats_json_uint(j, "too_big_routed", c->too_big_routed);
 	stats_json_uint(j, "not_tcp", c->not_tcp);
 	stats_json_uint(j, "fragments", c->fragments);
 	stats_json_uint(j, "malformed", c->malformed);

@@ -13,6 +13,7 @@
 #include "common/packet.h"
 #include "common/seq.h"
 #include "common/tcp_option.h"
+#include "common/too_big.h"
 #include "intercept/held.h"
 
 enum {
@@ -233,6 +234,31 @@ static void on_packet(struct response *r, const struct packet *p, uint64_t now_u
 	deliver(r, route, &record);
 }
 
+/* The packet that it quotes went where the answers come from. */
+static bool on_too_big(struct response *r, const struct packet *p)
+{
+	struct session_route *route;
+	struct wire_path_mtu m;
+	struct too_big t;
+	struct tuple response;
+
+	if (!too_big_parse(&t, p))
+		return false;
+	r->counters.too_big++;
+	response = tuple_reverse(&t.tuple);
+	translation_undo(&response.src, r->config.translations, r->config.translation_count);
+	route = router_find(r->router, &response);
+	if (!route)
+		return true;
+	m = (struct wire_path_mtu){.session_id = route->session_id,
+				   .seq = t.seq,
+				   .mtu_bytes = t.mtu_bytes,
+				   .len_bytes = t.len_bytes};
+	r->counters.too_big_routed += peer_put_path_mtu(peer_at(r, route->peer), &m);
+	r->connections[route->peer].is_dirty = true;
+	return true;
+}
+
 void response_on_frame(struct response *r, int link_type, const uint8_t *frame,
 		       size_t captured_len_bytes, size_t wire_len_bytes, uint64_t now_us)
 {
@@ -247,7 +273,8 @@ void response_on_frame(struct response *r, int link_type, const uint8_t *frame,
 		on_packet(r, &p, now_us);
 		break;
 	case PACKET_NOT_TCP:
-		r->counters.not_tcp++;
+		if (!on_too_big(r, &p))
+			r->counters.not_tcp++;
 		break;
 	case PACKET_FRAGMENT:
 		r->counters.fragments++;

@@ -31,6 +31,9 @@
  * its route again (seq, ack, flags, IP id), with a smaller TTL, or with the same TTL and an IP id that
  * is not 0, is a duplicate: counted, ignored.
  *
+ * A router that drops one of our packets because it is too big for the next link says so to the faked client, thus to
+ * this host. Such a message about a packet whose answers have a route is passed on (PATH_MTU); nothing of it is believed here.
+ *
  * Moderation: a wake-up and a write cost many times what a packet costs. So when packets come
  * fast, response_gather_us() asks the shell to leave the capture alone for a moment, as a network
  * card does with its interrupts, unless a peer has said that turns or acknowledgements wait.
@@ -39,7 +42,7 @@
  * table. Every peer is bounded (peer.h, router.h) and none can stall another.
  *
  * Packets add up at any moment after response_flush:
- *	frames   = captured + not TCP + fragments + malformed + unknown link
+ *	frames   = captured + too big + not TCP + fragments + malformed + unknown link
  *	captured = routed + unrouted + duplicates + dropped + held now
  */
 #ifndef INTERCEPT_RESPONSE_H
@@ -100,7 +103,9 @@ struct response_config {
 
 struct response_counters {
 	uint64_t frames;
-	uint64_t captured; /* TCP packets */
+	uint64_t captured;       /* TCP packets */
+	uint64_t too_big;        /* a router says that a TCP packet was, ... */
+	uint64_t too_big_routed; /* ... of a session: its peer was told */
 	uint64_t not_tcp;
 	uint64_t fragments;
 	uint64_t malformed;

@@ -29,6 +29,7 @@
 #include "common/log.h"
 #include "common/netdev.h"
 #include "common/stats.h"
+#include "common/too_big.h"
 #include "intercept/host_check.h"
 #include "intercept/link_server.h"
 #include "intercept/report.h"
@@ -282,7 +283,7 @@ static void reopen_sources(struct worker *w)
 }
 
 /*
- * -F without what tcpcopy sends to us: on a shared device the link would otherwise be captured,
+ * -F, and what routers say of packets that are too big, which goes first (too_big.h); without what tcpcopy sends to us: on a shared device the link would otherwise be captured,
  * parsed and found to be nobody's. Only packets to our own addresses: a faked client may have our
  * port number. NULL without memory.
  */
@@ -290,6 +291,7 @@ static char *make_filter(const struct intercept_options *o)
 {
 	struct ip_addr addresses[LOCAL_ADDRESSES_MAX];
 	int count = 1, used;
+	bool is_bounded;
 	char *text = malloc(strlen(o->filter) + FILTER_TEXT_MAX);
 
 	if (!text)
@@ -297,16 +299,17 @@ static char *make_filter(const struct intercept_options *o)
 	addresses[0] = o->bind;
 	if (ip_addr_is_unspecified(&o->bind))
 		count = netdev_local_addresses(NULL, addresses, LOCAL_ADDRESSES_MAX);
-	if (count < 1 || count > LOCAL_ADDRESSES_MAX)
-		return strcpy(text, o->filter);
-	used = sprintf(text, "(%s) and not (tcp dst port %u and (", o->filter, (unsigned)o->port);
-	for (int i = 0; i < count; i++) {
+	is_bounded = count >= 1 && count <= LOCAL_ADDRESSES_MAX;
+	used = sprintf(text, TOO_BIG_FILTER " or ((%s)", o->filter);
+	if (is_bounded)
+		used += sprintf(text + used, " and not (tcp dst port %u and (", (unsigned)o->port);
+	for (int i = 0; is_bounded && i < count; i++) {
 		char addr[IP_ADDR_TEXT_MAX];
 
 		used += sprintf(text + used, "%sdst host %s", i ? " or " : "",
 				ip_addr_format(addr, sizeof(addr), &addresses[i]));
 	}
-	strcpy(text + used, "))");
+	strcpy(text + used, is_bounded ? ")))" : ")");
 	return text;
 }
 

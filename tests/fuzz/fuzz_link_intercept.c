@@ -183,7 +183,8 @@ static void check_sums(const struct side *s)
 	struct response_counters c;
 
 	response_get_counters(s->r, &c);
-	fuzz_check(c.frames == c.captured + c.not_tcp + c.fragments + c.malformed + c.unknown_link);
+	fuzz_check(c.frames ==
+		   c.captured + c.too_big + c.not_tcp + c.fragments + c.malformed + c.unknown_link);
 	fuzz_check(c.captured == c.routed + c.unrouted + c.duplicate + c.dropped + c.held);
 	fuzz_check(c.peers_up <= s->connected && s->connected <= RESPONSE_CONNECTIONS_MAX);
 	fuzz_check(c.routes <= c.registered);

@@ -85,6 +85,7 @@ static inline void decode_message(char *log, unsigned peer, const struct wire_me
 	struct wire_record record;
 	struct wire_session_id id;
 	struct wire_refusal refusal;
+	struct wire_path_mtu path_mtu;
 	char text[300];
 
 	switch (m->type) {
@@ -96,6 +97,11 @@ static inline void decode_message(char *log, unsigned peer, const struct wire_me
 	case WIRE_REGISTER_REFUSED:
 		assert_int_equal(wire_get_session_id(&id, m), 0);
 		snprintf(text, sizeof(text), "%u: refused %u", peer, id.session_id);
+		break;
+	case WIRE_PATH_MTU:
+		assert_int_equal(wire_get_path_mtu(&path_mtu, m), 0);
+		snprintf(text, sizeof(text), "%u: %u too big: seq %u, %u bytes, mtu %u", peer,
+			 path_mtu.session_id, path_mtu.seq, path_mtu.len_bytes, path_mtu.mtu_bytes);
 		break;
 	case WIRE_REFUSAL:
 		assert_int_equal(wire_get_refusal(&refusal, m), 0);
@@ -200,8 +206,8 @@ static inline void expect_packets_add_up(struct fixture *f)
 	struct response_counters c;
 
 	response_get_counters(f->r, &c);
-	assert_int_equal(c.frames,
-			 c.captured + c.not_tcp + c.fragments + c.malformed + c.unknown_link);
+	assert_int_equal(c.frames, c.captured + c.too_big + c.not_tcp + c.fragments + c.malformed +
+					   c.unknown_link);
 	assert_int_equal(c.captured, c.routed + c.unrouted + c.duplicate + c.dropped + c.held);
 }
 

@@ -284,6 +284,28 @@ static void urgency_is_as_documented_and_nothing_between(void **state)
 	assert_int_equal(errno, EPROTO);
 }
 
+static const struct wire_path_mtu example_path_mtu = {
+	.session_id = 7,
+	.seq = 1101,
+	.mtu_bytes = 1280,
+	.len_bytes = 1500,
+};
+
+static void path_mtu_is_as_documented(void **state)
+{
+	struct wire_path_mtu read;
+	struct wire_message m;
+	struct bytes b;
+
+	(void)state;
+	WRITTEN(&b, wire_put_path_mtu(&w, &example_path_mtu));
+	assert_written(&b, "path-mtu");
+	m = message_of(&b);
+	assert_int_equal(m.type, WIRE_PATH_MTU);
+	assert_int_equal(wire_get_path_mtu(&read, &m), 0);
+	assert_memory_equal(&read, &example_path_mtu, sizeof(read));
+}
+
 /* Every encoder in turn. Returns false past the last. */
 static bool put_number(int i, struct byte_writer *w)
 {
@@ -318,6 +340,9 @@ static bool put_number(int i, struct byte_writer *w)
 		return true;
 	case 8:
 		wire_put_responses(w, example_records, 1);
+		return true;
+	case 9:
+		wire_put_path_mtu(w, &example_path_mtu);
 		return true;
 	}
 	return false;
@@ -381,6 +406,7 @@ int main(void)
 		cmocka_unit_test(register_of_wrong_family_or_port_is_refused),
 		cmocka_unit_test(session_id_messages_are_as_documented),
 		cmocka_unit_test(urgency_is_as_documented_and_nothing_between),
+		cmocka_unit_test(path_mtu_is_as_documented),
 		cmocka_unit_test(encoder_without_room_writes_nothing),
 		cmocka_unit_test(refusal_reasons_have_names),
 	};

@@ -31,6 +31,7 @@ static int decode(const struct wire_message *m)
 		struct wire_heartbeat heartbeat;
 		struct wire_register reg;
 		struct wire_session_id id;
+		struct wire_path_mtu path_mtu;
 		bool urgent;
 	} u;
 	int result;
@@ -60,6 +61,8 @@ static int decode(const struct wire_message *m)
 		return result;
 	case WIRE_URGENCY:
 		return wire_get_urgency(&u.urgent, m);
+	case WIRE_PATH_MTU:
+		return wire_get_path_mtu(&u.path_mtu, m);
 	}
 	return 0;
 }
@@ -67,7 +70,7 @@ static int decode(const struct wire_message *m)
 static const char *const documented_names[] = {
 	"hello-tcpcopy", "hello-intercept", "refusal",    "heartbeat",
 	"register-ipv4", "register-ipv6",   "unregister", "register-refused",
-	"urgency-on",    "urgency-off",     "responses",
+	"urgency-on",    "urgency-off",     "path-mtu",   "responses",
 };
 
 enum {
