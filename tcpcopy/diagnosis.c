@@ -462,6 +462,29 @@ const char *diagnosis_faked_client_text(char *buf, size_t size, const struct tra
 	return buf;
 }
 
+const char *diagnosis_path_mtu_text(char *buf, size_t size, const struct transfer *t, int mtu_bytes,
+				    bool is_black_hole)
+{
+	char text[ENDPOINT_TEXT_MAX];
+
+	endpoint_format(text, sizeof(text), &t->target);
+	if (is_black_hole)
+		snprintf(
+			buf, size,
+			"packets of more than %d bytes vanish on the way to %s, and no router says "
+			"so: smaller ones are sent. A firewall may drop ICMP \"fragmentation "
+			"needed\", or a router has no route for the faked clients to the "
+			"assistant. "
+			"-M %d spares the copy finding out again",
+			mtu_bytes, text, mtu_bytes);
+	else
+		snprintf(buf, size,
+			 "a router on the way to %s takes no packets of more than %d bytes: "
+			 "smaller ones are sent",
+			 text, mtu_bytes);
+	return buf;
+}
+
 const char *diagnosis_encrypted_text(char *buf, size_t size, const struct transfer *t)
 {
 	char text[ENDPOINT_TEXT_MAX];

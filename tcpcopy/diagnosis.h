@@ -61,6 +61,9 @@ const char *diagnosis_refused_text(char *buf, size_t size, const struct transfer
 const char *diagnosis_mute_text(char *buf, size_t size, const struct transfer *t);
 /* A client has an address of -c or -H. */
 const char *diagnosis_faked_client_text(char *buf, size_t size, const struct transfer *t);
+/* Packets above mtu_bytes do not get to it; is_black_hole: nobody has said so. */
+const char *diagnosis_path_mtu_text(char *buf, size_t size, const struct transfer *t, int mtu_bytes,
+				    bool is_black_hole);
 /* Its clients speak TLS. */
 const char *diagnosis_encrypted_text(char *buf, size_t size, const struct transfer *t);
 /* It closes each connection that it was given in its middle behind the first answer. */

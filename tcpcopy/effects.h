@@ -29,6 +29,8 @@ enum replay_notice {
 	REPLAY_NOTICE_FRAGMENT,         /* a client's packet came in fragments; at most once */
 	REPLAY_NOTICE_CUT,              /* the mirror cuts packets short */
 	REPLAY_NOTICE_MIRROR_FRAGMENTS, /* what the mirror sends comes in fragments */
+	REPLAY_NOTICE_PATH_MTU,   /* a router says that packets are too big: replay_path_mtu */
+	REPLAY_NOTICE_BLACK_HOLE, /* they are, and no router says so: likewise */
 	REPLAY_NOTICES,
 };
 

@@ -339,6 +339,16 @@ static int on_responses(struct intercept_link *l, const struct wire_message *m, 
 	return more;
 }
 
+static int on_path_mtu(struct intercept_link *l, const struct wire_message *m, uint64_t now_us)
+{
+	struct wire_path_mtu path_mtu;
+
+	if (wire_get_path_mtu(&path_mtu, m))
+		return -1;
+	l->effects->path_mtu(l->ctx, &path_mtu, now_us);
+	return 0;
+}
+
 static void on_message(struct intercept_link *l, const struct wire_message *m, uint64_t now_us)
 {
 	int rc = 0;
@@ -362,6 +372,9 @@ static void on_message(struct intercept_link *l, const struct wire_message *m, u
 		break;
 	case WIRE_RESPONSES:
 		rc = on_responses(l, m, now_us);
+		break;
+	case WIRE_PATH_MTU:
+		rc = on_path_mtu(l, m, now_us);
 		break;
 	case WIRE_HELLO:
 		rc = -1;

@@ -66,6 +66,8 @@ struct intercept_link_effects {
 	 */
 	void (*close)(void *ctx);
 	void (*record)(void *ctx, const struct wire_record *record, uint64_t now_us);
+	/* A router says that a packet of this session was too big. */
+	void (*path_mtu)(void *ctx, const struct wire_path_mtu *m, uint64_t now_us);
 	/* intercept gave this session's tuple to another tcpcopy. */
 	void (*refused)(void *ctx, uint32_t session_id, uint64_t now_us);
 	/* The state has changed; why is text for the log, "" when all is well. */

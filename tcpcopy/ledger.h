@@ -113,7 +113,13 @@ struct ledger_traffic {
 	uint64_t gates_by_answer; /* turns released because the answer came */
 	uint64_t gates_by_settle; /* because an answer of another length had ended */
 	uint64_t gates_by_close;
-	uint64_t emit_full; /* the sender asked to wait */
+	uint64_t
+		too_big; /* a router said that a packet was, and the path's MTU was learned from it */
+	uint64_t too_big_ignored; /* likewise, of no use: not in flight, or no news */
+	uint64_t
+		path_tests; /* a segment went again with a smaller one beside it, to see which arrives */
+	uint64_t black_holes; /* thus learned that larger packets do not */
+	uint64_t emit_full;   /* the sender asked to wait */
 	uint64_t register_refused;
 };
 

@@ -195,6 +195,13 @@ static void effect_record(void *ctx, const struct wire_record *record, uint64_t 
 	s->handlers->record(s->ctx, record, now_us);
 }
 
+static void effect_path_mtu(void *ctx, const struct wire_path_mtu *m, uint64_t now_us)
+{
+	struct link_socket *s = ctx;
+
+	s->handlers->path_mtu(s->ctx, m, now_us);
+}
+
 static void effect_refused(void *ctx, uint32_t session_id, uint64_t now_us)
 {
 	struct link_socket *s = ctx;
@@ -214,6 +221,7 @@ static const struct intercept_link_effects effects = {
 	.connect = effect_connect,
 	.close = effect_close,
 	.record = effect_record,
+	.path_mtu = effect_path_mtu,
 	.refused = effect_refused,
 	.link_state = effect_link_state,
 };

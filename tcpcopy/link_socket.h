@@ -16,6 +16,7 @@ struct link_socket;
 /* What comes out of the link, with the owner's ctx. None may free the socket. */
 struct link_socket_handlers {
 	void (*record)(void *ctx, const struct wire_record *record, uint64_t now_us);
+	void (*path_mtu)(void *ctx, const struct wire_path_mtu *m, uint64_t now_us);
 	void (*refused)(void *ctx, uint32_t session_id, uint64_t now_us);
 	void (*link_state)(void *ctx, struct intercept_link *link, enum intercept_link_state state,
 			   const char *why, uint64_t now_us);

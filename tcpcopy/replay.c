@@ -500,6 +500,17 @@ void replay_on_record(struct replay *r, const struct wire_record *record, uint64
 	}
 }
 
+void replay_on_path_mtu(struct replay *r, const struct wire_path_mtu *m, uint64_t now_us)
+{
+	struct session *s = session_table_find(&r->table, m->session_id);
+
+	r->env.now_us = now_us;
+	if (s)
+		session_on_path_mtu(s, &r->env, m);
+	else
+		r->ledger.targets[0].traffic.too_big_ignored++;
+}
+
 void replay_on_register_refused(struct replay *r, uint32_t session_id, uint64_t now_us)
 {
 	struct session *s = session_table_find(&r->table, session_id);
@@ -736,6 +747,11 @@ void replay_shutdown(struct replay *r, uint64_t now_us)
 const struct ledger *replay_ledger(const struct replay *r)
 {
 	return &r->ledger;
+}
+
+int replay_path_mtu(const struct replay *r, size_t target)
+{
+	return path_mtu_now(&r->env.paths[target], r->env.mtu_bytes[target], r->env.now_us);
 }
 
 bool replay_is_paused(const struct replay *r)

@@ -91,6 +91,8 @@ void replay_on_frame(struct replay *r, int link_type, const uint8_t *frame,
 		     size_t captured_len_bytes, size_t wire_len_bytes, uint64_t now_us);
 /* One record from any intercept. */
 void replay_on_record(struct replay *r, const struct wire_record *record, uint64_t now_us);
+/* A router says that a packet of a session was too big; from any intercept. */
+void replay_on_path_mtu(struct replay *r, const struct wire_path_mtu *m, uint64_t now_us);
 /* An intercept refused the registration: the session takes another tuple. */
 void replay_on_register_refused(struct replay *r, uint32_t session_id, uint64_t now_us);
 /*
@@ -124,6 +126,8 @@ void replay_shutdown(struct replay *r, uint64_t now_us);
 const struct ledger *replay_ledger(const struct replay *r);
 /* Bytes held for sessions, connections and payload. */
 size_t replay_memory(const struct replay *r);
+/* The largest packets, in bytes, that are sent to this target now. */
+int replay_path_mtu(const struct replay *r, size_t target);
 /* Whether the circuit breaker of any target is open. */
 bool replay_is_paused(const struct replay *r);
 /* The share of new connections that is copied now, in parts of a million. */

@@ -323,6 +323,10 @@ static void json_traffic(struct stats_json *j, const struct ledger_traffic *t)
 	stats_json_uint(j, "gates_by_answer", t->gates_by_answer);
 	stats_json_uint(j, "gates_by_settle", t->gates_by_settle);
 	stats_json_uint(j, "gates_by_close", t->gates_by_close);
+	stats_json_uint(j, "too_big", t->too_big);
+	stats_json_uint(j, "too_big_ignored", t->too_big_ignored);
+	stats_json_uint(j, "path_tests", t->path_tests);
+	stats_json_uint(j, "black_holes", t->black_holes);
 	stats_json_uint(j, "emit_full", t->emit_full);
 	stats_json_uint(j, "register_refused", t->register_refused);
 	stats_json_end(j);

@@ -117,6 +117,8 @@ static void begin_handshake(struct session *s, struct session_env *env, const st
 	s->may_have_closed = false;
 	s->target_closed = s->in_recovery = s->uses_timestamps = false;
 	s->timed_us = 0;
+	s->smaller_mss = 0;
+	s->smaller_due = false;
 	s->last_sent_us = 0;
 	s->challenged_us = 0;
 	s->progress_us = env->now_us;
@@ -366,6 +368,13 @@ static void doubt_way(const struct session *s, struct session_env *env)
 		env->doubted_targets |= UINT64_C(1) << s->target_index;
 }
 
+/* What is in flight is not acknowledged in time. */
+static void on_silence(struct session *s, struct session_env *env)
+{
+	session_recovery_on_timeout(s, env);
+	session_path_on_timeout(s, env);
+}
+
 void session_on_timer(struct session *s, struct session_env *env)
 {
 	s->timer_at_us = 0;
@@ -398,7 +407,7 @@ void session_on_timer(struct session *s, struct session_env *env)
 				s->target.snd_nxt = s->target.snd_una;
 				s->probe_due = true;
 			} else
-				session_recovery_on_timeout(s, env);
+				on_silence(s, env);
 			session_doubt_on_timeout(s, env);
 		}
 	}

@@ -60,6 +60,7 @@
 #include "tcpcopy/effects.h"
 #include "tcpcopy/habits.h"
 #include "tcpcopy/ledger.h"
+#include "tcpcopy/path_mtu.h"
 #include "tcpcopy/turn.h"
 
 struct online;
@@ -151,7 +152,7 @@ struct session_target {
 	uint32_t rttvar_us;
 	uint32_t rto_us;
 	uint32_t timed_seq; /* the sequence number whose ACK ends the running RTT sample */
-	uint16_t mss;       /* payload bytes a segment */
+	uint16_t mss;       /* payload bytes a segment: session_path.c */
 	uint8_t snd_wscale;
 	uint8_t rcv_wscale;
 	uint8_t duplicate_acks;
@@ -164,9 +165,9 @@ struct session_target {
 struct session_offer {
 	uint16_t mss; /* 0: none */
 	uint8_t window_scale;
-	bool has_window_scale;
-	bool has_sack_permitted;
-	bool has_timestamps;
+	bool has_window_scale : 1; /* in one byte: there are as many of these as sessions */
+	bool has_sack_permitted : 1;
+	bool has_timestamps : 1;
 };
 
 struct session {
@@ -205,6 +206,8 @@ struct session {
 	uint32_t requests_in_flight;
 	struct session_target target;
 	struct session_offer offer;
+	uint16_t mss_agreed;    /* what the target's SYN-ACK allows, whatever the path does */
+	uint16_t smaller_mss;   /* of the pair that tests the path; 0: none is out */
 	uint16_t copy;          /* which of -n, from 0 */
 	uint8_t target_index;   /* which transfer */
 	uint8_t state;          /* enum session_state */
@@ -242,8 +245,10 @@ struct session {
 	bool may_have_closed; /* it may have come among what was never captured */
 	bool ended_young;     /* by the target */
 	bool is_joined;       /* this connection began in the middle of the stream */
-	bool was_whole;       /* one before it did not */
-	bool uses_timestamps;
+	bool was_whole : 1;   /* one before it did not */
+	bool uses_timestamps : 1;
+	bool timed_full : 1;  /* the segment of the RTT sample is one of mss bytes */
+	bool smaller_due : 1; /* the smaller one of the pair */
 };
 
 /* What sessions share: owned by replay. */
@@ -259,6 +264,7 @@ struct session_env {
 	struct ledger *ledger;
 	struct breaker breakers[TRANSFERS_MAX]; /* one a target: a dead one must not stop another */
 	struct habits habits[TRANSFERS_MAX];    /* likewise */
+	struct path_mtu paths[TRANSFERS_MAX];
 	struct hash_key isn_secret;
 	uint32_t isn_base;      /* of this process: initial_sequence */
 	uint64_t lag_step_us;   /* between a copy and the next */
@@ -345,6 +351,8 @@ void session_mark_dirty(struct session *s, struct session_env *env);
 void session_on_stream(struct session *s, struct session_env *env, struct turn *turn, bool is_new);
 void session_on_target(struct session *s, struct session_env *env, const struct wire_record *r);
 void session_on_timer(struct session *s, struct session_env *env);
+/* A router says that a packet of this session was too big. */
+void session_on_path_mtu(struct session *s, struct session_env *env, const struct wire_path_mtu *m);
 /* Says all that is due. False if the sender is full: call again later. */
 bool session_output(struct session *s, struct session_env *env);
 
@@ -383,6 +391,16 @@ void session_recovery_on_syn_ack(struct session *s, struct session_env *env);
 void session_recovery_on_ack(struct session *s, struct session_env *env, uint32_t acked_bytes);
 void session_recovery_on_duplicate(struct session *s, struct session_env *env, unsigned count);
 void session_recovery_on_timeout(struct session *s, struct session_env *env);
+
+/* what the way to the target takes, session_path.c */
+/* Sets mss to what is known, unless something is in flight. */
+void session_path_follow(struct session *s, const struct session_env *env);
+/* Behind session_recovery_on_timeout. */
+void session_path_on_timeout(struct session *s, struct session_env *env);
+/* Behind session_recovery_on_ack: snd_una has moved. */
+void session_path_on_ack(struct session *s, struct session_env *env, uint32_t acked_bytes);
+/* A segment of mss bytes was acknowledged that was sent once. */
+void session_path_on_carried(const struct session *s, struct session_env *env);
 
 /* the simulated round trip, session_rtt.c */
 /* What the target has sent since our last ACK has not reached the client yet. */

@@ -365,11 +365,29 @@ static uint32_t limited_transmit(const struct session *s)
 	return (duplicates < SESSION_DUPLICATE_ACKS ? duplicates : 0) * (uint32_t)s->target.mss;
 }
 
+/* The same bytes as the segment at snd_una that follows, but fewer: which of the two gets through? */
+static bool output_smaller(struct session *s, struct session_env *env, uint64_t limit)
+{
+	const struct session_target *t = &s->target;
+	uint64_t left = limit > s->una_off ? limit - s->una_off : 0;
+
+	if (!s->smaller_due)
+		return true;
+	if (t->snd_nxt == t->snd_una && left > s->smaller_mss && t->snd_wnd > s->smaller_mss &&
+	    !output_segment(s, env, s->una_off, s->smaller_mss, false, false))
+		return false;
+	s->smaller_due = false;
+	return true;
+}
+
 static bool output_data(struct session *s, struct session_env *env, uint64_t limit)
 {
 	struct session_target *t = &s->target;
 
+	session_path_follow(s, env);
 	restart_window(s, env);
+	if (!output_smaller(s, env, limit))
+		return false;
 	if (s->retransmit_una && !output_retransmission(s, env, limit))
 		return false;
 	for (;;) {

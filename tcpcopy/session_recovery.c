@@ -66,6 +66,7 @@ void session_recovery_on_sent(struct session *s, struct session_env *env, uint32
 	} else if (!s->timed_us) {
 		s->timed_us = env->now_us;
 		t->timed_seq = end;
+		s->timed_full = len >= t->mss;
 	}
 	t->snd_max = seq_max(t->snd_max, end);
 	s->last_sent_us = env->now_us;
@@ -103,6 +104,8 @@ void session_recovery_on_ack(struct session *s, struct session_env *env, uint32_
 	if (s->timed_us && seq_geq(t->snd_una, t->timed_seq)) {
 		rtt_sample(t, env->now_us - s->timed_us);
 		s->timed_us = 0;
+		if (s->timed_full)
+			session_path_on_carried(s, env);
 	}
 	t->backoff = 0;
 	t->duplicate_acks = 0;

@@ -10,7 +10,6 @@
 
 enum {
 	TIMESTAMPS_LEN = 12,
-	PAYLOAD_MAX = (SEGMENT_IOV_MAX - 1) * SEGMENT_BLOCK_BYTES, /* any offset fits the iovec */
 	STALE_RESETS_MAX = 3, /* a SYN of the timer's: a tuple that stays taken starts no storm */
 };
 
@@ -36,26 +35,20 @@ uint16_t session_default_mss(const struct session *s)
 	return ip_addr_is_v4(&s->tuple.dst.addr) ? SESSION_MSS_DEFAULT : SESSION_MSS_DEFAULT_V6;
 }
 
-/* What both sides agreed on: the smaller MSS, options only if offered both ways. */
-static void agree(struct session *s, const struct session_env *env, const struct wire_record *r)
+/* What both sides agreed on: the target's MSS, options only if offered both ways. */
+static void agree(struct session *s, const struct wire_record *r)
 {
 	struct session_target *t = &s->target;
-	int headers = ip_addr_is_v4(&s->tuple.dst.addr) ? 40 : 60;
 	int mss = r->has_mss ? r->mss : session_default_mss(s);
-	int cap = env->mtu_bytes[s->target_index] - headers;
 
 	if (mss < SESSION_MSS_MIN)
 		mss = SESSION_MSS_MIN;
-	if (mss > cap)
-		mss = cap;
-	if (mss > PAYLOAD_MAX)
-		mss = PAYLOAD_MAX;
 	s->uses_timestamps = s->offer.has_timestamps && r->has_timestamps;
 	if (s->uses_timestamps) {
 		mss -= TIMESTAMPS_LEN;
 		t->ts_recent = r->ts_val;
 	}
-	t->mss = (uint16_t)mss;
+	s->mss_agreed = (uint16_t)mss;
 	if (s->offer.has_window_scale && r->has_window_scale) {
 		t->snd_wscale = r->window_scale;
 		t->rcv_wscale = s->offer.window_scale;
@@ -66,7 +59,7 @@ static void establish(struct session *s, struct session_env *env, const struct w
 {
 	struct session_target *t = &s->target;
 
-	agree(s, env, r);
+	agree(s, r);
 	t->irs = r->seq;
 	t->rcv_nxt = r->seq + 1;
 	t->rcv_acked = r->seq;
@@ -75,6 +68,7 @@ static void establish(struct session *s, struct session_env *env, const struct w
 	t->snd_una = t->iss + 1;
 	t->snd_nxt = t->iss + 1;
 	t->snd_max = t->iss + 1;
+	session_path_follow(s, env);
 	t->snd_wnd = r->window; /* that of a SYN is not scaled: RFC 7323, section 2.2 */
 	t->max_window = t->snd_wnd;
 	t->snd_wl1 = r->seq;
@@ -258,6 +252,7 @@ static void on_new_ack(struct session *s, struct session_env *env, uint32_t ack)
 		t->snd_nxt = ack;
 	session_acknowledged(s, env, una_off);
 	session_recovery_on_ack(s, env, acked);
+	session_path_on_ack(s, env, acked);
 	s->progress_us = env->now_us;
 	if (fin_acked)
 		fin_acknowledged(s, env);
@@ -334,7 +329,7 @@ static void on_payload(struct session *s, struct session_env *env, const struct 
 	session_gate_on_answer(s, env, r, before);
 	if (session_ack_later(s, env))
 		return;
-	if (t->rcv_nxt - t->rcv_acked > t->mss)
+	if (t->rcv_nxt - t->rcv_acked > s->mss_agreed)
 		s->ack_now = true;
 	else if (r->len_bytes >= SESSION_MSS_DEFAULT && !(r->flags & TCP_PSH) &&
 		 session_gate_is_partly_answered(s, env))

@@ -178,6 +178,12 @@ static void effect_notice(void *ctx, enum replay_notice notice, size_t target)
 	case REPLAY_NOTICE_MIRROR_FRAGMENTS:
 		log_warn("%s", diagnosis_fragments_text());
 		break;
+	case REPLAY_NOTICE_PATH_MTU:
+	case REPLAY_NOTICE_BLACK_HOLE:
+		w->is_path_due = true; /* replay is asked for the value when it has returned */
+		w->paths[target].is_due = true;
+		w->paths[target].is_black_hole = notice == REPLAY_NOTICE_BLACK_HOLE;
+		break;
 	case REPLAY_NOTICES:
 		break;
 	}
@@ -206,6 +212,13 @@ static void on_link_record(void *ctx, const struct wire_record *record, uint64_t
 	struct worker *w = ctx;
 
 	replay_on_record(w->replay, record, now_us);
+}
+
+static void on_link_path_mtu(void *ctx, const struct wire_path_mtu *m, uint64_t now_us)
+{
+	struct worker *w = ctx;
+
+	replay_on_path_mtu(w->replay, m, now_us);
 }
 
 static void on_link_refused(void *ctx, uint32_t session_id, uint64_t now_us)
@@ -277,6 +290,7 @@ static void on_link_state(void *ctx, struct intercept_link *link, enum intercept
 
 const struct link_socket_handlers worker_link_handlers = {
 	.record = on_link_record,
+	.path_mtu = on_link_path_mtu,
 	.refused = on_link_refused,
 	.link_state = on_link_state,
 };
@@ -586,6 +600,8 @@ static void worker_end_turn(struct worker *w)
 	ask_about_silence(w, now_us);
 	if (w->is_diagnosis_due)
 		worker_diagnose(w, now_us);
+	if (w->is_path_due)
+		worker_tell_paths(w);
 	set_timer(w, now_us);
 }
 

@@ -92,6 +92,11 @@ struct worker {
 	struct worker_firewall firewall;
 	bool is_diagnosis_due;
 	bool is_target_due[TRANSFERS_MAX]; /* those that are to be diagnosed */
+	bool is_path_due; /* of some target something is to be told: */
+	struct {
+		bool is_due;
+		bool is_black_hole;
+	} paths[TRANSFERS_MAX];
 	bool is_stopping;
 	int shutdown_wait_ms; /* left */
 
@@ -138,6 +143,8 @@ const char *worker_target_text(const struct worker *w, size_t target, char buf[E
  * target.
  */
 void worker_diagnose(struct worker *w, uint64_t now_us);
+/* What was found out of the paths to targets. */
+void worker_tell_paths(struct worker *w);
 void worker_log_report(struct worker *w, uint64_t now_us);
 void worker_report_if_nothing(struct worker *w, uint64_t now_us);
 /* Does nothing without --stats-file. */

@@ -149,6 +149,24 @@ void worker_diagnose(struct worker *w, uint64_t now_us)
 	}
 }
 
+void worker_tell_paths(struct worker *w)
+{
+	char line[DIAGNOSIS_LINE_MAX];
+
+	w->is_path_due = false;
+	for (size_t i = 0; i < w->options->transfer_count; i++) {
+		if (!w->paths[i].is_due)
+			continue;
+		w->paths[i].is_due = false;
+		diagnosis_path_mtu_text(line, sizeof(line), &w->options->transfers[i],
+					replay_path_mtu(w->replay, i), w->paths[i].is_black_hole);
+		if (w->paths[i].is_black_hole)
+			log_warn("%s", line);
+		else
+			log_info("%s", line);
+	}
+}
+
 /* --- reports --- */
 
 static void gather_report_links(const struct worker *w,

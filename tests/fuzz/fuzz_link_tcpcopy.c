@@ -79,6 +79,14 @@ static void on_record(void *ctx, const struct wire_record *r, uint64_t now_us)
 	x->trace = stream_mix(x->trace, r->session_id ^ (uint64_t)r->seq << 32);
 }
 
+static void on_path_mtu(void *ctx, const struct wire_path_mtu *m, uint64_t now_us)
+{
+	struct link *x = ctx;
+
+	fuzz_check(x->is_open && x->state == INTERCEPT_LINK_UP && now_us == x->now_us);
+	x->trace = stream_mix(x->trace, m->session_id ^ (uint64_t)m->seq << 32 ^ m->mtu_bytes);
+}
+
 static void on_refused(void *ctx, uint32_t session_id, uint64_t now_us)
 {
 	struct link *x = ctx;
@@ -103,6 +111,7 @@ static const struct intercept_link_effects effects = {
 	.connect = on_connect,
 	.close = on_close,
 	.record = on_record,
+	.path_mtu = on_path_mtu,
 	.refused = on_refused,
 	.link_state = on_state,
 };

@@ -44,6 +44,16 @@ static void link_record(void *ctx, const struct wire_record *record, uint64_t no
 	a->record(a->ctx, record, now_us);
 }
 
+/* No router stands between the two. */
+static void link_path_mtu(void *ctx, const struct wire_path_mtu *m, uint64_t now_us)
+{
+	struct assistant *a = ctx;
+
+	(void)m;
+	(void)now_us;
+	a->faults++;
+}
+
 static void link_refused(void *ctx, uint32_t session_id, uint64_t now_us)
 {
 	struct assistant *a = ctx;
@@ -65,6 +75,7 @@ static const struct intercept_link_effects link_effects = {
 	.connect = link_connect,
 	.close = link_close,
 	.record = link_record,
+	.path_mtu = link_path_mtu,
 	.refused = link_refused,
 	.link_state = link_state,
 };

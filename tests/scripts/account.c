@@ -46,6 +46,10 @@ static const struct field traffic_fields[] = {
 	TRAFFIC("gates-by-answer", gates_by_answer),
 	TRAFFIC("gates-by-settle", gates_by_settle),
 	TRAFFIC("gates-by-close", gates_by_close),
+	TRAFFIC("too-big", too_big),
+	TRAFFIC("too-big-ignored", too_big_ignored),
+	TRAFFIC("path-tests", path_tests),
+	TRAFFIC("black-holes", black_holes),
 	TRAFFIC("emit-full", emit_full),
 	TRAFFIC("register-refused", register_refused),
 };

@@ -45,6 +45,7 @@ static const struct {
 	[VERB_FLOOD] = {"flood", ARGUMENT_NUMBER_PACKET},
 	[VERB_FRAME] = {"frame", ARGUMENT_REST},
 	[VERB_REFUSED] = {"refused", ARGUMENT_NONE},
+	[VERB_TOO_BIG] = {"too-big", ARGUMENT_REST},
 	[VERB_LINK] = {"link", ARGUMENT_NUMBER},
 	[VERB_ROOM] = {"room", ARGUMENT_ROOM},
 	[VERB_BATCH] = {"batch", ARGUMENT_NONE},
@@ -59,6 +60,7 @@ static const struct {
 	[VERB_NOTICE] = {"notice", ARGUMENT_NAME},
 	[VERB_URGENT] = {"urgent", ARGUMENT_NAME},
 	[VERB_PAUSED] = {"paused", ARGUMENT_NAME},
+	[VERB_PATH_MTU] = {"path-mtu", ARGUMENT_NUMBER},
 };
 
 static int read_file(struct script *s, const char *root, const char *name, int depth, char *error);

@@ -33,6 +33,7 @@ enum verb {
 	VERB_FLOOD, /* the world */
 	VERB_FRAME,
 	VERB_REFUSED,
+	VERB_TOO_BIG,
 	VERB_LINK,
 	VERB_ROOM,
 	VERB_BATCH,
@@ -47,6 +48,7 @@ enum verb {
 	VERB_NOTICE,
 	VERB_URGENT,
 	VERB_PAUSED,
+	VERB_PATH_MTU,
 	VERBS,
 };
 

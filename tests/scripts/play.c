@@ -249,6 +249,8 @@ static int look_at_notice(struct player *p)
 		[REPLAY_NOTICE_FRAGMENT] = "fragment",
 		[REPLAY_NOTICE_CUT] = "cut",
 		[REPLAY_NOTICE_MIRROR_FRAGMENTS] = "mirror-fragments",
+		[REPLAY_NOTICE_PATH_MTU] = "path-mtu",
+		[REPLAY_NOTICE_BLACK_HOLE] = "black-hole",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -286,6 +288,16 @@ static int look_at_urgent(struct player *p)
 static int look_at_paused(struct player *p)
 {
 	return look_at_bool(p, replay_is_paused(p->w->replay));
+}
+
+static int look_at_path_mtu(struct player *p)
+{
+	int mtu = replay_path_mtu(p->w->replay, p->step->transfer);
+
+	return (uint64_t)mtu == p->step->number
+		       ? 0
+		       : fail(p, "expected packets of at most %" PRIu64 " bytes; it is %d",
+			      p->step->number, mtu);
 }
 
 /* ---- doing ---- */
@@ -327,6 +339,22 @@ static int refuse(struct player *p)
 	if (find_faked(p, &f))
 		return -1;
 	world_refuse(p->w, f);
+	return 0;
+}
+
+/* FIRST mtu N [of N] */
+static int say_too_big(struct player *p)
+{
+	unsigned mtu, len = 1500;
+	int64_t seq;
+	struct faked *f;
+	int n = sscanf(p->step->text, "%" SCNd64 " mtu %u of %u", &seq, &mtu, &len);
+
+	if (n < 2)
+		return fail(p, "expected: too-big FIRST mtu N [of N]");
+	if (find_faked(p, &f))
+		return -1;
+	world_too_big(p->w, f, seq, mtu, len);
 	return 0;
 }
 
@@ -403,6 +431,7 @@ static const struct {
 	[VERB_FLOOD] = {flood, EVENT},
 	[VERB_FRAME] = {send_frame, EVENT},
 	[VERB_REFUSED] = {refuse, EVENT},
+	[VERB_TOO_BIG] = {say_too_big, EVENT},
 	[VERB_LINK] = {set_link, EVENT},
 	[VERB_ROOM] = {set_room, EVENT},
 	[VERB_BATCH] = {set_batch, EVENT},
@@ -417,6 +446,7 @@ static const struct {
 	[VERB_NOTICE] = {look_at_notice, LOOK},
 	[VERB_URGENT] = {look_at_urgent, LOOK},
 	[VERB_PAUSED] = {look_at_paused, LOOK},
+	[VERB_PATH_MTU] = {look_at_path_mtu, LOOK},
 };
 
 static int do_step(struct player *p)

@@ -454,6 +454,19 @@ void world_refuse(struct world *w, const struct faked *f)
 	end_batch(w);
 }
 
+void world_too_big(struct world *w, const struct faked *f, int64_t seq, uint32_t mtu, uint32_t len)
+{
+	const struct wire_path_mtu m = {.session_id = f->id,
+					.seq = f->iss + (uint32_t)seq,
+					.mtu_bytes = mtu,
+					.len_bytes = len};
+
+	w->speaking = f->connection;
+	w->base = f->base;
+	replay_on_path_mtu(w->replay, &m, w->now_us);
+	end_batch(w);
+}
+
 void world_link(struct world *w, unsigned up)
 {
 	replay_on_links(w->replay, up, w->now_us);

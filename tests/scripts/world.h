@@ -89,6 +89,8 @@ void world_flood(struct world *w, const struct step *step);
 void world_frame(struct world *w, const uint8_t *frame, size_t len_bytes);
 void world_target(struct world *w, struct faked *f, const struct packet_text *p);
 void world_refuse(struct world *w, const struct faked *f);
+/* A router says that the packet of len bytes whose first byte of the session's stream is seq was too big. */
+void world_too_big(struct world *w, const struct faked *f, int64_t seq, uint32_t mtu, uint32_t len);
 void world_link(struct world *w, unsigned up);
 void world_room(struct world *w, long room);
 void world_hold(struct world *w, bool hold);

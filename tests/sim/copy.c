@@ -244,6 +244,16 @@ static void effect_record(void *ctx, const struct wire_record *record, uint64_t 
 		oracle_fail(w, "a SYN is answered, and the breaker stays open");
 }
 
+static void effect_path_mtu(void *ctx, const struct wire_path_mtu *m, uint64_t now_us)
+{
+	struct world *w = ctx;
+
+	trace_say(w, "session %u: too big for its way, which takes %u bytes", m->session_id,
+		  m->mtu_bytes);
+	replay_on_path_mtu(w->copy.replay, m, now_us);
+	oracle_step(w);
+}
+
 static void effect_refused(void *ctx, uint32_t session_id, uint64_t now_us)
 {
 	struct world *w = ctx;
@@ -270,6 +280,7 @@ static const struct intercept_link_effects link_effects = {
 	.connect = effect_connect,
 	.close = effect_close,
 	.record = effect_record,
+	.path_mtu = effect_path_mtu,
 	.refused = effect_refused,
 	.link_state = effect_link_state,
 };

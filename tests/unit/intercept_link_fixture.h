@@ -40,6 +40,8 @@ struct world {
 	unsigned ups;
 	struct wire_record records[64];
 	size_t record_count;
+	struct wire_path_mtu path_mtu; /* the last one */
+	size_t path_mtu_count;
 	uint32_t refused[8];
 	size_t refused_count;
 	bool unregister_on_record;
@@ -93,6 +95,15 @@ static inline void on_record(void *ctx, const struct wire_record *record, uint64
 		intercept_link_unregister(w->link, record->session_id);
 }
 
+static inline void on_path_mtu(void *ctx, const struct wire_path_mtu *m, uint64_t now_us)
+{
+	struct world *w = ctx;
+
+	assert_int_equal(now_us, w->now_us);
+	w->path_mtu = *m;
+	w->path_mtu_count++;
+}
+
 static inline void on_refused(void *ctx, uint32_t session_id, uint64_t now_us)
 {
 	struct world *w = ctx;
@@ -117,6 +128,7 @@ static const struct intercept_link_effects effects = {
 	.connect = on_connect,
 	.close = on_close,
 	.record = on_record,
+	.path_mtu = on_path_mtu,
 	.refused = on_refused,
 	.link_state = on_link_state,
 };

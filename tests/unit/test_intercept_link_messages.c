@@ -83,6 +83,25 @@ static void messages_byte_by_byte_are_the_same_messages(void **state)
 	assert_int_equal(w->records[2].ack, 501);
 }
 
+static void path_mtu_is_told_with_all_that_the_router_said(void **state)
+{
+	struct world *w = *state;
+	const struct wire_path_mtu m = {
+		.session_id = 7, .seq = 1001, .mtu_bytes = 1280, .len_bytes = 1500};
+	uint8_t bytes[64];
+	struct byte_writer b = byte_writer_on(bytes, sizeof(bytes));
+
+	bring_up(w);
+	wire_put_path_mtu(&b, &m);
+	feed(w, bytes, (size_t)(b.at - bytes));
+	assert_int_equal(w->path_mtu_count, 1);
+	assert_memory_equal(&w->path_mtu, &m, sizeof(m));
+	bytes[3] -= 4; /* without its last word it is none */
+	feed(w, bytes, (size_t)(b.at - bytes) - 4);
+	assert_int_equal(w->path_mtu_count, 1);
+	assert_int_equal(w->closes, 1);
+}
+
 static void many_messages_in_one_read_are_all_taken(void **state)
 {
 	struct world *w = *state;
@@ -293,6 +312,7 @@ int main(void)
 		with_link(what_follows_garbage_is_not_read),
 		with_link(record_behind_a_malformed_one_is_not_read),
 		with_link(messages_byte_by_byte_are_the_same_messages),
+		with_link(path_mtu_is_told_with_all_that_the_router_said),
 		with_link(many_messages_in_one_read_are_all_taken),
 		with_link(unknown_message_is_skipped),
 		with_link(heartbeat_goes_out_every_second),
