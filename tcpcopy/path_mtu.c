@@ -6,8 +6,8 @@
 /* RFC 1191, section 7.1: the sizes that links have. */
 static const uint16_t plateaus[] = {65535, 32000, 17914, 8166, 4352, 2002, 1492, 1006, 508};
 
-/* What is tried without a hint: Ethernet behind jumbo frames, tunnels, IPv6's least, an old minimum. */
-static const uint16_t ladder[] = {1500, 1400, 1280, 1024, PATH_MTU_MIN_V4};
+/* What is tried without a hint, few for each costs a timeout: Ethernet behind jumbo frames, tunnels, IPv6's least, the floor. */
+static const uint16_t ladder[] = {1500, 1400, 1280, PATH_MTU_MIN_V4};
 
 static int least(bool is_v4)
 {
@@ -84,26 +84,29 @@ int path_mtu_smaller(const struct path_mtu *p, bool is_v4, int than_bytes)
 	return bytes < least(is_v4) ? 0 : bytes;
 }
 
-static bool was_carried(const struct path_mtu *p, int more_than_bytes, uint64_t now_us)
+static bool was_carried(const struct path_mtu *p, int bytes, uint64_t now_us)
 {
-	return p->carried_bytes > more_than_bytes && now_us - p->carried_us < PATH_MTU_CARRIED_US;
+	return p->carried_bytes >= bytes && now_us - p->carried_us < PATH_MTU_CARRIED_US;
 }
 
 void path_mtu_on_carried(struct path_mtu *p, int bytes, uint64_t now_us)
 {
-	if (was_carried(p, bytes, now_us))
+	if (bytes >= p->lost_bytes)
+		p->votes = 0;
+	if (was_carried(p, bytes + 1, now_us))
 		return; /* a larger one says more */
 	p->carried_bytes = (uint16_t)bytes;
 	p->carried_us = now_us;
-	if (bytes > p->voted_bytes)
-		p->votes = 0;
 }
 
-bool path_mtu_on_smaller_only(struct path_mtu *p, int bytes, uint64_t now_us)
+bool path_mtu_on_smaller_only(struct path_mtu *p, int smaller_bytes, int larger_bytes,
+			      uint64_t now_us)
 {
-	if (!p->votes || bytes < p->voted_bytes)
-		p->voted_bytes = (uint16_t)bytes;
+	if (!p->votes || smaller_bytes < p->voted_bytes)
+		p->voted_bytes = (uint16_t)smaller_bytes;
+	if (!p->votes || larger_bytes < p->lost_bytes)
+		p->lost_bytes = (uint16_t)larger_bytes;
 	if (p->votes < PATH_MTU_VOTES)
 		p->votes++;
-	return p->votes == PATH_MTU_VOTES && !was_carried(p, bytes, now_us);
+	return p->votes == PATH_MTU_VOTES && !was_carried(p, p->lost_bytes, now_us);
 }

@@ -28,7 +28,8 @@ struct path_mtu {
 	uint64_t carried_us; /* when a packet of carried_bytes was last known to have got through */
 	uint16_t bytes;      /* learned; when too old to count still what is tried first */
 	uint16_t carried_bytes; /* 0: none */
-	uint16_t voted_bytes;   /* the smaller of the two packets */
+	uint16_t voted_bytes;   /* the smaller of the two packets of the votes, ... */
+	uint16_t lost_bytes;    /* ... and the larger */
 	uint16_t told_bytes;    /* what the log knows */
 	uint8_t votes;
 };
@@ -48,8 +49,9 @@ int path_mtu_smaller(const struct path_mtu *p, bool is_v4, int than_bytes);
 /* A packet of this size was acknowledged that had been sent once. */
 void path_mtu_on_carried(struct path_mtu *p, int bytes, uint64_t now_us);
 /*
- * Of two packets that were sent together only the smaller one, of these bytes, was acknowledged. True if that has happened often
- * enough, and no larger packet is known to have got through lately: then it is to be learned.
+ * Of two packets that were sent together only the smaller one was acknowledged. True if that has happened often enough, and no
+ * packet as large as the other is known to have got through lately: then voted_bytes is to be learned.
  */
-bool path_mtu_on_smaller_only(struct path_mtu *p, int bytes, uint64_t now_us);
+bool path_mtu_on_smaller_only(struct path_mtu *p, int smaller_bytes, int larger_bytes,
+			      uint64_t now_us);
 #endif

@@ -201,12 +201,16 @@ static void repeat_pair(struct session *s)
 void session_path_on_ack(struct session *s, struct session_env *env, uint32_t acked_bytes)
 {
 	struct path_mtu *p = &env->paths[s->target_index];
+	uint32_t larger = acked_bytes + (s->target.snd_max - s->target.snd_una);
 
 	if (!s->smaller_mss)
 		return;
+	if (larger > s->target.mss)
+		larger = s->target.mss;
 	if (acked_bytes != s->smaller_mss) { /* the larger one, or what was in flight before */
 		stop_pairs(s);
-	} else if (path_mtu_on_smaller_only(p, packet_bytes(s, s->smaller_mss), env->now_us)) {
+	} else if (path_mtu_on_smaller_only(p, packet_bytes(s, s->smaller_mss),
+					    packet_bytes(s, (int)larger), env->now_us)) {
 		account(s, env)->black_holes++;
 		learn(s, env, p->voted_bytes, REPLAY_NOTICE_BLACK_HOLE);
 	} else {

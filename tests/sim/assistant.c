@@ -135,7 +135,10 @@ static void give_frame(struct world *w, const struct flight *flight)
 	};
 	size_t wire_len, len;
 
-	len = frame_build(a->buffer, &f, &wire_len);
+	if (flight->mtu)
+		wire_len = len = frame_build_too_big(a->buffer, &f, flight->mtu);
+	else
+		len = frame_build(a->buffer, &f, &wire_len);
 	response_on_frame(a->response, PACKET_LINK_ETHERNET, a->buffer, len, wire_len, w->now_us);
 }
 

@@ -42,6 +42,8 @@ struct faked {
 	uint32_t repeated_seq; /* of the segment that was sent again last */
 	uint32_t repetitions;
 	uint64_t repeated_us; /* when it was sent first */
+	uint64_t again_us;    /* and last */
+	bool is_pair;         /* twice at that moment */
 	unsigned link_ups;    /* oracle.link_ups then */
 	bool has_rcv;
 	bool target_closed;

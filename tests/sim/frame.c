@@ -8,6 +8,7 @@ enum {
 	ETHERNET_LEN = 14,
 	IPV4_LEN = 20,
 	IPV6_LEN = 40,
+	ICMP_LEN = 8,
 	TCP_LEN = 20,
 };
 
@@ -136,6 +137,29 @@ size_t frame_build(uint8_t *buf, const struct frame *f, size_t *wire_len)
 	if (f->checksum != FRAME_CHECKSUM_NONE)
 		put_checksum(tcp, f, is_v4, tcp_len);
 	return *wire_len;
+}
+
+size_t frame_build_too_big(uint8_t *buf, const struct frame *f, uint32_t mtu)
+{
+	uint8_t quoted[FRAME_HEADERS_MAX], *ip = buf + ETHERNET_LEN, *icmp;
+	struct frame big = *f;
+	bool is_v4 = ip_addr_is_v4(&f->tuple->dst.addr);
+	size_t wire_len, len, ip_len = is_v4 ? IPV4_LEN : IPV6_LEN;
+
+	big.payload = NULL;
+	len = frame_build(quoted, &big, &wire_len) - ETHERNET_LEN;
+	memcpy(buf, quoted, ETHERNET_LEN + ip_len);
+	icmp = ip + ip_len;
+	memset(icmp, 0, ICMP_LEN);
+	icmp[0] = is_v4 ? 3 : 2;
+	icmp[1] = is_v4 ? 4 : 0;
+	put32(icmp + 4, mtu);
+	memcpy(icmp + ICMP_LEN, quoted + ETHERNET_LEN, len);
+	/* From a router to the packet's sender. Nobody looks at the checksums. */
+	put16(ip + (is_v4 ? 2 : 4), (uint32_t)((is_v4 ? ip_len : 0) + ICMP_LEN + len));
+	ip[is_v4 ? 9 : 6] = is_v4 ? 1 : 58;
+	memcpy(ip + (is_v4 ? 16 : 24), f->tuple->src.addr.b + (is_v4 ? 12 : 0), is_v4 ? 4 : 16);
+	return (size_t)(icmp - buf) + ICMP_LEN + len;
 }
 
 size_t frame_options(uint8_t *buf, const struct tcp_packet *p)

@@ -15,6 +15,7 @@
 enum {
 	FRAME_HEADERS_MAX = 14 + 40 + 60,
 	FRAME_MAX = FRAME_HEADERS_MAX + 65535,
+	FRAME_TOO_BIG_MAX = FRAME_HEADERS_MAX + 40 + 8,
 };
 
 enum frame_checksum {
@@ -43,4 +44,9 @@ struct frame {
 size_t frame_options(uint8_t *buf, const struct tcp_packet *p);
 /* Writes to buf (FRAME_MAX bytes). Returns how many bytes were written; *wire_len is the frame's length. */
 size_t frame_build(uint8_t *buf, const struct frame *f, size_t *wire_len);
+/*
+ * A router's message (ICMP, ICMPv6) to the sender of f that it was larger than mtu bytes, with f's headers quoted; to buf
+ * (FRAME_TOO_BIG_MAX bytes). Returns its length.
+ */
+size_t frame_build_too_big(uint8_t *buf, const struct frame *f, uint32_t mtu);
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/sim/frame.h"
 #include "tests/sim/world.h"
 
 static const uint32_t class_room[FLIGHT_CLASSES] = {0, 256, 1536, 65536};
@@ -64,6 +65,7 @@ struct flight *net_new_flight(struct world *w, enum leg leg, struct conversation
 	f->refs = 1;
 	f->leg = (uint8_t)leg;
 	f->is_corrupt = false;
+	f->mtu = 0;
 	return f;
 }
 
@@ -108,6 +110,34 @@ static uint64_t arrival(struct world *w, const struct flight *f, uint32_t number
 	return at;
 }
 
+static bool is_too_big(const struct world *w, const struct flight *f)
+{
+	const struct settings *s = w->settings;
+	uint8_t options[40];
+	size_t headers = ip_addr_is_v4(&f->packet.tuple.dst.addr) ? 40 : 60;
+
+	if (f->leg != LEG_TARGET || !s->path_mtu || w->now_us < w->started_us + s->path_mtu_us)
+		return false;
+	return headers + frame_options(options, &f->packet) + f->packet.payload_len_bytes >
+	       s->path_mtu;
+}
+
+/* The router that has dropped this packet tells the faked client, thus intercept. */
+static void tell_too_big(struct world *w, const struct flight *dropped)
+{
+	struct flight *f = net_new_flight(w, LEG_ANSWERS, dropped->owner, &dropped->packet, false);
+	bool is_lost;
+	uint32_t number = net_number(w, LEG_ANSWERS, f->owner, &is_lost);
+
+	f->mtu = w->settings->path_mtu;
+	trace_say(w, "a router says that more than %u bytes are too big%s", f->mtu,
+		  is_lost ? " [lost]" : "");
+	if (is_lost)
+		net_release(w, f);
+	else
+		world_put(w, arrival(w, f, number), EVENT_PACKET, f);
+}
+
 void net_launch(struct world *w, struct flight *f)
 {
 	struct conversation *owner = f->owner;
@@ -116,6 +146,12 @@ void net_launch(struct world *w, struct flight *f)
 	uint32_t number = net_number(w, leg, owner, &is_lost);
 
 	w->net.packets++;
+	if (!is_lost && is_too_big(w, f)) {
+		w->net.too_big++;
+		if (!w->settings->path_is_mute)
+			tell_too_big(w, f);
+		is_lost = true;
+	}
 	trace_packet(w, f, TRACE_SENT, is_lost);
 	if (is_lost) {
 		w->net.lost++;
@@ -145,7 +181,8 @@ void net_send(struct world *w, enum leg leg, struct conversation *owner, const s
 
 void net_arrive(struct world *w, struct flight *f)
 {
-	trace_packet(w, f, TRACE_ARRIVED, f->is_corrupt);
+	if (!f->mtu)
+		trace_packet(w, f, TRACE_ARRIVED, f->is_corrupt);
 	switch ((enum leg)f->leg) {
 	case LEG_CLIENT:
 		conversation_at_server(w, f);

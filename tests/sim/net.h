@@ -30,6 +30,7 @@ struct flight {
 	uint8_t leg;
 	uint16_t ip_id;  /* the same for a packet that the network repeats */
 	bool is_corrupt; /* a checksum shows it */
+	uint32_t mtu;    /* not 0: a router says that this packet was larger than that */
 	uint8_t bytes[];
 };
 
@@ -43,6 +44,7 @@ struct net {
 	struct flight *pool[FLIGHT_CLASSES];
 	uint64_t packets;
 	uint64_t lost;
+	uint64_t too_big; /* of these, for their way */
 };
 
 void net_fini(struct net *n);

@@ -34,6 +34,8 @@ enum option_key {
 	KEY_RATE,
 	KEY_MEMORY,
 	KEY_RTT,
+	KEY_PATH_MTU,
+	KEY_MUTE_PATH,
 	KEY_NO_WAIT,
 	KEY_COUNTS,
 	KEY_MIX,
@@ -60,6 +62,8 @@ static const struct option known[] = {
 	{"rate", required_argument, NULL, KEY_RATE},
 	{"memory", required_argument, NULL, KEY_MEMORY},
 	{"rtt", required_argument, NULL, KEY_RTT},
+	{"path-mtu", required_argument, NULL, KEY_PATH_MTU},
+	{"mute-path", no_argument, NULL, KEY_MUTE_PATH},
 	{"no-wait", no_argument, NULL, KEY_NO_WAIT},
 	{"counts", no_argument, NULL, KEY_COUNTS},
 	{"mix", no_argument, NULL, KEY_MIX},
@@ -92,6 +96,8 @@ void options_usage(void)
 	     "  --rate N           at most so many new sessions a second\n"
 	     "  --memory KB        what tcpcopy may hold, as with its -m\n"
 	     "  --rtt MS           a round trip is simulated, as with tcpcopy -R\n"
+	     "  --path-mtu N       the way to the target takes packets of at most so many bytes\n"
+	     "  --mute-path        and no router says so\n"
 	     "  --no-wait          requests wait for no answer, as with tcpcopy -W\n"
 	     "  --mix              faults of every kind, chosen by the seed\n"
 	     "  --seeds A-B        a small mix for each seed from A to B\n"
@@ -203,6 +209,14 @@ static int take(struct options *o, int key, const char *value)
 			return -1;
 		o->rtt_ms = (uint32_t)number;
 		return 0;
+	case KEY_PATH_MTU:
+		if (read_number(&number, value, "--path-mtu", UINT16_MAX))
+			return -1;
+		o->path_mtu = (uint32_t)number;
+		return 0;
+	case KEY_MUTE_PATH:
+		o->path_is_mute = true;
+		return 0;
 	case KEY_NO_WAIT:
 		o->no_wait = true;
 		return 0;
@@ -290,6 +304,11 @@ void options_settings(const struct options *o, uint64_t seed, struct settings *s
 		s->sample_ppm = o->sample_ppm;
 	if (o->rate_per_s)
 		s->rate_per_s = o->rate_per_s;
+	if (o->path_mtu) {
+		s->path_mtu = o->path_mtu;
+		s->path_mtu_us = 0;
+		s->path_is_mute = o->path_is_mute;
+	}
 	if (o->lies)
 		settings_lie(s);
 	s->has_trace = o->traces;
@@ -328,6 +347,9 @@ const char *options_command(const struct options *o, uint64_t seed, char text[OP
 				       o->memory_kb);
 	if (o->rtt_ms)
 		at += (size_t)snprintf(text + at, OPTIONS_COMMAND_MAX - at, " --rtt %u", o->rtt_ms);
+	if (o->path_mtu)
+		at += (size_t)snprintf(text + at, OPTIONS_COMMAND_MAX - at, " --path-mtu %u%s",
+				       o->path_mtu, o->path_is_mute ? " --mute-path" : "");
 	if (o->no_wait)
 		at += (size_t)snprintf(text + at, OPTIONS_COMMAND_MAX - at, " --no-wait");
 	if (o->copies)

@@ -32,6 +32,8 @@ struct options {
 	uint32_t rate_per_s; /* 0: no limit */
 	uint32_t memory_kb;  /* 0: plenty */
 	uint32_t rtt_ms;     /* 0: none */
+	uint32_t path_mtu;   /* 0: everything gets through, or as the seed chooses */
+	bool path_is_mute;
 	bool no_wait;
 	bool counts;
 	bool is_range;

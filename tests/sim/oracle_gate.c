@@ -159,6 +159,13 @@ static void judge_repetition(struct world *w, struct faked *f, const struct segm
 		f->repetitions = 1;
 		return;
 	}
+	if (w->now_us == f->again_us &&
+	    !f->is_pair) { /* a smaller segment beside it tests the path */
+		f->is_pair = true;
+		return;
+	}
+	f->again_us = w->now_us;
+	f->is_pair = false;
 	f->repetitions++;
 	doublings = f->repetitions < REPETITIONS_FREE ? 0 : f->repetitions - REPETITIONS_FREE;
 	if (doublings > DOUBLINGS_MAX)

@@ -160,6 +160,12 @@ check_all() {
   expect "three copies, nothing lost" --seed 1 --sessions 3000 --copies 3
   expect "memory for a part of it" --seed 1 --sessions 5000 --loss 0.1 --memory 3000
   expect "clients that are far away" --seed 1 --sessions 2000 --loss 0.1 --reorder 0.1 --rtt 300
+  for what in 1280 1400 700; do
+    expect "the way takes $what bytes, routers say so" --seed 1 --sessions 2000 --path-mtu "$what"
+    expect "the way takes $what bytes, nobody says so" --seed 1 --sessions 2000 --path-mtu "$what" --mute-path
+  done
+  expect "the way takes 1280 bytes, nobody says so, and it loses" \
+    --seed 1 --sessions 2000 --path-mtu 1280 --mute-path --loss 0.2 --reorder 0.1
   expect "$seeds worlds of mixed faults" --mix --seeds "1-$seeds"
   expect "false records: safety" --lying-headers --seeds 1-200
   check_hashes

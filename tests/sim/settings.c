@@ -2,6 +2,7 @@
 #include "tests/sim/settings.h"
 
 #include "tcpcopy/ledger.h"
+#include "tcpcopy/path_mtu.h"
 #include "tcpcopy/sampling.h"
 #include "tcpcopy/session.h"
 
@@ -236,6 +237,18 @@ static bool choose_target_family(uint64_t seed)
 	return rng_below(&r, 2) == 0;
 }
 
+/* Likewise. */
+static void choose_path(struct settings *s)
+{
+	struct rng r = rng_of(s->seed, 0x6d7475);
+
+	if (rng_below(&r, 3))
+		return;
+	s->path_mtu = rng_range(&r, s->target_is_ipv6 ? PATH_MTU_MIN_V6 : PATH_MTU_MIN_V4, 1499);
+	s->path_mtu_us = rng_below(&r, 2) ? rng_size(&r, 1, 10 * SECOND) : 0;
+	s->path_is_mute = rng_below(&r, 2);
+}
+
 void settings_mix(struct settings *s, uint64_t seed, uint32_t sessions)
 {
 	struct rng r = rng_of(seed, 0x6d6978);
@@ -271,6 +284,7 @@ void settings_mix(struct settings *s, uint64_t seed, uint32_t sessions)
 	choose_capture(&r, s);
 	choose_incidents(&r, s);
 	choose_selection(&r, s);
+	choose_path(s);
 }
 
 bool settings_target_is_clean(const struct settings *s)
@@ -281,7 +295,7 @@ bool settings_target_is_clean(const struct settings *s)
 	for (int kind = 0; kind < INCIDENTS; kind++)
 		if (s->incidents[kind])
 			return false;
-	return !s->lies;
+	return !s->lies && !s->path_mtu;
 }
 
 static bool leg_loses(const struct settings *s, enum leg leg)

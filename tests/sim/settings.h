@@ -66,9 +66,13 @@ struct settings {
 	uint32_t max_sessions;
 	uint32_t sample_ppm; /* 0: all are copied */
 	uint64_t gradual_us;
-	uint32_t rate_per_s;  /* 0: as many as there are */
-	uint64_t rtt_us;      /* simulated; 0: none */
-	bool rtt_auto;        /* that of each client */
+	uint32_t rate_per_s; /* 0: as many as there are */
+	uint64_t rtt_us;     /* simulated; 0: none */
+	bool rtt_auto;       /* that of each client */
+	uint32_t
+		path_mtu; /* what the way to the target takes, in bytes of a packet; 0: everything */
+	uint64_t path_mtu_us; /* so long after the beginning it becomes so narrow */
+	bool path_is_mute;    /* and no router says so */
 	bool no_wait;         /* all gates are open */
 	bool waits_for_links; /* what begins without a link waits for it */
 	bool is_ipv6;         /* clients and the online server */

@@ -116,8 +116,7 @@ static void sizes_to_try_fall_to_the_least(void **state)
 	assert_int_equal(path_mtu_smaller(&p, true, 9000), 1500);
 	assert_int_equal(path_mtu_smaller(&p, true, 1500), 1400);
 	assert_int_equal(path_mtu_smaller(&p, true, 1400), 1280);
-	assert_int_equal(path_mtu_smaller(&p, true, 1280), 1024);
-	assert_int_equal(path_mtu_smaller(&p, true, 1024), 552);
+	assert_int_equal(path_mtu_smaller(&p, true, 1280), 552);
 	assert_int_equal(path_mtu_smaller(&p, true, 552), 0);
 	assert_int_equal(path_mtu_smaller(&p, false, 1400), 1280);
 	assert_int_equal(path_mtu_smaller(&p, false, 1280), 0);
@@ -130,7 +129,7 @@ static void what_was_learned_before_is_tried_first(void **state)
 	(void)state;
 	path_mtu_learn(&p, 1280, NOW);
 	assert_int_equal(path_mtu_smaller(&p, true, 1500), 1280);
-	assert_int_equal(path_mtu_smaller(&p, true, 1280), 1024);
+	assert_int_equal(path_mtu_smaller(&p, true, 1280), 552);
 }
 
 static void two_votes_in_a_row_are_enough(void **state)
@@ -138,9 +137,9 @@ static void two_votes_in_a_row_are_enough(void **state)
 	struct path_mtu p = {0};
 
 	(void)state;
-	assert_false(path_mtu_on_smaller_only(&p, 1400, NOW));
+	assert_false(path_mtu_on_smaller_only(&p, 1400, 1500, NOW));
 	assert_int_equal(path_mtu_smaller(&p, true, 1500), 1400); /* the same for all */
-	assert_true(path_mtu_on_smaller_only(&p, 1280, NOW));
+	assert_true(path_mtu_on_smaller_only(&p, 1280, 1500, NOW));
 	assert_int_equal(p.voted_bytes, 1280); /* of two votes the smaller */
 }
 
@@ -149,20 +148,33 @@ static void larger_packet_that_gets_through_takes_the_votes_back(void **state)
 	struct path_mtu p = {0};
 
 	(void)state;
-	path_mtu_on_smaller_only(&p, 1400, NOW);
+	path_mtu_on_smaller_only(&p, 1400, 1500, NOW);
 	path_mtu_on_carried(&p, 1500, NOW + 1);
-	assert_false(path_mtu_on_smaller_only(&p, 1400, NOW + 10 * SECOND));
-	assert_true(path_mtu_on_smaller_only(&p, 1400, NOW + 10 * SECOND));
+	assert_false(path_mtu_on_smaller_only(&p, 1400, 1500, NOW + 10 * SECOND));
+	assert_true(path_mtu_on_smaller_only(&p, 1400, 1500, NOW + 10 * SECOND));
 }
 
-static void packet_of_that_size_takes_nothing_back(void **state)
+/* Between the two sizes of a pair: it may be as wide as that, and is not as wide as was thought. */
+static void packet_of_a_size_between_takes_nothing_back(void **state)
 {
 	struct path_mtu p = {0};
 
 	(void)state;
-	path_mtu_on_smaller_only(&p, 1400, NOW);
+	path_mtu_on_smaller_only(&p, 552, 1500, NOW);
+	path_mtu_on_carried(&p, 1499, NOW);
+	assert_true(path_mtu_on_smaller_only(&p, 552, 1500, NOW));
+}
+
+/* With timestamps and without, segments differ in size. */
+static void smaller_one_of_what_was_lost_counts(void **state)
+{
+	struct path_mtu p = {0};
+
+	(void)state;
+	path_mtu_on_smaller_only(&p, 552, 1500, NOW);
+	path_mtu_on_smaller_only(&p, 552, 1400, NOW);
 	path_mtu_on_carried(&p, 1400, NOW);
-	assert_true(path_mtu_on_smaller_only(&p, 1400, NOW));
+	assert_int_equal(p.votes, 0);
 }
 
 /* Loss alone: large ones get through all the time. */
@@ -174,8 +186,9 @@ static void votes_do_not_count_while_larger_ones_get_through(void **state)
 	(void)state;
 	path_mtu_on_carried(&p, 1500, now);
 	for (int i = 0; i < 20; i++)
-		assert_false(path_mtu_on_smaller_only(&p, 1400, now + PATH_MTU_CARRIED_US - 1));
-	assert_true(path_mtu_on_smaller_only(&p, 1400, now + PATH_MTU_CARRIED_US));
+		assert_false(
+			path_mtu_on_smaller_only(&p, 1400, 1500, now + PATH_MTU_CARRIED_US - 1));
+	assert_true(path_mtu_on_smaller_only(&p, 1400, 1500, now + PATH_MTU_CARRIED_US));
 }
 
 static void smaller_packet_hides_no_larger_one_that_was_carried(void **state)
@@ -185,8 +198,8 @@ static void smaller_packet_hides_no_larger_one_that_was_carried(void **state)
 	(void)state;
 	path_mtu_on_carried(&p, 1500, NOW);
 	path_mtu_on_carried(&p, 600, NOW + SECOND);
-	path_mtu_on_smaller_only(&p, 1400, NOW + 2 * SECOND);
-	assert_false(path_mtu_on_smaller_only(&p, 1400, NOW + 2 * SECOND));
+	path_mtu_on_smaller_only(&p, 1400, 1500, NOW + 2 * SECOND);
+	assert_false(path_mtu_on_smaller_only(&p, 1400, 1500, NOW + 2 * SECOND));
 }
 
 int main(void)
@@ -203,7 +216,8 @@ int main(void)
 		cmocka_unit_test(what_was_learned_before_is_tried_first),
 		cmocka_unit_test(two_votes_in_a_row_are_enough),
 		cmocka_unit_test(larger_packet_that_gets_through_takes_the_votes_back),
-		cmocka_unit_test(packet_of_that_size_takes_nothing_back),
+		cmocka_unit_test(packet_of_a_size_between_takes_nothing_back),
+		cmocka_unit_test(smaller_one_of_what_was_lost_counts),
 		cmocka_unit_test(votes_do_not_count_while_larger_ones_get_through),
 		cmocka_unit_test(smaller_packet_hides_no_larger_one_that_was_carried),
 	};
