@@ -106,7 +106,9 @@ bool path_mtu_on_smaller_only(struct path_mtu *p, int smaller_bytes, int larger_
 		p->voted_bytes = (uint16_t)smaller_bytes;
 	if (!p->votes || larger_bytes < p->lost_bytes)
 		p->lost_bytes = (uint16_t)larger_bytes;
-	if (p->votes < PATH_MTU_VOTES)
+	if (p->votes < PATH_MTU_VOTES_MANY)
 		p->votes++;
-	return p->votes == PATH_MTU_VOTES && !was_carried(p, p->lost_bytes, now_us);
+	if (p->votes == PATH_MTU_VOTES_MANY)
+		return true;
+	return p->votes >= PATH_MTU_VOTES && !was_carried(p, p->lost_bytes, now_us);
 }

@@ -21,6 +21,7 @@ enum {
 	PATH_MTU_CARRIED_US =
 		5000000,    /* so long a larger packet that got through speaks against silence */
 	PATH_MTU_VOTES = 2, /* so often in a row only the smaller of two packets came through */
+	PATH_MTU_VOTES_MANY = 8, /* so often that it is no chance, whatever got through lately */
 };
 
 struct path_mtu {
@@ -50,7 +51,7 @@ int path_mtu_smaller(const struct path_mtu *p, bool is_v4, int than_bytes);
 void path_mtu_on_carried(struct path_mtu *p, int bytes, uint64_t now_us);
 /*
  * Of two packets that were sent together only the smaller one was acknowledged. True if that has happened often enough, and no
- * packet as large as the other is known to have got through lately: then voted_bytes is to be learned.
+ * packet as large as the other is known to have got through lately (since the votes began none has): then voted_bytes is to be learned.
  */
 bool path_mtu_on_smaller_only(struct path_mtu *p, int smaller_bytes, int larger_bytes,
 			      uint64_t now_us);

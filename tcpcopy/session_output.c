@@ -365,31 +365,10 @@ static uint32_t limited_transmit(const struct session *s)
 	return (duplicates < SESSION_DUPLICATE_ACKS ? duplicates : 0) * (uint32_t)s->target.mss;
 }
 
-/* The same bytes as the segment at snd_una that follows, but fewer: which of the two gets through? */
-static bool output_smaller(struct session *s, struct session_env *env, uint64_t limit)
-{
-	const struct session_target *t = &s->target;
-	uint64_t left = limit > s->una_off ? limit - s->una_off : 0;
-
-	if (!s->smaller_due)
-		return true;
-	if (t->snd_nxt == t->snd_una && left > s->smaller_mss && t->snd_wnd > s->smaller_mss &&
-	    !output_segment(s, env, s->una_off, s->smaller_mss, false, false))
-		return false;
-	s->smaller_due = false;
-	return true;
-}
-
-static bool output_data(struct session *s, struct session_env *env, uint64_t limit)
+static bool output_stream(struct session *s, struct session_env *env, uint64_t limit)
 {
 	struct session_target *t = &s->target;
 
-	session_path_follow(s, env);
-	restart_window(s, env);
-	if (!output_smaller(s, env, limit))
-		return false;
-	if (s->retransmit_una && !output_retransmission(s, env, limit))
-		return false;
 	for (;;) {
 		uint64_t off = session_off_of(s, t->snd_nxt);
 		uint64_t left = off < limit ? limit - off : 0;
@@ -411,6 +390,30 @@ static bool output_data(struct session *s, struct session_env *env, uint64_t lim
 			return false;
 		t->snd_nxt += (uint32_t)len + fin;
 	}
+}
+
+/*
+ * The same bytes as the segment at snd_una that has just gone, but fewer: which of the two gets through? It goes last, so
+ * that where both do the ACK is that of the larger.
+ */
+static bool output_smaller(struct session *s, struct session_env *env)
+{
+	if (!s->smaller_due)
+		return true;
+	if (s->target.snd_nxt - s->target.snd_una > s->smaller_mss &&
+	    !output_segment(s, env, s->una_off, s->smaller_mss, false, false))
+		return false;
+	s->smaller_due = false;
+	return true;
+}
+
+static bool output_data(struct session *s, struct session_env *env, uint64_t limit)
+{
+	session_path_follow(s, env);
+	restart_window(s, env);
+	if (s->retransmit_una && !output_retransmission(s, env, limit))
+		return false;
+	return output_stream(s, env, limit) && output_smaller(s, env);
 }
 
 /* The client's RST: said when the target has acknowledged all that came before it. */

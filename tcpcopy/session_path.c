@@ -10,8 +10,8 @@
  * - A router says so (RFC 1191, RFC 8201). It says so to the faked client, thus to intercept. Believed if it is about a byte in
  *   flight (RFC 5927, section 4.1). All from snd_una on goes again at once, cut anew; that is no sign of congestion
  *   (RFC 1191, section 6.4; RFC 8201, section 5.2).
- * - No router says anything: a black hole (RFC 2923, section 2.1). From the second timeout in a row on, the segment goes as a pair: first
- *   a smaller segment of the same bytes, then the segment as before. A pair fares differently only because of its sizes, or
+ * - No router says anything: a black hole (RFC 2923, section 2.1). From the second timeout in a row on, the segment goes as a pair: as
+ *   before, then a smaller segment of the same bytes. A pair fares differently only because of its sizes, or
  *   by chance. The target acknowledges the smaller one exactly where the larger is lost: a vote. Neither comes from a
  *   dead target; then the next pair has a smaller one still. Votes are counted for all sessions of a target, and
  *   large packets that got through at the first try speak against them, so loss alone does not make segments small.

@@ -165,6 +165,18 @@ static void packet_of_a_size_between_takes_nothing_back(void **state)
 	assert_true(path_mtu_on_smaller_only(&p, 552, 1500, NOW));
 }
 
+/* It has become narrow under way: not one large packet gets through between the votes. */
+static void eight_votes_in_a_row_are_no_chance(void **state)
+{
+	struct path_mtu p = {0};
+
+	(void)state;
+	path_mtu_on_carried(&p, 1500, NOW);
+	for (int i = 0; i < 7; i++)
+		assert_false(path_mtu_on_smaller_only(&p, 1400, 1500, NOW));
+	assert_true(path_mtu_on_smaller_only(&p, 1400, 1500, NOW));
+}
+
 /* With timestamps and without, segments differ in size. */
 static void smaller_one_of_what_was_lost_counts(void **state)
 {
@@ -185,7 +197,7 @@ static void votes_do_not_count_while_larger_ones_get_through(void **state)
 
 	(void)state;
 	path_mtu_on_carried(&p, 1500, now);
-	for (int i = 0; i < 20; i++)
+	for (int i = 0; i < 7; i++)
 		assert_false(
 			path_mtu_on_smaller_only(&p, 1400, 1500, now + PATH_MTU_CARRIED_US - 1));
 	assert_true(path_mtu_on_smaller_only(&p, 1400, 1500, now + PATH_MTU_CARRIED_US));
@@ -218,6 +230,7 @@ int main(void)
 		cmocka_unit_test(larger_packet_that_gets_through_takes_the_votes_back),
 		cmocka_unit_test(packet_of_a_size_between_takes_nothing_back),
 		cmocka_unit_test(smaller_one_of_what_was_lost_counts),
+		cmocka_unit_test(eight_votes_in_a_row_are_no_chance),
 		cmocka_unit_test(votes_do_not_count_while_larger_ones_get_through),
 		cmocka_unit_test(smaller_packet_hides_no_larger_one_that_was_carried),
 	};
