@@ -9,10 +9,12 @@
  *
  * Oracles: the view stays within the frame (every byte that it points to is read), its lengths
  * agree with each other and with the frame's; a frame of which less was captured gives the same
- * packet with less payload, or none once a header is cut.
+ * packet with less payload, or none once a header is cut. What a router says of a packet that is too big is
+ * read from its bytes alone, and the same whatever was captured behind them.
  */
 #include "common/packet.h"
 #include "common/tcp_option.h"
+#include "common/too_big.h"
 #include "tests/fuzz/fuzz.h"
 
 static const int link_types[] = {
@@ -88,6 +90,28 @@ static void look_again(const struct packet *p, int link_type, const uint8_t *fra
 	free(copy);
 }
 
+static void check_too_big(const struct packet *p, const uint8_t *frame, size_t captured)
+{
+	struct too_big t, again;
+	struct packet cut = *p;
+	size_t enough;
+
+	fuzz_check(p->icmp >= frame && p->icmp_len_bytes <= captured - (size_t)(p->icmp - frame));
+	touched += fuzz_touch(p->icmp, p->icmp_len_bytes);
+	if (!too_big_parse(&t, p))
+		return;
+	enough = 8 + (p->icmp_is_v4 ? (size_t)(p->icmp[8] & 0x0f) * 4 : 40) + 8;
+	fuzz_check(p->icmp_len_bytes >= enough && t.tuple.protocol == PROTOCOL_TCP);
+	fuzz_check(ip_addr_is_v4(&t.tuple.src.addr) == p->icmp_is_v4 &&
+		   ip_addr_is_v4(&t.tuple.dst.addr) == p->icmp_is_v4);
+	fuzz_check(!p->icmp_is_v4 || t.mtu_bytes <= UINT16_MAX);
+	cut.icmp_len_bytes = (uint32_t)enough;
+	fuzz_check(too_big_parse(&again, &cut) && tuple_equal(&again.tuple, &t.tuple) &&
+		   again.seq == t.seq && again.mtu_bytes == t.mtu_bytes);
+	cut.icmp_len_bytes--;
+	fuzz_check(!too_big_parse(&again, &cut));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input in = fuzz_input_on(data, size);
@@ -99,9 +123,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* Every third length is that of a super-packet. */
 	size_t wire = captured + left_out % 5000 + (left_out % 3 == 2 ? UINT16_MAX : 0);
 	uint8_t *frame = fuzz_copy(in.at, captured);
+	enum packet_result result;
 	struct packet p;
 
-	if (packet_parse(&p, link_type, frame, captured, wire) == PACKET_OK) {
+	result = packet_parse(&p, link_type, frame, captured, wire);
+	if (result == PACKET_NOT_TCP && p.icmp)
+		check_too_big(&p, frame, captured);
+	if (result == PACKET_OK) {
 		check_view(&p, frame, captured, wire);
 		use(&p);
 		look_again(&p, link_type, frame, cut * captured / 256, wire);

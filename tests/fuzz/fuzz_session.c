@@ -9,6 +9,7 @@
  * is meaningful. Mutations and crossovers keep to whole steps (step_mutator.c).
  */
 #include "common/packet.h"
+#include "common/seq.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/step.h"
 #include "tests/fuzz/world.h"
@@ -307,6 +308,35 @@ static void refused(struct world *w, const struct step *s)
 		world_refuse(w, session);
 }
 
+static uint64_t taken_too_big(const struct world *w)
+{
+	struct ledger_target total;
+
+	ledger_total(replay_ledger(w->replay), &total);
+	return total.traffic.too_big;
+}
+
+/* A router says that something was too big: of what is in flight, or of any byte. What was never sent cannot have been. */
+static void too_big(struct world *w, const struct step *s)
+{
+	const struct world_session *session = world_session_at(w, s->who);
+	struct wire_path_mtu m = {.mtu_bytes = s->b, .len_bytes = s->y * 16u};
+	uint64_t taken = taken_too_big(w);
+	bool was_sent;
+
+	if (!session)
+		return;
+	m.session_id = session->id;
+	m.seq = session->acked +
+		(s->x & 1 ? (uint32_t)s->a << 16 : s->a % (world_in_flight(session) + 2));
+	if (s->x & 2)
+		m.mtu_bytes = s->x & 4 ? 0 : UINT32_MAX - s->b;
+	was_sent = session->has_syn && seq_lt(m.seq, session->snd_max);
+	replay_on_path_mtu(w->replay, &m, w->now_us);
+	fuzz_check(was_sent || taken_too_big(w) == taken);
+	world_end_batch(w);
+}
+
 static void take_step(struct world *w, const struct step *s)
 {
 	switch (s->op) {
@@ -353,6 +383,9 @@ static void take_step(struct world *w, const struct step *s)
 		break;
 	case STEP_NO_MEMORY:
 		world_lose_memory(w, s->a % 16, s->x % 4);
+		break;
+	case STEP_TOO_BIG:
+		too_big(w, s);
 		break;
 	case STEP_MTU:
 		replay_set_mtu(w->replay, s->x % w->targets, s->a & 0x8000 ? 1500 : s->a);
