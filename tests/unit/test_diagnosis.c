@@ -316,6 +316,11 @@ static void what_cannot_be_replayed_is_said(void **state)
 	diagnosis_join_refused_text(text, sizeof(text), &t);
 	assert_non_null(strstr(text, "10.0.0.2:8080 does not take connections without"));
 	assert_non_null(strstr(text, "-O spares"));
+	diagnosis_path_mtu_text(text, sizeof(text), &t, 1280, false);
+	assert_non_null(strstr(text, "to 10.0.0.2:8080 takes no packets of more than 1280 bytes"));
+	diagnosis_path_mtu_text(text, sizeof(text), &t, 1280, true);
+	assert_non_null(strstr(text, "more than 1280 bytes vanish on the way to 10.0.0.2:8080"));
+	assert_non_null(strstr(text, "-M 1280 spares the copy finding out again"));
 }
 
 static void an_intercept_on_the_target_needs_no_assistant(void **state)

@@ -5,6 +5,8 @@
  */
 #include "common/too_big.h"
 
+#include <pcap/pcap.h>
+
 #include "tests/unit/response_fixture.h"
 #include "tests/unit/too_big_builder.h"
 
@@ -194,6 +196,50 @@ static void tcp_packets_are_none(void **state)
 	built_frame_free(&f);
 }
 
+/* ---- the kernel's filter ---- */
+
+static bool is_captured(const struct bpf_program *program, struct built_frame *f)
+{
+	const struct pcap_pkthdr header = {.caplen = (bpf_u_int32)f->len_bytes,
+					   .len = (bpf_u_int32)f->len_bytes};
+	bool is = pcap_offline_filter(program, &header, f->data) != 0;
+
+	built_frame_free(f);
+	return is;
+}
+
+static bool is_captured_if(const struct bpf_program *program, const struct frame_spec *packet,
+			   size_t at, uint8_t value)
+{
+	struct built_frame f = MESSAGE(.packet = packet, .mtu_bytes = 1280);
+
+	f.data[f.ip_at + at] = value;
+	return is_captured(program, &f);
+}
+
+static void filter_takes_these_messages_alone(void **state)
+{
+	const struct frame_spec *v4 = PACKET(V4, BIG), *v6 = PACKET(V6, BIG);
+	struct built_frame tcp = build_frame(v4), message;
+	pcap_t *pcap = pcap_open_dead(DLT_EN10MB, 65535);
+	struct bpf_program program;
+
+	(void)state;
+	assert_int_equal(pcap_compile(pcap, &program, TOO_BIG_FILTER, 1, PCAP_NETMASK_UNKNOWN), 0);
+	message = MESSAGE(.packet = v4, .mtu_bytes = 1280);
+	assert_true(is_captured(&program, &message));
+	message = MESSAGE(.packet = v6, .mtu_bytes = 1280);
+	assert_true(is_captured(&program, &message));
+	assert_false(is_captured(&program, &tcp));
+	assert_false(is_captured_if(&program, v4, 20, 8));      /* an echo request */
+	assert_false(is_captured_if(&program, v4, 21, 3));      /* port unreachable */
+	assert_false(is_captured_if(&program, v4, 28 + 9, 17)); /* about UDP */
+	assert_false(is_captured_if(&program, v6, 40, 135));    /* neighbour discovery */
+	assert_false(is_captured_if(&program, v6, 48 + 6, 17));
+	pcap_freecode(&program);
+	pcap_close(pcap);
+}
+
 /* ---- intercept ---- */
 
 static void router_says(struct fixture *f, const struct frame_spec *packet, uint32_t mtu)
@@ -296,6 +342,7 @@ int main(void)
 		cmocka_unit_test(other_quotations_are_none),
 		cmocka_unit_test(quoted_mapped_addresses_are_none),
 		cmocka_unit_test(tcp_packets_are_none),
+		cmocka_unit_test(filter_takes_these_messages_alone),
 		cmocka_unit_test(message_about_a_session_is_passed_on),
 		cmocka_unit_test(message_about_nobodys_packet_is_counted),
 		cmocka_unit_test(quoted_address_is_translated_back),
