@@ -79,14 +79,15 @@ static void stop_pairs(struct session *s)
 
 /*
  * What is in flight was cut too large: all of it goes again, in segments that fit, as if nothing had happened. What of it
- * has arrived is answered with duplicate ACKs, which say nothing of a loss: recover.
+ * has arrived is answered with duplicate ACKs, which say nothing of a loss: recover. The timer has run out for it: that was
+ * no congestion either.
  */
-static void cut_anew(struct session *s, const struct session_env *env)
+static void cut_anew(struct session *s, const struct session_env *env, bool has_timed_out)
 {
 	struct session_target *t = &s->target;
 
 	t->mss = mss_now(s, env);
-	if (t->backoff) { /* which was no congestion either */
+	if (has_timed_out) {
 		t->cwnd = SESSION_INITIAL_WINDOW * (uint32_t)t->mss;
 		t->ssthresh = UINT32_MAX;
 	}
@@ -105,7 +106,6 @@ static void learn(struct session *s, struct session_env *env, int bytes, enum re
 {
 	if (path_mtu_learn(&env->paths[s->target_index], bytes, env->now_us))
 		env->effects->notice(env->ctx, notice, s->target_index);
-	cut_anew(s, env);
 }
 
 /* ---- a router says so ---- */
@@ -143,6 +143,7 @@ void session_on_path_mtu(struct session *s, struct session_env *env, const struc
 	}
 	account(s, env)->too_big++;
 	learn(s, env, bytes, REPLAY_NOTICE_PATH_MTU);
+	cut_anew(s, env, s->target.backoff > 0);
 	session_mark_dirty(s, env);
 }
 
@@ -178,7 +179,7 @@ void session_path_on_timeout(struct session *s, struct session_env *env)
 	if (!is_in_flight(s))
 		return;
 	if (mss_now(s, env) < s->target.mss) { /* another session knows why */
-		cut_anew(s, env);
+		cut_anew(s, env, true);
 		return;
 	}
 	if (s->target.backoff < TIMEOUTS_TO_PAIR || env->is_deaf)
@@ -213,6 +214,7 @@ void session_path_on_ack(struct session *s, struct session_env *env, uint32_t ac
 					    packet_bytes(s, (int)larger), env->now_us)) {
 		account(s, env)->black_holes++;
 		learn(s, env, p->voted_bytes, REPLAY_NOTICE_BLACK_HOLE);
+		cut_anew(s, env, true);
 	} else {
 		repeat_pair(s);
 	}
