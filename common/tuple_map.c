@@ -134,6 +134,14 @@ int tuple_map_insert(struct tuple_map *m, const struct tuple *t, uint32_t value)
 	return 0;
 }
 
+void tuple_map_replace(struct tuple_map *m, const struct tuple *t, uint32_t value)
+{
+	uint32_t i = search(m, t);
+
+	assert(value != TUPLE_MAP_NONE && m->slots[i].value != TUPLE_MAP_NONE);
+	m->slots[i].value = value;
+}
+
 /*
  * Empties slot i and moves back what was pushed past it: a slot may fill the hole if its home does
  * not lie behind the hole, on the way to where it is now.

@@ -34,6 +34,8 @@ uint32_t tuple_map_find(const struct tuple_map *m, const struct tuple *t);
  * 0, or -1 with errno ENOMEM.
  */
 int tuple_map_insert(struct tuple_map *m, const struct tuple *t, uint32_t value);
+/* Another value for t, which must be there; key_of(value) must give t. */
+void tuple_map_replace(struct tuple_map *m, const struct tuple *t, uint32_t value);
 /* The value that was removed, or TUPLE_MAP_NONE. */
 uint32_t tuple_map_remove(struct tuple_map *m, const struct tuple *t);
 size_t tuple_map_count(const struct tuple_map *m);

@@ -822,12 +822,59 @@ static uint64_t forget_at(const struct online *o, const struct session_env *env)
 	return o->last_seen_us + (o->is_confirmed ? env->keep_alive_us : 0) + ONLINE_IDLE_US;
 }
 
-void online_arm(struct online *o, struct session_env *env)
+uint64_t online_deadline(const struct online *o, const struct session_env *env)
 {
 	uint64_t at = forget_at(o, env);
 
 	if (o->hole_since_us && o->hole_since_us + ONLINE_GAP_US < at)
 		at = o->hole_since_us + ONLINE_GAP_US;
+	return at;
+}
+
+static bool may_rest(const struct online *o, const struct session_env *env)
+{
+	return env->park_after_us != UINT64_MAX && o->state == ONLINE_OPEN && o->is_confirmed &&
+	       o->is_mapped;
+}
+
+bool online_is_resting(const struct online *o, const struct session_env *env)
+{
+	if (!may_rest(o, env) || env->now_us < o->last_seen_us + env->park_after_us)
+		return false;
+	if (o->hole_since_us || o->has_end || segment_queue_memory(&o->queue) || o->turns.count)
+		return false;
+	for (const struct session *s = o->sessions; s; s = s->next_of_online)
+		if (!session_is_resting(s, env, env->park_after_us))
+			return false;
+	return true;
+}
+
+/* When to look whether it rests. */
+static uint64_t rest_at(const struct online *o, const struct session_env *env)
+{
+	uint64_t at = o->last_seen_us + env->park_after_us;
+
+	if (!may_rest(o, env))
+		return UINT64_MAX;
+	/* It waits for something: the longer it does, the later. */
+	return at > env->now_us ? at : 2 * env->now_us - o->last_seen_us;
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+void online_woken(struct online *o, struct session_env *env)
+{
+	o->timer_at_us = sooner(online_deadline(o, env), env->now_us + env->park_after_us);
+	timer_wheel_set(env->online_wheel, &o->timer, o->timer_at_us);
+}
+
+void online_arm(struct online *o, struct session_env *env)
+{
+	uint64_t at = sooner(online_deadline(o, env), rest_at(o, env));
+
 	if (at == UINT64_MAX || (timer_is_set(&o->timer) && o->timer_at_us <= at))
 		return;
 	o->timer_at_us = at;

@@ -143,6 +143,15 @@ void online_shed(struct online *o, struct session_env *env, enum drop_cause caus
 void online_release(struct online *o, struct session_env *env);
 /* The stream's bytes from off on are records of TLS. */
 bool online_is_encrypted(const struct online *o, const struct session_env *env, uint64_t off);
+/*
+ * It holds nothing, nothing is pending, its sessions rest, and its client has been silent for env->park_after_us: it may be
+ * parked.
+ */
+bool online_is_resting(const struct online *o, const struct session_env *env);
+/* When something must be done if nobody speaks; UINT64_MAX: never. */
+uint64_t online_deadline(const struct online *o, const struct session_env *env);
+/* Sets the timer of one that was woken: it is looked at anew, as if its client had spoken now. */
+void online_woken(struct online *o, struct session_env *env);
 /* Sets the timer by what is pending. */
 void online_arm(struct online *o, struct session_env *env);
 bool online_has_live_session(const struct online *o);

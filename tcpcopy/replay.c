@@ -48,6 +48,7 @@ static void init_env(struct replay *r, const struct replay_config *config,
 	env->ts_base = (uint32_t)hash_bytes(&config->isn_secret, "timestamps", 10);
 	env->give_up_us = config->give_up_us;
 	env->keep_alive_us = config->keep_alive_us;
+	env->park_after_us = config->park_after_us ? config->park_after_us : REPLAY_PARK_AFTER_US;
 	env->rtt_us = config->rtt_us;
 	env->rtt_auto = config->rtt_auto;
 	env->mss_bytes = config->mss_bytes;
@@ -105,13 +106,14 @@ struct replay *replay_new(const struct replay_config *config, const struct repla
 	r->check_checksums = config->check_checksums;
 	r->online_mtu_bytes = config->online_mtu_bytes;
 	init_env(r, config, effects, ctx, now_us);
+	r->parked_wheel = timer_wheel_new(now_us);
 	r->mapping = mapping_new(&mapping);
 	if (ledger_init(&r->ledger, config->transfer_count, config->copies) ||
 	    session_table_init(&r->table, &config->key, config->max_sessions, &r->slabs) ||
 	    half_open_init(&r->tried, half_open_max(r, HALF_OPEN_TRIED_MAX)) ||
 	    half_open_init(&r->waiting, half_open_max(r, HALF_OPEN_WAITING_MAX)) ||
 	    replay_init_left_out(r, config, now_us) || !r->mapping || !r->env.wheel ||
-	    !r->env.online_wheel || replay_memory_init(r)) {
+	    !r->env.online_wheel || !r->parked_wheel || replay_memory_init(r)) {
 		replay_free(r);
 		errno = ENOMEM;
 		return NULL;
@@ -145,6 +147,7 @@ void replay_free(struct replay *r)
 	mapping_free(r->mapping);
 	timer_wheel_free(r->env.wheel);
 	timer_wheel_free(r->env.online_wheel);
+	timer_wheel_free(r->parked_wheel);
 	free(r->local);
 	free(r);
 }
@@ -263,7 +266,7 @@ static void displace(struct replay *r, struct online *o)
 /* TCP Fast Open: the request comes with the SYN. To the target it goes as ordinary data. */
 static void take_syn_payload(struct replay *r, const struct packet *p)
 {
-	struct online *o = session_table_find_online(&r->table, &p->tuple);
+	struct online *o = replay_find_online(r, &p->tuple);
 	struct packet data = *p;
 
 	data.flags &= (uint8_t)~TCP_SYN;
@@ -313,7 +316,7 @@ static struct online *confirm_reuse(struct replay *r, struct online *o)
 
 	displace(r, o);
 	replay_begin(r, &tuple, syn.isn, true, &syn.offer, syn.refusal);
-	return session_table_find_online(&r->table, &tuple);
+	return replay_find_online(r, &tuple);
 }
 
 /* It may be one of those that there was no room to follow: they are not remembered. */
@@ -340,7 +343,7 @@ static enum packet_fate on_unknown(struct replay *r, const struct packet *p)
 	if (cause == DROP_CAUSES)
 		cause = may_be_unfollowed(r) ? DROP_LIMIT : DROP_BEFORE_JOIN;
 	replay_begin(r, &p->tuple, p->seq - 1, false, &common, cause);
-	o = session_table_find_online(&r->table, &p->tuple);
+	o = replay_find_online(r, &p->tuple);
 	if (!o)
 		return count_unfollowed(r, p);
 	online_on_client(o, &r->env, p);
@@ -405,7 +408,7 @@ static void tell_once(struct replay *r, bool *told, enum replay_notice what)
 /* Our direction first: one look-up for what clients send, which is nearly everything. */
 static enum packet_fate dispatch(struct replay *r, const struct packet *p)
 {
-	struct online *o = session_table_find_online(&r->table, &p->tuple);
+	struct online *o = replay_find_online(r, &p->tuple);
 	bool is_rare = p->flags & (TCP_SYN | TCP_FIN | TCP_RST);
 	struct tuple reverse;
 
@@ -413,7 +416,7 @@ static enum packet_fate dispatch(struct replay *r, const struct packet *p)
 		return on_client(r, o, p);
 	reverse = tuple_reverse(&p->tuple);
 	if (is_rare) {
-		o = session_table_find_online(&r->table, &reverse);
+		o = replay_find_online(r, &reverse);
 		if (o)
 			return on_server(r, o, p);
 	}
@@ -482,11 +485,12 @@ static void hurry_handshakes(struct replay *r, size_t target, uint64_t delay_us)
 
 void replay_on_record(struct replay *r, const struct wire_record *record, uint64_t now_us)
 {
-	struct session *s = session_table_find(&r->table, record->session_id);
 	const struct breaker *breaker;
+	struct session *s;
 	bool was_paused;
 
 	r->env.now_us = now_us;
+	s = replay_find_session(r, record->session_id);
 	if (!s) {
 		r->ledger.targets[0].traffic.records_ignored++;
 		return;
@@ -513,9 +517,10 @@ void replay_on_path_mtu(struct replay *r, const struct wire_path_mtu *m, uint64_
 
 void replay_on_register_refused(struct replay *r, uint32_t session_id, uint64_t now_us)
 {
-	struct session *s = session_table_find(&r->table, session_id);
+	struct session *s;
 
 	r->env.now_us = now_us;
+	s = replay_find_session(r, session_id);
 	if (!s || !session_is_live(s))
 		return;
 	r->ledger.targets[s->target_index].traffic.register_refused++;
@@ -576,16 +581,16 @@ bool replay_each_session(struct replay *r, uint32_t *cursor, size_t max,
 			 void (*fn)(void *ctx, uint32_t session_id, const struct tuple *response),
 			 void *ctx)
 {
-	uint32_t limit = slab_limit(r->table.sessions);
+	uint32_t limit = session_table_limit(&r->table);
+	struct session s;
 
 	for (size_t n = 0; *cursor < limit && n < max; ++*cursor) {
-		const struct session *s = slab_find(r->table.sessions, *cursor);
 		struct tuple response;
 
-		if (!s || !s->has_tuple)
+		if (!session_table_look(&r->table, *cursor, &s) || !s.has_tuple)
 			continue;
-		response = tuple_reverse(&s->tuple);
-		fn(ctx, s->id, &response);
+		response = tuple_reverse(&s.tuple);
+		fn(ctx, s.id, &response);
 		n++;
 	}
 	return *cursor < limit;
@@ -660,11 +665,17 @@ void replay_on_time(struct replay *r, uint64_t now_us)
 	struct timer *t;
 
 	r->env.now_us = now_us;
+	replay_wake_due(r);
 	while ((t = timer_wheel_pop(r->env.wheel, now_us)))
 		session_on_timer((struct session *)t, &r->env);
-	while ((t = timer_wheel_pop(r->env.online_wheel, now_us)))
-		if (online_on_timer((struct online *)t, &r->env))
-			replay_forget_online(r, (struct online *)t);
+	while ((t = timer_wheel_pop(r->env.online_wheel, now_us))) {
+		struct online *o = (struct online *)t;
+
+		if (online_on_timer(o, &r->env))
+			replay_forget_online(r, o);
+		else
+			replay_park_if_idle(r, o);
+	}
 	check_breakers(r);
 }
 
@@ -702,6 +713,7 @@ uint64_t replay_next_us(const struct replay *r)
 	uint64_t at =
 		sooner(timer_wheel_next_us(r->env.wheel), timer_wheel_next_us(r->env.online_wheel));
 
+	at = sooner(at, timer_wheel_next_us(r->parked_wheel));
 	if (r->env.dirty && !r->is_blocked)
 		return r->env.now_us; /* what a breaker hurried after the batch */
 	for (size_t i = 0; i < r->transfer_count && !r->env.is_deaf; i++)
@@ -740,6 +752,7 @@ void replay_shutdown(struct replay *r, uint64_t now_us)
 			session_abort(s, &r->env, DROP_SHUTDOWN);
 	}
 	replay_end_batch(r, now_us);
+	replay_end_all_parked(r);
 }
 
 /* ---- reports ---- */

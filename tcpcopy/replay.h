@@ -29,6 +29,7 @@
 enum {
 	REPLAY_FIRST_PORT = 1024, /* of faked clients */
 	REPLAY_LAST_PORT = 65535,
+	REPLAY_PARK_AFTER_US = 2000000,
 };
 
 struct replay_config {
@@ -48,7 +49,9 @@ struct replay_config {
 	 * outside of the window of the other's half-open connection, which it would end otherwise.
 	 */
 	uint32_t isn_base;
-	uint64_t give_up_us;    /* -t: how long a session waits for the target */
+	uint64_t give_up_us; /* -t: how long a session waits for the target */
+	uint64_t
+		park_after_us; /* of silence, a connection is packed; 0: REPLAY_PARK_AFTER_US; UINT64_MAX: never */
 	uint64_t keep_alive_us; /* -k: how long an idle connection is held open at the target */
 	uint64_t rtt_us;        /* -R: simulated round trip, below SESSION_RTT_MAX_US; 0: none */
 	bool rtt_auto;          /* -R auto: that of each client */

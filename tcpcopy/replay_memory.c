@@ -35,7 +35,8 @@ enum {
 /* What is in no slab. */
 static size_t tables(const struct replay *r)
 {
-	return tuple_map_memory(r->table.by_tuple) + mapping_memory(r->mapping) +
+	return tuple_map_memory(r->table.by_tuple) +
+	       r->table.places_room * sizeof(*r->table.places) + mapping_memory(r->mapping) +
 	       half_open_memory(&r->tried) + half_open_memory(&r->waiting) +
 	       (r->left_out ? left_out_memory(r->left_out) : 0) + ledger_memory(&r->ledger);
 }
@@ -93,8 +94,9 @@ void replay_memory_fini(struct replay *r)
 
 size_t replay_memory(const struct replay *r)
 {
-	return slab_memory(r->table.sessions) + slab_memory(r->table.onlines) + tables(r) +
-	       segment_blocks_memory(r->env.blocks) + slab_memory(r->env.turns);
+	return slab_memory(r->table.sessions) + slab_memory(r->table.onlines) +
+	       parking_memory(r->table.parking) + tables(r) + segment_blocks_memory(r->env.blocks) +
+	       slab_memory(r->env.turns);
 }
 
 bool replay_may_begin(const struct replay *r)

@@ -17,6 +17,7 @@ struct replay {
 	struct session_env env;
 	struct session_table table;
 	struct mapping *mapping;
+	struct timer_wheel *parked_wheel;
 	struct half_open tried;   /* SYNs that the target was told of */
 	struct half_open waiting; /* and that it was not */
 	struct sampling sampling;
@@ -77,7 +78,22 @@ enum packet_fate replay_on_left_out_server(struct replay *r, const struct tuple 
 void replay_account_dropped(struct replay *r, const struct endpoint *server, enum drop_cause cause,
 			    const struct ledger_amount *amount);
 
+/* --- replay_parking.c --- */
+
+/* o is no more, if it rests. */
+void replay_park_if_idle(struct replay *r, struct online *o);
+/* As session_table_find_online and session_table_find, of what is parked too: it is woken. */
+struct online *replay_find_online(struct replay *r, const struct tuple *tuple);
+struct session *replay_find_session(struct replay *r, uint32_t id);
+/* Wakes those for which it is time to do something. */
+void replay_wake_due(struct replay *r);
+/* Resets what is parked at the target, and forgets it. */
+void replay_end_all_parked(struct replay *r);
+
 /* --- replay_sessions.c --- */
+
+/* Gives back the tuple of a session that has ended and said so, if it has one. */
+void replay_release_tuple(struct replay *r, struct session *s);
 
 /*
  * A connection begins: with its SYN (began) or, isn being the number before the first byte that was captured,

@@ -15,8 +15,7 @@ void replay_notice(struct replay *r, enum replay_notice what, size_t target)
 	r->env.effects->notice(r->env.ctx, what, target);
 }
 
-/* Gives back the tuple of a session that has ended and said so. */
-static void release_tuple(struct replay *r, struct session *s)
+void replay_release_tuple(struct replay *r, struct session *s)
 {
 	if (!s->has_tuple)
 		return;
@@ -53,7 +52,7 @@ static bool start_session(struct replay *r, struct session *s)
 
 	if (mapping_take(r->mapping, &client, s->copy, &transfer->target, &tuple.src))
 		return false;
-	release_tuple(r, s);
+	replay_release_tuple(r, s);
 	response = tuple_reverse(&tuple);
 	session_start(s, &r->env, &tuple, session_table_new_id(&r->table, s));
 	r->env.effects->register_session(r->env.ctx, s->id, &response);
@@ -195,7 +194,7 @@ void replay_settle_session(struct replay *r, struct session *s)
 	if (s->closed_cause == DROP_TARGET_REFUSED &&
 	    habits_tell(&r->env.habits[s->target_index], HABITS_TOLD_REFUSED))
 		replay_notice(r, REPLAY_NOTICE_REFUSED, s->target_index);
-	release_tuple(r, s);
+	replay_release_tuple(r, s);
 	if (s->online) {
 		online_release(s->online, &r->env);
 		online_arm(s->online, &r->env);

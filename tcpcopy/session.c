@@ -288,6 +288,36 @@ bool session_is_awaiting_target(const struct session *s)
 	return false;
 }
 
+bool session_is_resting(const struct session *s, const struct session_env *env, uint64_t quiet_us)
+{
+	bool is_due = s->retransmit_at_us || s->ack_at_us || s->settle_at_us || s->syn_due ||
+		      s->rst_due || s->ack_now || s->ask_due || s->is_asking || s->retransmit_una ||
+		      s->probe_due || s->is_dirty || s->is_late;
+
+	if (is_due || s->gate_turn != SLAB_NONE || s->acked_turn != SLAB_NONE)
+		return false;
+	switch ((enum session_state)s->state) {
+	case SESSION_ESTABLISHED:
+	case SESSION_CLOSE_WAIT:
+		return !session_is_awaiting_target(s) && s->target.snd_una == s->target.snd_max &&
+		       session_ask_at(s) == UINT64_MAX &&
+		       env->now_us >= s->last_answer_us + quiet_us &&
+		       env->now_us >= s->last_sent_us + quiet_us;
+	case SESSION_CLOSED:
+		return true;
+	case SESSION_SYN_SENT:
+	case SESSION_FIN_WAIT_1:
+	case SESSION_FIN_WAIT_2:
+	case SESSION_CLOSING:
+	case SESSION_LAST_ACK:
+	case SESSION_TIME_WAIT:
+	case SESSION_JOINING:
+	case SESSION_STATES:
+		break;
+	}
+	return false;
+}
+
 void session_hurry(struct session *s, struct session_env *env, uint64_t delay_us)
 {
 	if (s->state == SESSION_SYN_SENT) {

@@ -271,6 +271,7 @@ struct session_env {
 	uint32_t ts_base;       /* our timestamp clock is milliseconds plus this */
 	uint64_t give_up_us;    /* -t */
 	uint64_t keep_alive_us; /* -k */
+	uint64_t park_after_us; /* of silence; UINT64_MAX: never */
 	uint64_t rtt_us;        /* -R; 0: none */
 	bool rtt_auto;          /* that of each client */
 	uint16_t mss_bytes;     /* -D; 0: the client's */
@@ -355,6 +356,13 @@ void session_on_timer(struct session *s, struct session_env *env);
 void session_on_path_mtu(struct session *s, struct session_env *env, const struct wire_path_mtu *m);
 /* Says all that is due. False if the sender is full: call again later. */
 bool session_output(struct session *s, struct session_env *env);
+/*
+ * Nothing is due, in flight or waiting, and will not be by time alone: until somebody speaks it is numbers. quiet_us: nor has
+ * either side said anything for so long.
+ */
+bool session_is_resting(const struct session *s, const struct session_env *env, uint64_t quiet_us);
+/* Only resets the target's connection, in the name of a session that is forgotten. False if the sender is full. */
+bool session_say_reset(struct session *s, struct session_env *env);
 
 /* The ledger's account of this session (bytes of its online connection). */
 void session_account_captured(struct session *s, struct session_env *env, uint64_t bytes,

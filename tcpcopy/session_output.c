@@ -191,6 +191,12 @@ static bool output_rst(struct session *s, struct session_env *env)
 	return true;
 }
 
+bool session_say_reset(struct session *s, struct session_env *env)
+{
+	s->rst_due = true;
+	return output_rst(s, env);
+}
+
 static bool output_ack(struct session *s, struct session_env *env)
 {
 	struct segment seg;

@@ -470,6 +470,7 @@ static void make_replay(struct world *w)
 		.isn_secret = {rng_mix(s->seed), 2},
 		.give_up_us = s->give_up_us,
 		.keep_alive_us = s->keep_alive_us,
+		.park_after_us = s->park_after_us,
 		.whole_connections_only = !s->joins,
 		.sample_ppm = s->sample_ppm,
 		.gradual_us = s->gradual_us,

@@ -37,6 +37,7 @@ enum option_key {
 	KEY_PATH_MTU,
 	KEY_MUTE_PATH,
 	KEY_NO_WAIT,
+	KEY_PARK,
 	KEY_COUNTS,
 	KEY_MIX,
 	KEY_LIES,
@@ -65,6 +66,7 @@ static const struct option known[] = {
 	{"path-mtu", required_argument, NULL, KEY_PATH_MTU},
 	{"mute-path", no_argument, NULL, KEY_MUTE_PATH},
 	{"no-wait", no_argument, NULL, KEY_NO_WAIT},
+	{"park", required_argument, NULL, KEY_PARK},
 	{"counts", no_argument, NULL, KEY_COUNTS},
 	{"mix", no_argument, NULL, KEY_MIX},
 	{"lying-headers", no_argument, NULL, KEY_LIES},
@@ -99,6 +101,7 @@ void options_usage(void)
 	     "  --path-mtu N       the way to the target takes packets of at most so many bytes\n"
 	     "  --mute-path        and no router says so\n"
 	     "  --no-wait          requests wait for no answer, as with tcpcopy -W\n"
+	     "  --park US          connections that rest are packed after so long; 0: never\n"
 	     "  --mix              faults of every kind, chosen by the seed\n"
 	     "  --seeds A-B        a small mix for each seed from A to B\n"
 	     "  --lying-headers    false records reach tcpcopy: only safety is judged\n"
@@ -204,6 +207,11 @@ static int take(struct options *o, int key, const char *value)
 			return -1;
 		o->memory_kb = (uint32_t)number;
 		return 0;
+	case KEY_PARK:
+		if (read_number(&number, value, "--park", UINT32_MAX))
+			return -1;
+		o->park_after_us = number ? number : UINT64_MAX;
+		return 0;
 	case KEY_RTT:
 		if (read_number(&number, value, "--rtt", SESSION_RTT_MAX_US / 1000))
 			return -1;
@@ -298,6 +306,8 @@ void options_settings(const struct options *o, uint64_t seed, struct settings *s
 	s->no_wait |= o->no_wait;
 	if (o->memory_kb)
 		s->max_memory_bytes = o->memory_kb * UINT64_C(1000);
+	if (o->park_after_us)
+		s->park_after_us = o->park_after_us;
 	if (o->rtt_ms)
 		s->rtt_us = o->rtt_ms * UINT64_C(1000);
 	if (o->sample_ppm)
@@ -352,6 +362,9 @@ const char *options_command(const struct options *o, uint64_t seed, char text[OP
 				       o->path_mtu, o->path_is_mute ? " --mute-path" : "");
 	if (o->no_wait)
 		at += (size_t)snprintf(text + at, OPTIONS_COMMAND_MAX - at, " --no-wait");
+	if (o->park_after_us)
+		at += (size_t)snprintf(text + at, OPTIONS_COMMAND_MAX - at, " --park %" PRIu64,
+				       o->park_after_us == UINT64_MAX ? 0 : o->park_after_us);
 	if (o->copies)
 		at += (size_t)snprintf(text + at, OPTIONS_COMMAND_MAX - at, " --copies %u",
 				       o->copies);

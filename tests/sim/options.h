@@ -31,6 +31,7 @@ struct options {
 	uint32_t sample_ppm; /* 0: all */
 	uint32_t rate_per_s; /* 0: no limit */
 	uint32_t memory_kb;  /* 0: plenty */
+	uint64_t park_after_us;
 	uint32_t rtt_ms;     /* 0: none */
 	uint32_t path_mtu;   /* 0: everything gets through, or as the seed chooses */
 	bool path_is_mute;

@@ -249,6 +249,14 @@ static void choose_path(struct settings *s)
 	s->path_is_mute = rng_below(&r, 2);
 }
 
+/* Mostly so soon that all that can be is packed and woken all the time. */
+static uint64_t choose_park_after(uint64_t seed)
+{
+	struct rng r = rng_of(seed, 0x7061726b);
+
+	return rng_below(&r, 4) ? rng_size(&r, 1, 100 * MS) : 0;
+}
+
 void settings_mix(struct settings *s, uint64_t seed, uint32_t sessions)
 {
 	struct rng r = rng_of(seed, 0x6d6978);
@@ -268,6 +276,7 @@ void settings_mix(struct settings *s, uint64_t seed, uint32_t sessions)
 	s->link_buffer_bytes = rng_size(&r, 1000, 1 * MB);
 	s->give_up_us = rng_range(&r, 300, 900) * (uint64_t)SECOND;
 	s->keep_alive_us = rng_range(&r, 130, 7200) * (uint64_t)SECOND;
+	s->park_after_us = choose_park_after(seed);
 	s->joins = rng_below(&r, 4) > 0;
 	if (rng_below(&r, 8) == 0)
 		s->max_sessions = rng_range(&r, 2, 40);

@@ -62,6 +62,7 @@ struct settings {
 	uint32_t busy_us;           /* how long a turn of tcpcopy's loop may be late */
 	uint64_t give_up_us;
 	uint64_t keep_alive_us;
+	uint64_t park_after_us; /* 0: as in production; UINT64_MAX: never */
 	uint64_t max_memory_bytes;
 	uint32_t max_sessions;
 	uint32_t sample_ppm; /* 0: all are copied */

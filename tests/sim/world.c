@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tcpcopy/online.h"
+
 enum {
 	START_US = 1000000000,   /* clocks do not begin at 0 */
 	SETTLE_US = 700000000,   /* after the load and its faults: what is not over then is stuck */
@@ -108,7 +110,7 @@ static uint64_t deadline_us(const struct world *w)
 	uint64_t at = w->load_ended_us + SETTLE_US;
 
 	if (settings_end_unheard(s) || !settings_delivers_all(s))
-		at += s->keep_alive_us;
+		at += s->keep_alive_us + ONLINE_IDLE_US; /* and then it may still go on */
 	return settings_delivers_all(s) ? at : at + GIVE_UPS * s->give_up_us;
 }
 

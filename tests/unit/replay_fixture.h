@@ -103,6 +103,7 @@ struct fixture_config {
 	const char *pool_first;   /* none: clients keep their addresses */
 	const char *pool_last;
 	uint64_t give_up_us;       /* 600 s */
+	uint64_t park_after_us;    /* as in production; UINT64_MAX: never */
 	uint64_t max_memory_bytes; /* 64 MiB */
 	uint32_t max_sessions;     /* 65536 */
 	uint16_t first_port;       /* this worker's slice; all */
@@ -332,6 +333,7 @@ static inline struct fixture *fixture_new(const struct fixture_config *config)
 		.isn_secret = {config->isn_key, 4},
 		.give_up_us = config->give_up_us ? config->give_up_us : 600000000,
 		.keep_alive_us = UINT64_C(7200000000),
+		.park_after_us = config->park_after_us,
 		.whole_connections_only = config->whole_only,
 		.sample_ppm = config->sample_ppm,
 		.sample_by_client = config->sample_by_client,
