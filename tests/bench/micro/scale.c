@@ -8,6 +8,7 @@
  * First N sessions begin and each has a request answered; then their memory is taken, then the steps are timed.
  * In a step as many operations come at once as --per-ms says: what a capture block of a millisecond brings.
  */
+#include <malloc.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -23,8 +24,11 @@
 
 enum {
 	STEP_US = 1000,
-	FILL = 250,               /* sessions a batch that begin before anything is measured */
-	AGE_US = 2 * 1000 * 1000, /* acknowledgements that were delayed have gone out by then */
+	FILL = 250, /* sessions a batch that begin before anything is measured */
+	AGE_US =
+		5 * 1000 *
+		1000, /* acknowledgements that were delayed have gone out by then, and who rests is parked */
+	MMAP_FROM_BYTES = 8192, /* as in tcpcopy's main.c: chunks go back to the kernel */
 	REST_US =
 		50 * 1000, /* so that each answer is acknowledged by itself, even of few sessions */
 	IDLE_US = 100 * 1000, /* a step in which nobody says anything */
@@ -172,6 +176,7 @@ static void run_crowd(const struct options *o, const struct crowd_operation *op,
 	struct crowd_run r = {.o = o, .random = o->seed};
 	uint64_t empty, filled;
 
+	mallopt(M_MMAP_THRESHOLD, MMAP_FROM_BYTES);
 	r.crowd = crowd_new(o->sessions + more, o->is_ipv6);
 	empty = anonymous_bytes();
 	crowd_fill(&r);
