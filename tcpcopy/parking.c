@@ -219,6 +219,7 @@ static const struct session usual_session = {
 	.tuple = {.dst = {.addr = {.b = {[10] = 0xff, [11] = 0xff}}}, .protocol = PROTOCOL_TCP},
 	.gate_turn = SLAB_NONE,
 	.acked_turn = SLAB_NONE,
+	.mss_agreed = 1460,
 	.target = {.rto_us = SESSION_RTO_MIN_US, .mss = 1460, .snd_wscale = 7, .rcv_wscale = 7},
 	.offer = {.mss = 1460,
 		  .window_scale = 7,

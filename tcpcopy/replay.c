@@ -506,9 +506,10 @@ void replay_on_record(struct replay *r, const struct wire_record *record, uint64
 
 void replay_on_path_mtu(struct replay *r, const struct wire_path_mtu *m, uint64_t now_us)
 {
-	struct session *s = session_table_find(&r->table, m->session_id);
+	struct session *s;
 
 	r->env.now_us = now_us;
+	s = replay_find_session(r, m->session_id);
 	if (s)
 		session_on_path_mtu(s, &r->env, m);
 	else
