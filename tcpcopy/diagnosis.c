@@ -6,39 +6,21 @@
 #include "tcpcopy/diagnosis.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/dead_end.h"
+#include "common/text.h"
 
 struct block {
-	char *bytes;
-	size_t size;
-	size_t len_bytes;
+	struct text text;
 	unsigned steps;
 };
-
-__attribute__((format(printf, 2, 3))) static void block_add(struct block *b, const char *format,
-							    ...)
-{
-	va_list args;
-	int len;
-
-	va_start(args, format);
-	len = vsnprintf(b->bytes + b->len_bytes, b->size - b->len_bytes, format, args);
-	va_end(args);
-	if (len < 0)
-		return;
-	b->len_bytes += (size_t)len;
-	if (b->len_bytes >= b->size)
-		b->len_bytes = b->size - 1;
-}
 
 /* A numbered remedy. */
 static void block_step(struct block *b, const char *text)
 {
-	block_add(b, "  %u. %s\n", ++b->steps, text);
+	text_say(&b->text, "  %u. %s\n", ++b->steps, text);
 }
 
 /* --- prefixes --- */
@@ -154,7 +136,7 @@ static void client_prefixes(struct client_prefixes *c, const struct diagnosis_fa
 static void add_rest(struct block *b, const struct client_prefixes *c)
 {
 	if (c->are_more)
-		block_add(b, "       ... and so on for the rest of -c\n");
+		text_say(&b->text, "       ... and so on for the rest of -c\n");
 }
 
 /* Where the answers go: "via 10.0.0.3", or with intercept on the target itself the device where they end. */
@@ -183,9 +165,9 @@ static void add_route_commands(struct block *b, const struct diagnosis_facts *f)
 	client_prefixes(&clients, f);
 	way_of_answers(way, sizeof(way), f);
 	if (f->is_on_target && !is_v4)
-		block_add(b, "       %s\n", DEAD_END_COMMANDS_IP6);
+		text_say(&b->text, "       %s\n", DEAD_END_COMMANDS_IP6);
 	for (size_t i = 0; i < clients.count; i++)
-		block_add(b, "       %s route add %s %s\n", ip, clients.texts[i], way);
+		text_say(&b->text, "       %s route add %s %s\n", ip, clients.texts[i], way);
 	add_rest(b, &clients);
 }
 
@@ -196,14 +178,15 @@ static void add_accept_commands(struct block *b, const struct diagnosis_facts *f
 	struct client_prefixes clients;
 
 	client_prefixes(&clients, f);
-	block_add(b, "       nft 'insert rule inet filter input %s saddr { ", is_v4 ? "ip" : "ip6");
+	text_say(&b->text, "       nft 'insert rule inet filter input %s saddr { ",
+		 is_v4 ? "ip" : "ip6");
 	for (size_t i = 0; i < clients.count; i++)
-		block_add(b, "%s%s", i ? ", " : "", clients.texts[i]);
-	block_add(b, " } tcp dport %u accept'\n       %s -I INPUT -p tcp -s ",
-		  (unsigned)f->target.port, is_v4 ? "iptables" : "ip6tables");
+		text_say(&b->text, "%s%s", i ? ", " : "", clients.texts[i]);
+	text_say(&b->text, " } tcp dport %u accept'\n       %s -I INPUT -p tcp -s ",
+		 (unsigned)f->target.port, is_v4 ? "iptables" : "ip6tables");
 	for (size_t i = 0; i < clients.count; i++)
-		block_add(b, "%s%s", i ? "," : "", clients.texts[i]);
-	block_add(b, " --dport %u -j ACCEPT\n", (unsigned)f->target.port);
+		text_say(&b->text, "%s%s", i ? "," : "", clients.texts[i]);
+	text_say(&b->text, " --dport %u -j ACCEPT\n", (unsigned)f->target.port);
 	add_rest(b, &clients);
 }
 
@@ -212,15 +195,15 @@ static void add_reverse_path(struct block *b, const struct diagnosis_facts *f)
 	if (ip_addr_is_v4(&f->target.addr)) {
 		block_step(b, "on the target, the reverse-path filter drops the copies (DEV: where "
 			      "they arrive; all counts too):");
-		block_add(b,
-			  "       sysctl -w net.ipv4.conf.all.rp_filter=0 "
-			  "net.ipv4.conf.DEV.rp_filter=0\n"
-			  "       (the same on the assistant if its route to the target leads by "
-			  "another device: it would not answer ARP)\n");
+		text_say(&b->text,
+			 "       sysctl -w net.ipv4.conf.all.rp_filter=0 "
+			 "net.ipv4.conf.DEV.rp_filter=0\n"
+			 "       (the same on the assistant if its route to the target leads by "
+			 "another device: it would not answer ARP)\n");
 	} else {
 		block_step(b,
 			   "on the target, a reverse-path rule of the firewall drops the copies:");
-		block_add(b, "       nft list ruleset | grep fib\n");
+		text_say(&b->text, "       nft list ruleset | grep fib\n");
 	}
 }
 
@@ -230,8 +213,8 @@ static void add_way_between(struct block *b)
 	block_step(b,
 		   "that tcpdump shows none: something between drops packets from addresses that "
 		   "are not this host's:");
-	block_add(
-		b,
+	text_say(
+		&b->text,
 		"       a firewall or router, or the anti-spoofing of a switch, hypervisor or "
 		"cloud "
 		"(port\n"
@@ -250,34 +233,34 @@ static void add_way_back(struct block *b, const struct diagnosis_facts *f)
 				"assistant:");
 	add_route_commands(b, f);
 	if (!f->is_on_target)
-		block_add(b,
-			  "       (it is there? ICMP redirects may have changed it: %s route flush "
-			  "cache)\n",
-			  ip_addr_is_v4(&f->target.addr) ? "ip" : "ip -6");
+		text_say(&b->text,
+			 "       (it is there? ICMP redirects may have changed it: %s route flush "
+			 "cache)\n",
+			 ip_addr_is_v4(&f->target.addr) ? "ip" : "ip -6");
 	/* Packets to the host's own addresses pass no such filter, and leave no host. */
 	if (!f->is_local)
 		add_reverse_path(b, f);
 	block_step(b, "nothing listens there, or the target's firewall drops the copies; look, and "
 		      "let it take them in (nft or iptables):");
-	block_add(b,
-		  "       ss -ltn 'sport = :%u'\n"
-		  "       tcpdump -ni any 'tcp port %u'\n",
-		  port, port);
+	text_say(&b->text,
+		 "       ss -ltn 'sport = :%u'\n"
+		 "       tcpdump -ni any 'tcp port %u'\n",
+		 port, port);
 	add_accept_commands(b, f);
 	if (!f->is_local)
 		add_way_between(b);
 	block_step(b,
 		   "on the assistant, -F or -i of intercept leaves the answers out; it must take "
 		   "them:");
-	block_add(b, "       intercept -i any -F 'tcp and src port %u'\n", port);
+	text_say(&b->text, "       intercept -i any -F 'tcp and src port %u'\n", port);
 }
 
 static void add_no_answer(struct block *b, const struct diagnosis_facts *f)
 {
 	char assistant[IP_ADDR_TEXT_MAX];
 
-	block_add(b, "  intercept at %s captured no packet at all in the last seconds.\n",
-		  ip_addr_format(assistant, sizeof(assistant), &f->assistant));
+	text_say(&b->text, "  intercept at %s captured no packet at all in the last seconds.\n",
+		 ip_addr_format(assistant, sizeof(assistant), &f->assistant));
 	add_way_back(b, f);
 }
 
@@ -286,21 +269,21 @@ static void add_other_tuple(struct block *b, const struct diagnosis_facts *f)
 	char target[ENDPOINT_TEXT_MAX];
 
 	endpoint_format(target, sizeof(target), &f->target);
-	block_add(b,
-		  "  intercept captured %" PRIu64 " packets in the last seconds, but none of "
-		  "our connections.\n",
-		  f->recent.captured);
+	text_say(&b->text,
+		 "  intercept captured %" PRIu64 " packets in the last seconds, but none of "
+		 "our connections.\n",
+		 f->recent.captured);
 	block_step(b,
 		   "address translation on the way (a container's published port, a NAT gateway): "
 		   "the answers come");
-	block_add(b,
-		  "     from another address or port than %s; look on the assistant, and name "
-		  "in -x what answers:\n"
-		  "       tcpdump -ni any '%s & 18 = 18'\n",
-		  target, ip_addr_is_v4(&f->target.addr) ? "tcp[13]" : "ip6[53]");
+	text_say(&b->text,
+		 "     from another address or port than %s; look on the assistant, and name "
+		 "in -x what answers:\n"
+		 "       tcpdump -ni any '%s & 18 = 18'\n",
+		 target, ip_addr_is_v4(&f->target.addr) ? "tcp[13]" : "ip6[53]");
 	block_step(b, "they are another tcpcopy's; give each its own -c");
-	block_add(b,
-		  "  or they are other traffic of the assistant, and none of ours arrives; then\n");
+	text_say(&b->text,
+		 "  or they are other traffic of the assistant, and none of ours arrives; then\n");
 	add_way_back(b, f);
 }
 
@@ -309,21 +292,21 @@ static void add_no_link(struct block *b, const struct diagnosis_facts *f)
 	char assistant[IP_ADDR_TEXT_MAX];
 
 	ip_addr_format(assistant, sizeof(assistant), &f->assistant);
-	block_add(b, "  tcpcopy is not connected to intercept, %u of %u links are up.\n",
-		  f->links_up, f->links);
+	text_say(&b->text, "  tcpcopy is not connected to intercept, %u of %u links are up.\n",
+		 f->links_up, f->links);
 	if (f->links_silent)
-		block_add(b,
-			  "  The link to intercept at %s is silent: that host or program hangs, or "
-			  "the network between drops packets.\n",
-			  assistant);
-	block_add(b,
-		  "  1. on the assistant %s, start it:\n"
-		  "       intercept -i any -F 'tcp and src port %u' -d\n",
-		  assistant, (unsigned)f->target.port);
-	block_add(b,
-		  "  2. a firewall there must let port %u in:\n"
-		  "       ss -ltn 'sport = :%u'\n",
-		  (unsigned)f->assistant_port, (unsigned)f->assistant_port);
+		text_say(&b->text,
+			 "  The link to intercept at %s is silent: that host or program hangs, or "
+			 "the network between drops packets.\n",
+			 assistant);
+	text_say(&b->text,
+		 "  1. on the assistant %s, start it:\n"
+		 "       intercept -i any -F 'tcp and src port %u' -d\n",
+		 assistant, (unsigned)f->target.port);
+	text_say(&b->text,
+		 "  2. a firewall there must let port %u in:\n"
+		 "       ss -ltn 'sport = :%u'\n",
+		 (unsigned)f->assistant_port, (unsigned)f->assistant_port);
 }
 
 static void add_not_sent(struct block *b, const struct diagnosis_facts *f)
@@ -332,46 +315,50 @@ static void add_not_sent(struct block *b, const struct diagnosis_facts *f)
 	char target[IP_ADDR_TEXT_MAX];
 
 	ip_addr_format(target, sizeof(target), &f->target.addr);
-	block_add(b, "  packets do not leave this host: %" PRIu64 " failed in the last seconds.\n",
-		  f->recent_send_failures);
+	text_say(&b->text,
+		 "  packets do not leave this host: %" PRIu64 " failed in the last seconds.\n",
+		 f->recent_send_failures);
 	if (f->recent_no_neighbour)
-		block_add(b,
-			  "  1. nobody answers for the target or its gateway (%s):\n"
-			  "       ip route get %s\n"
-			  "       ip%s neighbour\n",
-			  is_v4 ? "ARP" : "neighbour discovery", target, is_v4 ? "" : " -6");
+		text_say(&b->text,
+			 "  1. nobody answers for the target or its gateway (%s):\n"
+			 "       ip route get %s\n"
+			 "       ip%s neighbour\n",
+			 is_v4 ? "ARP" : "neighbour discovery", target, is_v4 ? "" : " -6");
 	else if (f->recent_send_not_permitted)
-		block_add(b, "  1. a firewall of this host forbids them; send below it, or let "
-			     "them pass (the rules were shown):\n"
-			     "       tcpcopy --send link\n"
-			     "       nft list ruleset\n");
+		text_say(&b->text,
+			 "  1. a firewall of this host forbids them; send below it, or let "
+			 "them pass (the rules were shown):\n"
+			 "       tcpcopy --send link\n"
+			 "       nft list ruleset\n");
 	else
-		block_add(b,
-			  "  1. the kernel has no way to the target, its device is down or full, "
-			  "or a rule at its egress drops them:\n"
-			  "       ip route get %s\n"
-			  "       ip -s link\n"
-			  "       nft list ruleset | grep -A9 egress\n",
-			  target);
+		text_say(&b->text,
+			 "  1. the kernel has no way to the target, its device is down or full, "
+			 "or a rule at its egress drops them:\n"
+			 "       ip route get %s\n"
+			 "       ip -s link\n"
+			 "       nft list ruleset | grep -A9 egress\n",
+			 target);
 }
 
 static void add_some_answer(struct block *b, const struct diagnosis_facts *f)
 {
-	block_add(b,
-		  "  answers of other connections do come (%" PRIu64 " packets in the last "
-		  "seconds).\n",
-		  f->recent.routed);
-	block_add(b,
-		  "  1. the target's queue of new connections overflows; on the target:\n"
-		  "       nstat -az TcpExtListenOverflows TcpExtListenDrops\n"
-		  "       ss -ltn 'sport = :%u'\n",
-		  (unsigned)f->target.port);
-	block_add(b, "  2. only a part of the faked clients is routed to the assistant; on the "
-		     "target:\n");
+	text_say(&b->text,
+		 "  answers of other connections do come (%" PRIu64 " packets in the last "
+		 "seconds).\n",
+		 f->recent.routed);
+	text_say(&b->text,
+		 "  1. the target's queue of new connections overflows; on the target:\n"
+		 "       nstat -az TcpExtListenOverflows TcpExtListenDrops\n"
+		 "       ss -ltn 'sport = :%u'\n",
+		 (unsigned)f->target.port);
+	text_say(&b->text,
+		 "  2. only a part of the faked clients is routed to the assistant; on the "
+		 "target:\n");
 	add_route_commands(b, f);
 	if (f->recent.dropped)
-		block_add(b, "  3. intercept loses packets (%" PRIu64 " in the last seconds)\n",
-			  f->recent.dropped);
+		text_say(&b->text,
+			 "  3. intercept loses packets (%" PRIu64 " in the last seconds)\n",
+			 f->recent.dropped);
 }
 
 enum diagnosis diagnosis_of(const struct diagnosis_facts *f)
@@ -390,12 +377,12 @@ enum diagnosis diagnosis_of(const struct diagnosis_facts *f)
 
 const char *diagnosis_text(char *buf, size_t size, const struct diagnosis_facts *f)
 {
-	struct block b = {.bytes = buf, .size = size};
+	struct block b = {.text = text_in(buf, size)};
 	char target[ENDPOINT_TEXT_MAX];
 
 	buf[0] = '\0';
-	block_add(&b, "no answer to our SYNs from the target %s\n",
-		  endpoint_format(target, sizeof(target), &f->target));
+	text_say(&b.text, "no answer to our SYNs from the target %s\n",
+		 endpoint_format(target, sizeof(target), &f->target));
 	switch (diagnosis_of(f)) {
 	case DIAGNOSIS_NO_LINK:
 		add_no_link(&b, f);
@@ -413,7 +400,7 @@ const char *diagnosis_text(char *buf, size_t size, const struct diagnosis_facts 
 		add_some_answer(&b, f);
 		break;
 	case DIAGNOSIS_UNKNOWN:
-		block_add(&b, "  intercept has not told its counters yet.\n");
+		text_say(&b.text, "  intercept has not told its counters yet.\n");
 		add_way_back(&b, f);
 		break;
 	}

@@ -94,7 +94,7 @@ static void way_to_intercept(const struct same_host *s, char commands[COMMANDS_M
 __attribute__((format(printf, 3, 4))) static void tell_way(const struct same_host *s, bool is_sure,
 							   const char *format, ...)
 {
-	char text[SAME_HOST_TEXT_MAX], what[SAME_HOST_TEXT_MAX / 2], commands[COMMANDS_MAX];
+	char text[SAME_HOST_TEXT_MAX], what[SAME_HOST_TEXT_MAX / 4], commands[COMMANDS_MAX];
 	va_list args;
 
 	va_start(args, format);

@@ -11,7 +11,7 @@
 #include "tcpcopy/options.h"
 
 enum {
-	SAME_HOST_TEXT_MAX = 1024,
+	SAME_HOST_TEXT_MAX = 2048,
 };
 
 /* Questions to the host, as in netdev.h. */
