@@ -3,8 +3,11 @@
 # -M and -D bound the segments of both sides; -t gives up a target that does not answer, -k a client that is
 # silent: neither ends the program.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/mtu.inc"
+command -v ethtool >/dev/null || skip_all "ethtool is not installed"
 net_start
 has_programs
+cut_at online
 start_nginx online 80
 start_nginx target 8080
 start_intercept
