@@ -498,6 +498,13 @@ bool sender_has_way(const struct sender *s, const struct ip_addr *target)
 	return p->mode == SENDER_IP || (p->next_hop && p->next_hop->neighbour.is_known);
 }
 
+bool sender_next_hop_is_silent(const struct sender *s, const struct ip_addr *target)
+{
+	const struct sender_path *p = path_find(s, target);
+
+	return p->next_hop && neighbour_is_silent(&p->next_hop->neighbour);
+}
+
 bool sender_try(struct sender *s, const struct ip_addr *target, enum sender_mode mode,
 		const char *why)
 {

@@ -97,6 +97,8 @@ bool sender_cuts(const struct sender *s, const struct ip_addr *target);
  */
 enum sender_mode sender_mode_of(const struct sender *s, const struct ip_addr *target,
 				const char **why);
+/* Nobody answers for its next hop: not even ip will find it, unless that changes. */
+bool sender_next_hop_is_silent(const struct sender *s, const struct ip_addr *target);
 /* False if packets to this target go nowhere, as its next hop is not known (yet). */
 bool sender_has_way(const struct sender *s, const struct ip_addr *target);
 /*

@@ -208,7 +208,8 @@ int sender_path_refresh(struct sender *s, struct sender_path *p, char why[SENDER
 		return -1;
 	}
 	if (r.kind == ROUTE_NONE || netdev_by_index(&d, r.device_index) < 0) {
-		snprintf(why, SENDER_WHY_MAX, "there is no route to it; see \"ip route\"");
+		snprintf(why, SENDER_WHY_MAX,
+			 "there is no route to it; see \"ip route get\" and \"ip rule\"");
 		return -1;
 	}
 	p->route = r;

@@ -29,6 +29,11 @@ enum {
 	WIRE_RECORD_MAX = 34,     /* the longest encoded response record */
 	WIRE_RECORDS_PER_MESSAGE = 1024,
 	WIRE_REFUSAL_TEXT_MAX = 200,
+	/*
+	 * TCP_MAXSEG of both ends: the link takes the way that the copies take, and where that is narrow and no ICMP
+	 * says so (RFC 2923), full segments would vanish. Fits 1,280 bytes with IPv6 and timestamps.
+	 */
+	WIRE_SEGMENT_BYTES = 1200,
 };
 
 /* "tcp" "copy" in one number: tells a stranger on the port from a peer at once. */

@@ -126,11 +126,12 @@ static int listen_on(const struct link_server_config *config, int family)
 	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	struct sockaddr_storage addr;
 	socklen_t len = sockaddr_of(&addr, &config->bind, config->port, family);
-	int on = 1, saved_errno;
+	int on = 1, segment = WIRE_SEGMENT_BYTES, saved_errno;
 
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof(segment)); /* inherited */
 	if (family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (bind(fd, (struct sockaddr *)&addr, len) == 0 && listen(fd, BACKLOG) == 0)

@@ -126,12 +126,13 @@ static void check_target(const struct tcpcopy_options *o, const struct transfer 
 		return;
 	}
 	by_ip = sender_mode_of(sender, &target.addr, &why) == SENDER_IP;
-	if (sender_has_way(sender, &target.addr))
+	if (sender_has_way(sender, &target.addr) &&
+	    !sender_next_hop_is_silent(sender, &target.addr))
 		findings_ok(f, "target %s: packets leave by %s (%s)", text, by_ip ? "ip" : "link",
 			    why);
 	else
 		findings_wrong(f,
-			       "target %s: no packet leaves before its next hop is found (%s); is "
+			       "target %s: no packet arrives before its next hop is found (%s); is "
 			       "it up, and on this network?",
 			       text, why);
 	if (by_ip)

@@ -225,7 +225,15 @@ static void add_way_between(struct block *b)
 static void add_way_back(struct block *b, const struct diagnosis_facts *f)
 {
 	unsigned port = f->target.port;
+	char target[IP_ADDR_TEXT_MAX];
 
+	if (f->is_next_hop_silent) {
+		block_step(b,
+			   "no neighbour answers for the target, or for the gateway to it: is it "
+			   "up, and on this network?");
+		text_say(&b->text, "       ip route get %s; ip neighbour\n",
+			 ip_addr_format(target, sizeof(target), &f->target.addr));
+	}
 	block_step(b, f->is_on_target
 			      ? "on the target, which has intercept itself, the answers to the "
 				"faked clients must end where they are captured:"
@@ -370,9 +378,10 @@ enum diagnosis diagnosis_of(const struct diagnosis_facts *f)
 		return DIAGNOSIS_NOT_SENT;
 	if (!f->has_recent)
 		return DIAGNOSIS_UNKNOWN;
-	if (f->recent.routed)
+	if (f->recent.routed && !f->is_silent)
 		return DIAGNOSIS_SOME_ANSWER;
-	return f->recent.captured ? DIAGNOSIS_OTHER_TUPLE : DIAGNOSIS_NO_ANSWER;
+	/* What was routed came before, to those that had been answered. */
+	return f->recent.captured > f->recent.routed ? DIAGNOSIS_OTHER_TUPLE : DIAGNOSIS_NO_ANSWER;
 }
 
 const char *diagnosis_text(char *buf, size_t size, const struct diagnosis_facts *f)
@@ -522,7 +531,8 @@ static const char *nothing_text(char *buf, size_t size, const struct diagnosis_c
 	if (!c->mirrored) {
 		snprintf(buf, size,
 			 "nothing was captured in the first %u s: no client speaks to this host's "
-			 "port yet, or the traffic passes another device or address: see -i and -x",
+			 "port yet, or the traffic passes another device or address: see -i and -x "
+			 "(what this host's own programs say to it passes lo: -i any)",
 			 c->seconds);
 		return buf;
 	}

@@ -47,6 +47,8 @@ struct diagnosis_facts {
 	uint64_t recent_send_failures; /* since the SYNs began to go unanswered */
 	uint64_t recent_send_not_permitted; /* of these */
 	uint64_t recent_no_neighbour;       /* of these */
+	bool is_next_hop_silent;            /* nobody has answered ARP or neighbour discovery */
+	bool is_silent; /* nothing of the target's has come since the first of these SYNs */
 };
 
 enum diagnosis diagnosis_of(const struct diagnosis_facts *facts);

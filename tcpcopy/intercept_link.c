@@ -475,7 +475,7 @@ void intercept_link_on_time(struct intercept_link *l, uint64_t now_us)
 		break;
 	case INTERCEPT_LINK_CONNECTING:
 		if (now_us >= l->deadline_us)
-			link_fail(l, LINK_FAULT_LOST, "no answer to the connection for 5 s");
+			link_fail(l, LINK_FAULT_LOST, "no answer to the connection for 2 s");
 		break;
 	case INTERCEPT_LINK_HELLO:
 		if (now_us >= l->deadline_us)

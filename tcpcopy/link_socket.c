@@ -146,13 +146,14 @@ static int socket_begin(struct link_socket *s, const struct endpoint *to)
 {
 	struct sockaddr_storage address;
 	socklen_t len = sockaddr_of(&address, to);
-	int one = 1;
+	int one = 1, segment = WIRE_SEGMENT_BYTES;
 
 	s->fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (s->fd == -1)
 		return -1;
 	/* Batches are made here; the kernel has nothing to gather. */
 	setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(s->fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof(segment));
 	s->readable = event_new(s->base, s->fd, EV_READ | EV_PERSIST, on_readable, s);
 	s->writable = event_new(s->base, s->fd, EV_WRITE, on_writable, s);
 	if (!s->readable || !s->writable || event_add(s->writable, NULL) == -1) {

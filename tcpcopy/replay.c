@@ -724,6 +724,13 @@ uint64_t replay_next_us(const struct replay *r)
 	return at;
 }
 
+bool replay_is_silent(const struct replay *r, size_t target)
+{
+	const struct breaker *b = &r->env.breakers[target];
+
+	return b->first_unanswered_us && r->env.heard_by_us[target] < b->first_unanswered_us;
+}
+
 bool replay_is_blocked(const struct replay *r)
 {
 	return r->is_blocked;

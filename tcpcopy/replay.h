@@ -116,6 +116,8 @@ void replay_on_time(struct replay *r, uint64_t now_us);
 void replay_end_batch(struct replay *r, uint64_t now_us);
 /* When replay_on_time wants to be called next; UINT64_MAX for never. */
 uint64_t replay_next_us(const struct replay *r);
+/* The target has acknowledged nothing since the first of the SYNs that are unanswered now. */
+bool replay_is_silent(const struct replay *r, size_t target);
 /* True if sessions wait for the sender (emit said full): call replay_end_batch again soon. */
 bool replay_is_blocked(const struct replay *r);
 /*

@@ -26,6 +26,7 @@ enum {
 	RESYNC_SLICE_MAX = 2048, /* sessions a turn and link */
 	BLOCKED_RETRY_US = 1000,
 	LINK_REMINDER_S = 60,   /* the same trouble of a link is not told again sooner */
+	LINK_FLAPS_TOLD = 5,    /* and so often in a row it is */
 	LINK_TEXT_MORE = 64,    /* behind its name */
 	SHUTDOWN_WAIT_MS = 500, /* for a sender that takes nothing */
 };
@@ -264,6 +265,22 @@ static bool is_told(const struct worker *w, const struct worker_link *l, const c
 	return false;
 }
 
+/* A link that comes and goes is told of a few times, then once a minute. */
+static void on_link_up(struct worker *w, struct worker_link *l, const char *at, uint64_t now_us)
+{
+	char text[INTERCEPT_LINK_NAME_MAX + LINK_TEXT_MORE];
+	bool is_steady = now_us - l->up_us >= (uint64_t)LINK_REMINDER_S * 1000000;
+
+	l->flaps = is_steady ? 0 : l->flaps + 1;
+	l->up_us = now_us;
+	if (l->flaps >= LINK_FLAPS_TOLD && !l->is_down_told)
+		return;
+	log_info("connected to intercept %s (%s)", link_text(text, sizeof(text), w, l), at);
+	l->is_down_told = false;
+	if (l->flaps < LINK_FLAPS_TOLD)
+		l->why[0] = '\0';
+}
+
 /* Trouble is told when it begins and when it changes, then once a minute. */
 static void on_link_state(void *ctx, struct intercept_link *link, enum intercept_link_state state,
 			  const char *why, uint64_t now_us)
@@ -276,14 +293,14 @@ static void on_link_state(void *ctx, struct intercept_link *link, enum intercept
 	w->are_groups_stale = true;
 	endpoint_format(at, sizeof(at), intercept_link_address(link));
 	if (state == INTERCEPT_LINK_UP) {
-		log_info("connected to intercept %s (%s)", link_text(text, sizeof(text), w, l), at);
-		l->why[0] = '\0';
+		on_link_up(w, l, at, now_us);
 		return;
 	}
 	if (state != INTERCEPT_LINK_IDLE || !*why || is_told(w, l, why, now_us))
 		return;
 	snprintf(l->why, sizeof(l->why), "%s", why);
 	l->told_us = now_us;
+	l->is_down_told = true;
 	log_warn("link to intercept %s: %s; trying again", link_text(text, sizeof(text), w, l),
 		 why);
 }

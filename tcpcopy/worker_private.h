@@ -35,9 +35,12 @@ enum {
 /* A link and what the log has been told about it. */
 struct worker_link {
 	struct link_socket *socket;
-	size_t intercept; /* which of -s */
-	char why[INTERCEPT_LINK_WHY_MAX];
+	size_t intercept;                 /* which of -s */
+	char why[INTERCEPT_LINK_WHY_MAX]; /* of the trouble that was told last */
 	uint64_t told_us;
+	uint64_t up_us;    /* when it last came up */
+	unsigned flaps;    /* how often it has come up again within a minute */
+	bool is_down_told; /* and since then no word that it is up */
 };
 
 /* A block that the log has been told, and for which target. */
@@ -92,7 +95,7 @@ struct worker {
 	struct worker_firewall firewall;
 	bool is_diagnosis_due;
 	bool is_target_due[TRANSFERS_MAX]; /* those that are to be diagnosed */
-	bool is_path_due; /* of some target something is to be told: */
+	bool is_path_due;                  /* of some target something is to be told: */
 	struct {
 		bool is_due;
 		bool is_black_hole;

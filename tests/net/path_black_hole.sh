@@ -31,6 +31,13 @@ black_hole() {
   rm -f "$net_dir/tcpcopy.log"
 }
 
+# mss_of_link HOST: what a segment of the link to intercept holds at most, at this end of it
+mss_of_link() {
+  local port=dport
+  [ "$1" = online ] || port=sport
+  on "$1" ss -Htin state established "$port = :36524" | grep -Eo ' mss:[0-9]+' | cut -d: -f2 | head -1
+}
+
 path_is $NARROW
 mute_router
 start_intercept
@@ -40,6 +47,10 @@ check "the router had something to say" "" router_was_mute
 
 path_is 1500
 copy_to 4
+for host in online assistant; do
+  check "the link takes such a path as well: at its end on $host" "segments of $(mss_of_link $host) bytes" \
+    [ "$(mss_of_link $host)" -le $((NARROW - 80)) ]
+done
 upload 4 wide- 10
 path_is $NARROW
 upload 4 narrow- 10

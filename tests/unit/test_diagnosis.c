@@ -156,6 +156,31 @@ static void captured_but_unrouted_is_another_tuple(void **state)
 	       "rp_filter", "ip route add");
 }
 
+/* Intercept's counters reach back to before the route was taken away. */
+static void answers_from_before_the_silence_are_none(void **state)
+{
+	struct diagnosis_facts f = facts();
+
+	(void)state;
+	f.recent.captured = 90;
+	f.recent.routed = 90;
+	f.is_silent = true;
+	assert_int_equal(diagnosis_of(&f), DIAGNOSIS_NO_ANSWER);
+	f.recent.captured = 91;
+	assert_int_equal(diagnosis_of(&f), DIAGNOSIS_OTHER_TUPLE);
+}
+
+static void neighbour_that_nobody_knows_comes_first(void **state)
+{
+	struct diagnosis_facts f = facts();
+
+	(void)state;
+	expect_no(&f, "no neighbour answers");
+	f.is_next_hop_silent = true;
+	expect(f, "  1. no neighbour answers for the target", "ip route get 10.0.0.2",
+	       "  2. on the target, the faked clients need a route");
+}
+
 static void answers_of_others_point_to_the_targets_queue(void **state)
 {
 	struct diagnosis_facts f = facts();
@@ -402,6 +427,8 @@ int main(void)
 		cmocka_unit_test(assistant_of_the_other_family_is_to_be_filled_in),
 		cmocka_unit_test(without_pool_the_clients_network_is_to_be_filled_in),
 		cmocka_unit_test(captured_but_unrouted_is_another_tuple),
+		cmocka_unit_test(answers_from_before_the_silence_are_none),
+		cmocka_unit_test(neighbour_that_nobody_knows_comes_first),
 		cmocka_unit_test(answers_of_others_point_to_the_targets_queue),
 		cmocka_unit_test(no_link_names_intercept_and_its_port),
 		cmocka_unit_test(failed_sends_are_told_before_what_the_target_may_lack),
