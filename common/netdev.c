@@ -103,6 +103,19 @@ int netdev_for_each(int (*fn)(void *ctx, const struct netdev *d), void *ctx)
 	return result < 0 ? -1 : 0;
 }
 
+bool netdev_is_port(const char *name)
+{
+	static const char *const signs[] = {"brport", "bonding_slave"};
+	char path[64];
+
+	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
+		snprintf(path, sizeof(path), "/sys/class/net/%.15s/%s", name, signs[i]);
+		if (access(path, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
 int netdev_by_name(struct netdev *d, const char *name)
 {
 	union intf_room room;

@@ -52,6 +52,8 @@ int netdev_for_each(int (*fn)(void *ctx, const struct netdev *d), void *ctx);
 /* 0, or -1 with errno ENODEV. */
 int netdev_by_index(struct netdev *d, int index);
 int netdev_by_name(struct netdev *d, const char *name);
+/* It is a port of a bridge or bond: what comes in is that device's. */
+bool netdev_is_port(const char *name);
 /*
  * This host's own addresses, with the device that carries each. Fills at most max, returns how many
  * there are (which may be more), or -1 with errno. device may be NULL (all), a name otherwise.

@@ -202,6 +202,14 @@ int sender_path_refresh(struct sender *s, struct sender_path *p, char why[SENDER
 		snprintf(why, SENDER_WHY_MAX, "there is no device %s", s->device);
 		return -1;
 	}
+	if (s->device[0] && netdev_is_port(s->device)) {
+		snprintf(
+			why, SENDER_WHY_MAX,
+			"%s is a port of a bridge or bond, which takes what it hears: -o with that "
+			"device",
+			s->device);
+		return -1;
+	}
 	if (netdev_route(&r, &p->target.addr, d.index) < 0) {
 		snprintf(why, SENDER_WHY_MAX, "cannot ask the kernel for its route: %s",
 			 strerror(errno));

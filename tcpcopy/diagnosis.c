@@ -234,6 +234,11 @@ static void add_way_back(struct block *b, const struct diagnosis_facts *f)
 		text_say(&b->text, "       ip route get %s; ip neighbour\n",
 			 ip_addr_format(target, sizeof(target), &f->target.addr));
 	}
+	if (f->is_next_hop_given) {
+		block_step(b, "the next hop's MAC in -x is another's; who answers for the target:");
+		text_say(&b->text, "       ip neighbour show %s\n",
+			 ip_addr_format(target, sizeof(target), &f->target.addr));
+	}
 	block_step(b, f->is_on_target
 			      ? "on the target, which has intercept itself, the answers to the "
 				"faked clients must end where they are captured:"
@@ -510,6 +515,24 @@ const char *diagnosis_join_refused_text(char *buf, size_t size, const struct tra
 	return buf;
 }
 
+const char *diagnosis_syns_only_text(char *buf, size_t size, const struct transfer *t)
+{
+	char text[ENDPOINT_TEXT_MAX];
+	unsigned port = t->target.port;
+
+	snprintf(
+		buf, size,
+		"the target %s answers our SYNs, but nothing that follows reaches it: a firewall "
+		"or "
+		"NAT on the way, or on the target, tracks connections, does not see the answers "
+		"(they go to the assistant) and takes all but SYNs for invalid; tcpdump -ni any "
+		"'tcp port %u' on the target shows whether they arrive. There: nft 'add table inet "
+		"copies; add chain inet copies raw { type filter hook prerouting priority raw; }; "
+		"add rule inet copies raw tcp dport %u notrack', and accept what is untracked",
+		endpoint_format(text, sizeof(text), &t->target), port, port);
+	return buf;
+}
+
 const char *diagnosis_brief_joins_text(char *buf, size_t size, const struct transfer *t)
 {
 	char text[ENDPOINT_TEXT_MAX];
@@ -560,8 +583,25 @@ const char *diagnosis_capture_text(char *buf, size_t size, const struct diagnosi
 
 	if (!c->captured)
 		return nothing_text(buf, size, c);
-	if (!c->mirrored || c->used)
+	if (c->used)
 		return NULL;
+	if (c->malformed > c->captured / 2) {
+		snprintf(buf, size,
+			 "none of %" PRIu64 " captured packets could be read; behind two VLAN tags "
+			 "that is so with -i any: name the device",
+			 c->captured);
+		return buf;
+	}
+	if (!c->mirrored) {
+		snprintf(buf, size,
+			 "in the first %u s only this host's own answers were captured on %s, and "
+			 "no "
+			 "request: they come in by another device (-i any), which they should not "
+			 "if "
+			 "two are in one network: sysctl -w net.ipv4.conf.all.arp_ignore=1",
+			 c->seconds, c->device);
+		return buf;
+	}
 	snprintf(buf, size,
 		 "of %s, which is another host's, only what it says itself is mirrored, and "
 		 "nothing of "

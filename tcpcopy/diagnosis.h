@@ -47,6 +47,7 @@ struct diagnosis_facts {
 	uint64_t recent_send_failures; /* since the SYNs began to go unanswered */
 	uint64_t recent_send_not_permitted; /* of these */
 	uint64_t recent_no_neighbour;       /* of these */
+	bool is_next_hop_given;             /* its MAC, with -x */
 	bool is_next_hop_silent;            /* nobody has answered ARP or neighbour discovery */
 	bool is_silent; /* nothing of the target's has come since the first of these SYNs */
 };
@@ -68,6 +69,8 @@ const char *diagnosis_path_mtu_text(char *buf, size_t size, const struct transfe
 				    bool is_black_hole);
 /* Its clients speak TLS. */
 const char *diagnosis_encrypted_text(char *buf, size_t size, const struct transfer *t);
+/* It answers SYNs, and acknowledges nothing that follows. */
+const char *diagnosis_syns_only_text(char *buf, size_t size, const struct transfer *t);
 /* It closes each connection that it was given in its middle behind the first answer. */
 const char *diagnosis_brief_joins_text(char *buf, size_t size, const struct transfer *t);
 /* It does not take connections in their middle. */
@@ -76,6 +79,7 @@ const char *diagnosis_join_refused_text(char *buf, size_t size, const struct tra
 struct diagnosis_capture {
 	uint64_t captured;
 	uint64_t used;
+	uint64_t malformed;
 	unsigned seconds;
 	const struct endpoint *mirrored; /* a source that is another host's; NULL: there is none */
 	bool is_promiscuous;

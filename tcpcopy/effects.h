@@ -23,11 +23,12 @@ enum replay_notice {
 	REPLAY_NOTICE_MEMORY,     /* -m is reached: the largest backlogs are shed */
 	REPLAY_NOTICE_MUTE,       /* the target has ended 16 connections in a row without a byte */
 	REPLAY_NOTICE_ENCRYPTED,  /* clients speak TLS */
-	REPLAY_NOTICE_FAKED_CLIENT,     /* a client has an address of -c or -H */
-	REPLAY_NOTICE_JOIN_REFUSED,     /* the target takes no connection in its middle */
-	REPLAY_NOTICE_BRIEF_JOINS,      /* it closes each such connection behind its first answer */
-	REPLAY_NOTICE_FRAGMENT,         /* a client's packet came in fragments; at most once */
-	REPLAY_NOTICE_CUT,              /* the mirror cuts packets short */
+	REPLAY_NOTICE_FAKED_CLIENT, /* a client has an address of -c or -H */
+	REPLAY_NOTICE_JOIN_REFUSED, /* the target takes no connection in its middle */
+	REPLAY_NOTICE_SYNS_ONLY,    /* the target answers SYNs and hears nothing of what follows */
+	REPLAY_NOTICE_BRIEF_JOINS,  /* it closes each such connection behind its first answer */
+	REPLAY_NOTICE_FRAGMENT,     /* a client's packet came in fragments; at most once */
+	REPLAY_NOTICE_CUT,          /* the mirror cuts packets short */
 	REPLAY_NOTICE_MIRROR_FRAGMENTS, /* what the mirror sends comes in fragments */
 	REPLAY_NOTICE_PATH_MTU,   /* a router says that packets are too big: replay_path_mtu */
 	REPLAY_NOTICE_BLACK_HOLE, /* they are, and no router says so: likewise */

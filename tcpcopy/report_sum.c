@@ -116,6 +116,7 @@ void report_if_nothing(const struct report_facts *facts, const struct tcpcopy_op
 	const struct diagnosis_capture c = {
 		.captured = packets->captured,
 		.used = packets->fate[PACKET_FATE_USED],
+		.malformed = packets->fate[PACKET_FATE_MALFORMED],
 		.seconds = REPORT_NOTHING_AFTER_S,
 		.mirrored = facts->mirrored,
 		.is_promiscuous = options->promiscuous,

@@ -398,9 +398,29 @@ static void doubt_way(const struct session *s, struct session_env *env)
 		env->doubted_targets |= UINT64_C(1) << s->target_index;
 }
 
+/*
+ * The handshake worked and nothing after it ever did: something on the way lets SYNs pass and takes the rest for
+ * invalid, because it does not see the target's answers.
+ */
+static void note_unheard(const struct session *s, struct session_env *env)
+{
+	size_t t = s->target_index;
+
+	if (env->is_deaf || env->unheard[t].is_over)
+		return;
+	if (!env->unheard[t].timeouts++)
+		env->unheard[t].since_us = env->now_us;
+	if (env->unheard[t].timeouts < SESSION_UNHEARD_TIMEOUTS ||
+	    env->now_us < env->unheard[t].since_us + SESSION_UNHEARD_US)
+		return;
+	env->unheard[t].is_over = true;
+	env->effects->notice(env->ctx, REPLAY_NOTICE_SYNS_ONLY, t);
+}
+
 /* What is in flight is not acknowledged in time. */
 static void on_silence(struct session *s, struct session_env *env)
 {
+	note_unheard(s, env);
 	session_recovery_on_timeout(s, env);
 	session_path_on_timeout(s, env);
 }

@@ -90,6 +90,9 @@ enum {
 	SESSION_PATIENCE_MAX_US = 30000000, /* ... or, where the target has been slow, than this */
 	SESSION_TIME_WAIT_US = 4000000,     /* long enough to acknowledge a repeated FIN again */
 	SESSION_RECEIVE_WINDOW = 1 << 20,
+	SESSION_UNHEARD_TIMEOUTS =
+		4, /* of what follows the handshake, while nothing was ever acknowledged, ... */
+	SESSION_UNHEARD_US = 3000000, /* ... and for so long: only SYNs reach the target */
 	SESSION_SILENCE_US =
 		100000, /* without an ACK of a target: then a timeout makes its way doubtful */
 	SESSION_PROBE_HELD_US = 1000000,   /* how soon a SYN that the breaker held asks again */
@@ -281,7 +284,13 @@ struct session_env {
 	bool is_deaf;           /* no intercept is connected: silence tells nothing */
 	uint64_t heard_us;      /* since when one is */
 	uint64_t heard_by_us[TRANSFERS_MAX]; /* when each target last acknowledged something new */
-	uint64_t doubted_targets;            /* replay_take_doubts */
+	struct {
+		uint64_t since_us; /* of the first timeout */
+		uint32_t timeouts;
+		bool is_over; /* it has acknowledged something behind a SYN, or was told of */
+	} unheard
+		[TRANSFERS_MAX]; /* targets that have answered SYNs and acknowledged nothing ever */
+	uint64_t doubted_targets; /* replay_take_doubts */
 	uint64_t now_us;
 	struct session *dirty; /* list */
 	struct session **dirty_tail;

@@ -101,6 +101,7 @@ void session_recovery_on_ack(struct session *s, struct session_env *env, uint32_
 	struct session_target *t = &s->target;
 
 	env->heard_by_us[s->target_index] = env->now_us;
+	env->unheard[s->target_index].is_over |= acked_bytes > 0;
 	if (s->timed_us && seq_geq(t->snd_una, t->timed_seq)) {
 		rtt_sample(t, env->now_us - s->timed_us);
 		s->timed_us = 0;

@@ -161,6 +161,9 @@ static void effect_notice(void *ctx, enum replay_notice notice, size_t target)
 	case REPLAY_NOTICE_JOIN_REFUSED:
 		log_warn("%s", diagnosis_join_refused_text(line, sizeof(line), transfer));
 		break;
+	case REPLAY_NOTICE_SYNS_ONLY:
+		log_warn("%s", diagnosis_syns_only_text(line, sizeof(line), transfer));
+		break;
 	case REPLAY_NOTICE_BRIEF_JOINS:
 		log_warn("%s", diagnosis_brief_joins_text(line, sizeof(line), transfer));
 		break;

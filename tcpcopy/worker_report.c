@@ -125,6 +125,7 @@ static void diagnose_target(struct worker *w, size_t target, uint64_t now_us)
 	look_at_hosts(&f);
 	gather_send_failures(w, &f);
 	f.is_next_hop_silent = sender_next_hop_is_silent(w->sender, &f.target.addr);
+	f.is_next_hop_given = w->options->transfers[target].has_next_hop_mac;
 	f.is_silent = replay_is_silent(w->replay, target);
 	told = &w->diagnosed[diagnosis_of(&f)][ip_addr_is_v4(&f.target.addr) ? 0 : 1];
 	if (!told->told_us || now_us - told->told_us >= (uint64_t)DIAGNOSIS_INTERVAL_S * 1000000) {

@@ -245,6 +245,7 @@ static int look_at_notice(struct player *p)
 		[REPLAY_NOTICE_FAKED_CLIENT] = "faked-client",
 		[REPLAY_NOTICE_ENCRYPTED] = "encrypted",
 		[REPLAY_NOTICE_JOIN_REFUSED] = "join-refused",
+		[REPLAY_NOTICE_SYNS_ONLY] = "syns-only",
 		[REPLAY_NOTICE_BRIEF_JOINS] = "brief-joins",
 		[REPLAY_NOTICE_FRAGMENT] = "fragment",
 		[REPLAY_NOTICE_CUT] = "cut",
