@@ -26,6 +26,10 @@ says "and packets leave by it" 'sending by link \(next hop .* on br1\)'
 copy_through "the bridge by name, link" any -i br1 --send link
 copy_through "the port, auto" eth0 -i eth0
 copy_through "any, ip" br1 -i any --send ip
+# What the port hears is the bridge's, the answers to our questions for a neighbour too.
+on online "$TCPCOPY" -o eth0 -x "80-$(at target 8080)" -s "$(address assistant)" -c 10.91.0.x >"$net_dir/port" 2>&1
+equal "a port of a bridge is refused as the way out" 1 $?
+check "with the reason" "$(tail -1 "$net_dir/port")" grep -q 'eth0 is a port of a bridge or bond' "$net_dir/port"
 check "any sees packets on the bridge and on its port" "$(json_stat packets duplicate) duplicates" \
   [ "$(json_stat packets duplicate)" -gt 500 ]
 net_done

@@ -170,6 +170,16 @@ static void answers_from_before_the_silence_are_none(void **state)
 	assert_int_equal(diagnosis_of(&f), DIAGNOSIS_OTHER_TUPLE);
 }
 
+static void given_mac_of_the_next_hop_is_suspected(void **state)
+{
+	struct diagnosis_facts f = facts();
+
+	(void)state;
+	expect_no(&f, "MAC");
+	f.is_next_hop_given = true;
+	expect(f, "  1. the next hop's MAC in -x is another's", "ip neighbour show 10.0.0.2");
+}
+
 static void neighbour_that_nobody_knows_comes_first(void **state)
 {
 	struct diagnosis_facts f = facts();
@@ -386,6 +396,21 @@ static const char *capture_text(char text[DIAGNOSIS_LINE_MAX], uint64_t captured
 	return said;
 }
 
+static void what_cannot_be_read_is_no_matter_of_direction(void **state)
+{
+	struct endpoint source = {.port = 80};
+	struct diagnosis_capture c = {
+		.captured = 1024, .malformed = 1024, .mirrored = &source, .device = "any"};
+	char text[DIAGNOSIS_LINE_MAX];
+
+	(void)state;
+	assert_non_null(strstr(diagnosis_capture_text(text, sizeof(text), &c), "name the device"));
+	c.malformed = 3;
+	assert_non_null(strstr(diagnosis_capture_text(text, sizeof(text), &c), "direction"));
+	c.used = 1;
+	assert_null(diagnosis_capture_text(text, sizeof(text), &c));
+}
+
 static void nothing_captured_is_explained_by_what_is_captured(void **state)
 {
 	struct endpoint source = {.port = 80};
@@ -429,6 +454,7 @@ int main(void)
 		cmocka_unit_test(without_pool_the_clients_network_is_to_be_filled_in),
 		cmocka_unit_test(captured_but_unrouted_is_another_tuple),
 		cmocka_unit_test(answers_from_before_the_silence_are_none),
+		cmocka_unit_test(given_mac_of_the_next_hop_is_suspected),
 		cmocka_unit_test(neighbour_that_nobody_knows_comes_first),
 		cmocka_unit_test(answers_of_others_point_to_the_targets_queue),
 		cmocka_unit_test(no_link_names_intercept_and_its_port),
@@ -440,6 +466,7 @@ int main(void)
 		cmocka_unit_test(more_prefixes_than_room_are_said_to_be_more),
 		cmocka_unit_test(refusal_names_the_target_and_a_look_at_it),
 		cmocka_unit_test(what_cannot_be_replayed_is_said),
+		cmocka_unit_test(what_cannot_be_read_is_no_matter_of_direction),
 		cmocka_unit_test(nothing_captured_is_explained_by_what_is_captured),
 		cmocka_unit_test(a_mirror_of_the_wrong_direction_is_told),
 	};
