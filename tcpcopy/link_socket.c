@@ -26,7 +26,8 @@ struct link_socket {
 	struct event *readable;
 	struct event *writable;
 	bool is_connecting;
-	bool is_full; /* the kernel takes nothing: writable is armed */
+	bool is_unwatched; /* the owner reads */
+	bool is_full;      /* the kernel takes nothing: writable is armed */
 };
 
 static void socket_close(struct link_socket *s)
@@ -50,21 +51,40 @@ static void socket_lost(struct link_socket *s, const char *why, uint64_t now_us)
 	intercept_link_on_closed(s->link, why, now_us);
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+void link_socket_read(struct link_socket *s, uint64_t now_us)
 {
-	struct link_socket *s = arg;
-	uint64_t now_us = clock_now_us();
 	size_t room;
-	uint8_t *to = intercept_link_input(s->link, &room);
-	ssize_t len = recv(fd, to, room, 0);
+	uint8_t *to;
+	ssize_t len;
 
-	(void)what;
+	if (s->fd == -1 || s->is_connecting)
+		return;
+	to = intercept_link_input(s->link, &room);
+	len = recv(s->fd, to, room, 0);
 	if (len > 0)
 		intercept_link_on_input(s->link, (size_t)len, now_us);
 	else if (len == 0)
 		socket_lost(s, "intercept closed the connection", now_us);
 	else if (errno != EAGAIN && errno != EINTR)
 		socket_lost(s, strerror(errno), now_us);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	link_socket_read(arg, clock_now_us());
+}
+
+void link_socket_watch(struct link_socket *s, bool watch)
+{
+	if (s->is_unwatched == !watch)
+		return;
+	s->is_unwatched = !watch;
+	if (s->fd == -1 || s->is_connecting)
+		return;
+	/* Neither can fail: the descriptor was an event before, and no memory is needed for it to be one again. */
+	(void)(watch ? event_add(s->readable, NULL) : event_del(s->readable));
 }
 
 static void socket_connected(struct link_socket *s, uint64_t now_us)
@@ -79,7 +99,7 @@ static void socket_connected(struct link_socket *s, uint64_t now_us)
 		socket_lost(s, strerror(error), now_us);
 		return;
 	}
-	if (event_add(s->readable, NULL) == -1) {
+	if (!s->is_unwatched && event_add(s->readable, NULL) == -1) {
 		socket_lost(s, "no room for another event", now_us);
 		return;
 	}

@@ -6,6 +6,7 @@
 #ifndef TCPCOPY_LINK_SOCKET_H
 #define TCPCOPY_LINK_SOCKET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "tcpcopy/intercept_link.h"
@@ -29,6 +30,13 @@ struct link_socket *link_socket_new(struct event_base *base,
 				    uint64_t now_us);
 void link_socket_free(struct link_socket *s);
 struct intercept_link *link_socket_link(struct link_socket *s);
+/*
+ * Whether what comes in is an event of the base, as it is at first; otherwise the owner calls
+ * link_socket_read from time to time.
+ */
+void link_socket_watch(struct link_socket *s, bool watch);
+/* Takes what has come in. May find the connection lost. */
+void link_socket_read(struct link_socket *s, uint64_t now_us);
 /* Gives the link's output to the kernel; what it does not take follows when it does. */
 void link_socket_write(struct link_socket *s, uint64_t now_us);
 #endif

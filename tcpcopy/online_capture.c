@@ -656,3 +656,8 @@ int online_capture_mtu(const struct online_capture *o)
 	}
 	return mtu ? mtu : MTU_DEFAULT;
 }
+
+uint64_t online_capture_timeout_us(const struct online_capture *o)
+{
+	return (uint64_t)timeout_ms(o) * 1000;
+}

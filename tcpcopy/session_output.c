@@ -446,8 +446,11 @@ static void say_client_reset(struct session *s, struct session_env *env)
 static const struct turn *turn_that_waits(const struct session *s, const struct session_env *env,
 					  uint64_t limit)
 {
-	if (s->gate_turn != SLAB_NONE)
-		return slab_at(env->turns, s->gate_turn);
+	if (s->gate_turn != SLAB_NONE) {
+		const struct turn *t = slab_at(env->turns, s->gate_turn);
+
+		return t->kind == TURN_DATA ? t : NULL; /* nobody waits behind an end */
+	}
 	if (s->acked_turn != SLAB_NONE && session_off_of(s, s->target.snd_nxt) < limit)
 		return slab_at(env->turns, s->acked_turn);
 	return NULL;

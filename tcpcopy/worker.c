@@ -98,6 +98,7 @@ static void effect_urgency(void *ctx, bool urgent)
 {
 	struct worker *w = ctx;
 
+	w->is_urgent = urgent;
 	for (size_t i = 0; i < w->link_count; i++)
 		intercept_link_urgency(worker_link_at(w, i), urgent);
 }
@@ -208,6 +209,7 @@ void worker_on_frame(void *ctx, int link_type, const uint8_t *frame, size_t capt
 {
 	struct worker *w = ctx;
 
+	w->captured_us = now_us;
 	replay_on_frame(w->replay, link_type, frame, captured_len_bytes, wire_len_bytes, now_us);
 }
 
@@ -580,12 +582,17 @@ static uint64_t next_due_us(const struct worker *w, uint64_t now_us)
 	return w->groups_due_us < due_us ? w->groups_due_us : due_us;
 }
 
-/* A timer that fires too early costs less than setting it anew each time that it moves back. */
+/*
+ * A timer that fires too early costs less than setting it anew each time that it moves back. While the captures set the
+ * pace it is only there for the case that they stop.
+ */
 static void set_timer(struct worker *w, uint64_t now_us)
 {
 	uint64_t due_us = next_due_us(w, now_us);
 	struct itimerspec at = {0};
 
+	if (w->is_riding && due_us < pace_until_us(&w->pace))
+		due_us = pace_until_us(&w->pace);
 	if (due_us >= w->timer_us)
 		return;
 	w->timer_us = due_us;
@@ -606,10 +613,33 @@ static void ask_about_silence(struct worker *w, uint64_t now_us)
 			sender_doubt(w->sender, &w->options->transfers[i].target.addr, now_us);
 }
 
+/* Who is late wants its records, and its timers, at once. */
+static void follow_pace(struct worker *w, uint64_t now_us)
+{
+	bool rides;
+
+	if (w->captured_us > w->pace.captured_us)
+		pace_on_capture(&w->pace, w->captured_us);
+	rides = pace_is_steady(&w->pace, now_us) && !w->is_urgent;
+	if (rides == w->is_riding)
+		return;
+	w->is_riding = rides;
+	for (size_t i = 0; i < w->link_count; i++)
+		link_socket_watch(w->links[i].socket, !rides);
+}
+
+/* Not if the event loop has done so. */
+static void read_links(struct worker *w, uint64_t now_us)
+{
+	for (size_t i = 0; w->is_riding && i < w->link_count; i++)
+		link_socket_read(w->links[i].socket, now_us);
+}
+
 static void worker_end_turn(struct worker *w)
 {
 	uint64_t now_us = clock_now_us();
 
+	read_links(w, now_us);
 	run_links(w, now_us);
 	if (now_us >= replay_next_us(w->replay))
 		replay_on_time(w->replay, now_us);
@@ -622,6 +652,7 @@ static void worker_end_turn(struct worker *w)
 		worker_diagnose(w, now_us);
 	if (w->is_path_due)
 		worker_tell_paths(w);
+	follow_pace(w, now_us);
 	set_timer(w, now_us);
 }
 

@@ -275,6 +275,7 @@ struct worker *worker_open(const struct worker_config *config, char error[WORKER
 	snprintf(error, WORKER_ERROR_MAX, "no memory");
 	if (open_replay(w) || open_links(w) || open_events(w))
 		goto fail;
+	pace_init(&w->pace, online_capture_timeout_us(w->captures));
 	worker_refresh_mtu(w);
 	worker_refresh_sender_fds(w);
 	return w;

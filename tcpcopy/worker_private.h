@@ -21,6 +21,7 @@
 #include "tcpcopy/link_socket.h"
 #include "tcpcopy/online_capture.h"
 #include "tcpcopy/options.h"
+#include "tcpcopy/pace.h"
 #include "tcpcopy/replay.h"
 #include "tcpcopy/worker.h"
 
@@ -75,6 +76,10 @@ struct worker {
 	int timer_fd; /* timerfd: libevent's own timers are 4 ms coarse, or cost a system call a turn */
 	struct event *timer;
 	uint64_t timer_us; /* when it fires; UINT64_MAX: not set */
+	struct pace pace;
+	uint64_t captured_us; /* when the captures last handed something over */
+	bool is_urgent;       /* replay wants records at once */
+	bool is_riding;       /* links and timers wait for the next captured packets */
 	struct event *tick;
 	struct event *signals[WORKER_SIGNALS];
 	struct event *watch;
