@@ -32,11 +32,12 @@ struct endpoint {
 	uint16_t port;
 };
 
-/* A direction of a flow. No padding is hashed or compared: use tuple_equal, tuple_hash. */
+/* A direction of a flow. Not all of it is hashed and compared: use tuple_equal, tuple_hash. */
 struct tuple {
 	struct endpoint src;
 	struct endpoint dst;
 	uint8_t protocol; /* PROTOCOL_TCP; a place for UDP */
+	uint8_t unused;   /* 0, not padding: resting connections are packed by their bytes */
 };
 
 /* Both ends inclusive, of one family. */

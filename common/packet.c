@@ -83,6 +83,7 @@ static enum packet_result enter_tcp(struct packet *p, struct cursor *c)
 
 	p->tcp = tcp;
 	p->tuple.protocol = PROTOCOL_TCP;
+	p->tuple.unused = 0;
 	p->tuple.src.port = get_be16(tcp);
 	p->tuple.dst.port = get_be16(tcp + 2);
 	p->seq = get_be32(tcp + 4);

@@ -36,6 +36,11 @@ struct parking {
 	uint32_t count;
 };
 
+/* These are written over with values that come from the stack, whose padding is anything: so they have none. */
+static_assert(sizeof(struct tuple) == offsetof(struct tuple, unused) + 1, "no padding");
+static_assert(sizeof(struct segment_note) == offsetof(struct segment_note, unused) + 5,
+	      "no padding");
+
 /* ---- bytes without zeros ---- */
 
 /*

@@ -25,12 +25,13 @@ enum {
 
 /* What a captured segment says of its sender, besides the bytes. */
 struct segment_note {
-	uint64_t seen;    /* response bytes that the client had acknowledged */
-	uint64_t seen_us; /* when it first said so */
-	uint64_t at_us;   /* when it was captured */
-	bool pushed;      /* PSH: the end of a write */
-	bool small;       /* no MSS has filled it */
-	bool cut;         /* its end was not captured (-S) */
+	uint64_t seen;     /* response bytes that the client had acknowledged */
+	uint64_t seen_us;  /* when it first said so */
+	uint64_t at_us;    /* when it was captured */
+	bool pushed;       /* PSH: the end of a write */
+	bool small;        /* no MSS has filled it */
+	bool cut;          /* its end was not captured (-S) */
+	uint8_t unused[5]; /* 0, not padding: resting connections are packed by their bytes */
 };
 
 /* Blocks and ranges for all queues of a worker. */

@@ -171,6 +171,7 @@ struct session_offer {
 	bool has_window_scale : 1; /* in one byte: there are as many of these as sessions */
 	bool has_sack_permitted : 1;
 	bool has_timestamps : 1;
+	uint8_t unused : 5; /* 0: resting connections are packed by their bytes */
 };
 
 struct session {
