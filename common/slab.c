@@ -6,46 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	CHUNK_SHIFT = 8,
-	CHUNK_MASK = SLAB_CHUNK_OBJECTS - 1,
-	BITMAP_WORDS = SLAB_CHUNK_OBJECTS / 64,
-	LEVEL_SHIFT = 5, /* chunks with as many objects, to within 32, are of one level */
-	LEVELS = SLAB_CHUNK_OBJECTS >> LEVEL_SHIFT,
-};
-
-static_assert(1 << CHUNK_SHIFT == SLAB_CHUNK_OBJECTS, "shift and count agree");
-
-/*
- * Chunks with room form a list for each level of fullness. An object is taken from the fullest: so those that are nearly
- * empty empty, and go.
- */
-struct chunk {
-	uint64_t taken[BITMAP_WORDS];
-	uint32_t number;
-	uint32_t count;
-	struct chunk *prev_with_room;
-	struct chunk *next_with_room;
-	_Alignas(16) uint8_t objects[];
-};
-
-struct slab {
-	size_t object_size;
-	uint32_t max_objects;
-	uint32_t count;
-	uint32_t chunk_limit; /* one more than the highest chunk in use */
-	uint32_t chunk_room;  /* length of the array */
-	uint32_t chunks_live;
-	uint32_t chunks_empty;
-	struct chunk **chunks;
-	struct chunk *with_room[LEVELS];
-	struct slab_budget *budget;
-	struct slab_budget own; /* of a slab that shares none */
-};
+static_assert(SLAB_LEVELS <= 32, "a bit a level");
 
 static size_t chunk_size(const struct slab *s)
 {
-	return sizeof(struct chunk) + SLAB_CHUNK_OBJECTS * s->object_size;
+	return sizeof(struct slab_chunk) + SLAB_CHUNK_OBJECTS * s->object_size;
 }
 
 struct slab *slab_new_within(size_t object_size_bytes, uint32_t max_objects,
@@ -79,45 +44,63 @@ void slab_free(struct slab *s)
 	free(s);
 }
 
-static void list_add(struct slab *s, struct chunk *c)
+/* Level 0 is the fullest. */
+static uint32_t level_of(uint32_t count)
 {
-	struct chunk **first = &s->with_room[c->count >> LEVEL_SHIFT];
+	return SLAB_LEVELS - 1 - (count >> SLAB_LEVEL_SHIFT);
+}
+
+static void list_add(struct slab *s, struct slab_chunk *c)
+{
+	uint32_t level = level_of(c->count);
+	struct slab_chunk **first = &s->with_room[level];
 
 	c->prev_with_room = NULL;
 	c->next_with_room = *first;
 	if (*first)
 		(*first)->prev_with_room = c;
 	*first = c;
+	s->levels_with_room |= UINT32_C(1) << level;
 }
 
-static void list_remove(struct slab *s, struct chunk *c)
+static void list_remove(struct slab *s, struct slab_chunk *c)
 {
+	uint32_t level = level_of(c->count);
+
 	if (c->prev_with_room)
 		c->prev_with_room->next_with_room = c->next_with_room;
 	else
-		s->with_room[c->count >> LEVEL_SHIFT] = c->next_with_room;
+		s->with_room[level] = c->next_with_room;
 	if (c->next_with_room)
 		c->next_with_room->prev_with_room = c->prev_with_room;
+	if (!s->with_room[level])
+		s->levels_with_room &= ~(UINT32_C(1) << level);
 }
 
-/* One more or less is taken of it: its list is that of its level, and none if it is full. */
-static void set_count(struct slab *s, struct chunk *c, uint32_t count)
+/* It moves to the list of another level; a full one is in none. */
+static void set_level(struct slab *s, struct slab_chunk *c, uint32_t count)
 {
-	bool moves = count >> LEVEL_SHIFT != c->count >> LEVEL_SHIFT;
-
-	if (moves && c->count < SLAB_CHUNK_OBJECTS)
+	if (c->count < SLAB_CHUNK_OBJECTS)
 		list_remove(s, c);
 	c->count = count;
-	if (moves && c->count < SLAB_CHUNK_OBJECTS)
+	if (c->count < SLAB_CHUNK_OBJECTS)
 		list_add(s, c);
 }
 
-static struct chunk *fullest_with_room(const struct slab *s)
+/* One more or less is taken of it. */
+static inline void set_count(struct slab *s, struct slab_chunk *c, uint32_t count)
 {
-	for (uint32_t level = LEVELS; level-- > 0;)
-		if (s->with_room[level])
-			return s->with_room[level];
-	return NULL;
+	if (count >> SLAB_LEVEL_SHIFT == c->count >> SLAB_LEVEL_SHIFT)
+		c->count = count;
+	else
+		set_level(s, c, count);
+}
+
+static inline struct slab_chunk *fullest_with_room(const struct slab *s)
+{
+	if (!s->levels_with_room)
+		return NULL;
+	return s->with_room[__builtin_ctz(s->levels_with_room)];
 }
 
 /* The lowest free chunk number, so that the index space stays dense. */
@@ -134,11 +117,11 @@ static uint32_t free_chunk_number(const struct slab *s)
 static int grow_array(struct slab *s, uint32_t number)
 {
 	uint32_t room = s->chunk_room ? s->chunk_room * 2 : 16;
-	struct chunk **chunks;
+	struct slab_chunk **chunks;
 
 	if (number < s->chunk_room)
 		return 0;
-	chunks = realloc(s->chunks, room * sizeof(struct chunk *));
+	chunks = realloc(s->chunks, room * sizeof(struct slab_chunk *));
 	if (!chunks)
 		return -1;
 	s->chunks = chunks;
@@ -151,10 +134,10 @@ static size_t left_of(const struct slab_budget *b)
 	return b->held_bytes < b->max_bytes ? b->max_bytes - b->held_bytes : 0;
 }
 
-static struct chunk *add_chunk(struct slab *s)
+static struct slab_chunk *add_chunk(struct slab *s)
 {
 	uint32_t number = free_chunk_number(s);
-	struct chunk *c;
+	struct slab_chunk *c;
 
 	if (chunk_size(s) > left_of(s->budget) || grow_array(s, number))
 		return NULL;
@@ -173,9 +156,9 @@ static struct chunk *add_chunk(struct slab *s)
 	return c;
 }
 
-static uint32_t first_free_slot(const struct chunk *c)
+static uint32_t first_free_slot(const struct slab_chunk *c)
 {
-	for (uint32_t w = 0; w < BITMAP_WORDS; w++)
+	for (uint32_t w = 0; w < SLAB_CHUNK_OBJECTS / 64; w++)
 		if (~c->taken[w])
 			return w * 64 + (uint32_t)__builtin_ctzll(~c->taken[w]);
 	assert(!"a chunk with room has a free slot");
@@ -184,7 +167,7 @@ static uint32_t first_free_slot(const struct chunk *c)
 
 void *slab_take(struct slab *s, uint32_t *index)
 {
-	struct chunk *c = fullest_with_room(s);
+	struct slab_chunk *c = fullest_with_room(s);
 	uint32_t slot;
 
 	if (s->count >= s->max_objects) {
@@ -202,11 +185,11 @@ void *slab_take(struct slab *s, uint32_t *index)
 	set_count(s, c, c->count + 1);
 	s->count++;
 	s->budget->used_bytes += s->object_size;
-	*index = c->number << CHUNK_SHIFT | slot;
+	*index = c->number << SLAB_CHUNK_SHIFT | slot;
 	return c->objects + slot * s->object_size;
 }
 
-static void drop_chunk(struct slab *s, struct chunk *c)
+static void drop_chunk(struct slab *s, struct slab_chunk *c)
 {
 	list_remove(s, c);
 	s->chunks[c->number] = NULL;
@@ -220,8 +203,8 @@ static void drop_chunk(struct slab *s, struct chunk *c)
 
 void slab_give(struct slab *s, uint32_t index)
 {
-	struct chunk *c = s->chunks[index >> CHUNK_SHIFT];
-	uint32_t slot = index & CHUNK_MASK;
+	struct slab_chunk *c = s->chunks[index >> SLAB_CHUNK_SHIFT];
+	uint32_t slot = index & SLAB_CHUNK_MASK;
 
 	assert(c->taken[slot / 64] >> slot % 64 & 1);
 	c->taken[slot / 64] &= ~(UINT64_C(1) << slot % 64);
@@ -232,32 +215,9 @@ void slab_give(struct slab *s, uint32_t index)
 		drop_chunk(s, c);
 }
 
-void *slab_at(const struct slab *s, uint32_t index)
-{
-	return s->chunks[index >> CHUNK_SHIFT]->objects + (index & CHUNK_MASK) * s->object_size;
-}
-
-void *slab_find(const struct slab *s, uint32_t index)
-{
-	uint32_t number = index >> CHUNK_SHIFT;
-	uint32_t slot = index & CHUNK_MASK;
-	const struct chunk *c;
-
-	if (number >= s->chunk_limit || !(c = s->chunks[number]))
-		return NULL;
-	if (!(c->taken[slot / 64] >> slot % 64 & 1))
-		return NULL;
-	return slab_at(s, index);
-}
-
-uint32_t slab_count(const struct slab *s)
-{
-	return s->count;
-}
-
 uint32_t slab_limit(const struct slab *s)
 {
-	return s->chunk_limit << CHUNK_SHIFT;
+	return s->chunk_limit << SLAB_CHUNK_SHIFT;
 }
 
 size_t slab_cost(const struct slab *s, uint32_t objects)
@@ -281,5 +241,6 @@ bool slab_has_room(const struct slab *s, uint32_t objects)
 
 size_t slab_memory(const struct slab *s)
 {
-	return sizeof(*s) + s->chunk_room * sizeof(struct chunk *) + s->chunks_live * chunk_size(s);
+	return sizeof(*s) + s->chunk_room * sizeof(struct slab_chunk *) +
+	       s->chunks_live * chunk_size(s);
 }

@@ -13,16 +13,48 @@
 
 enum {
 	SLAB_NONE = UINT32_MAX,
-	SLAB_CHUNK_OBJECTS = 256,
+	SLAB_CHUNK_SHIFT = 8,
+	SLAB_CHUNK_OBJECTS = 1 << SLAB_CHUNK_SHIFT,
+	SLAB_CHUNK_MASK = SLAB_CHUNK_OBJECTS - 1,
+	SLAB_LEVEL_SHIFT = 5, /* chunks with as many objects, to within 32, are of one level */
+	SLAB_LEVELS = SLAB_CHUNK_OBJECTS >> SLAB_LEVEL_SHIFT,
 };
-
-struct slab;
 
 /* What several slabs may hold together, and do; the owner sets max_bytes, the slabs keep the rest. */
 struct slab_budget {
 	size_t max_bytes;  /* a chunk that would exceed it is not taken; may change at any time */
 	size_t held_bytes; /* in chunks */
 	size_t used_bytes; /* of these, in objects that are taken */
+};
+
+/*
+ * The fields are those of slab.c; they stand here so that slab_at, which every packet asks some ten times, is inline.
+ *
+ * Chunks with room form a list for each level of fullness, the fullest first. An object is taken from the fullest: so those
+ * that are nearly empty empty, and go.
+ */
+struct slab_chunk {
+	uint64_t taken[SLAB_CHUNK_OBJECTS / 64];
+	uint32_t number;
+	uint32_t count;
+	struct slab_chunk *prev_with_room;
+	struct slab_chunk *next_with_room;
+	_Alignas(16) uint8_t objects[];
+};
+
+struct slab {
+	struct slab_chunk **chunks;
+	size_t object_size;
+	uint32_t max_objects;
+	uint32_t count;
+	uint32_t chunk_limit; /* one more than the highest chunk in use */
+	uint32_t chunk_room;  /* length of the array */
+	uint32_t chunks_live;
+	uint32_t chunks_empty;
+	uint32_t levels_with_room; /* bit i: with_room[i] is no empty list */
+	struct slab_chunk *with_room[SLAB_LEVELS];
+	struct slab_budget *budget;
+	struct slab_budget own; /* of a slab that shares none */
 };
 
 /* Objects of at least 4 bytes, aligned to 16. At most max_objects. NULL with errno ENOMEM. */
@@ -35,11 +67,28 @@ void slab_free(struct slab *s);
 void *slab_take(struct slab *s, uint32_t *index);
 void slab_give(struct slab *s, uint32_t index);
 /* The object of an index that was taken. */
-void *slab_at(const struct slab *s, uint32_t index);
+static inline void *slab_at(const struct slab *s, uint32_t index)
+{
+	return s->chunks[index >> SLAB_CHUNK_SHIFT]->objects +
+	       (index & SLAB_CHUNK_MASK) * s->object_size;
+}
+
 /* As slab_at, but NULL for an index that is not taken: for indices that came from outside. */
-void *slab_find(const struct slab *s, uint32_t index);
+static inline void *slab_find(const struct slab *s, uint32_t index)
+{
+	uint32_t number = index >> SLAB_CHUNK_SHIFT;
+	uint32_t slot = index & SLAB_CHUNK_MASK;
+	const struct slab_chunk *c = number < s->chunk_limit ? s->chunks[number] : NULL;
+
+	return c && c->taken[slot / 64] >> slot % 64 & 1 ? slab_at(s, index) : NULL;
+}
+
 /* Objects taken, and one more than the highest index that may be taken: for walking with slab_find. */
-uint32_t slab_count(const struct slab *s);
+static inline uint32_t slab_count(const struct slab *s)
+{
+	return s->count;
+}
+
 uint32_t slab_limit(const struct slab *s);
 /* Bytes of chunks that so many more would ask of the budget, 0 if there is room in those at hand; SIZE_MAX: beyond the maximum. */
 size_t slab_cost(const struct slab *s, uint32_t objects);
