@@ -134,7 +134,10 @@ static void free_tree(struct segment_queue *q, struct segment_blocks *blocks, ui
 /* Gives back all blocks. */
 static void empty_tree(struct segment_queue *q, struct segment_blocks *blocks)
 {
-	free_tree(q, blocks, q->root, q->height);
+	if (q->height)
+		free_tree(q, blocks, q->root, q->height);
+	else if (q->root != SLAB_NONE)
+		give_block(q, blocks, q->root);
 	q->root = SLAB_NONE;
 	q->height = 0;
 }
@@ -308,6 +311,12 @@ static int reserve(struct segment_queue *q, struct segment_blocks *blocks, uint6
 	return 0;
 }
 
+/* One block has room for all that is held, and for what comes up to end. */
+static bool is_one_block(const struct segment_queue *q, uint64_t end)
+{
+	return q->height == 0 && block_of(q, end - 1) == block_of(q, q->start);
+}
+
 static void copy_in(struct segment_queue *q, struct segment_blocks *blocks, uint64_t off,
 		    const uint8_t *data, size_t len)
 {
@@ -389,6 +398,7 @@ long segment_queue_push(struct segment_queue *q, struct segment_blocks *blocks, 
 			size_t queue_limit_bytes)
 {
 	uint64_t end = off + len_bytes;
+	uint8_t *block = NULL; /* with room for all of it */
 
 	if (end <= q->end || !len_bytes)
 		return 0;
@@ -403,10 +413,18 @@ long segment_queue_push(struct segment_queue *q, struct segment_blocks *blocks, 
 	}
 	if (q->root == SLAB_NONE) /* nothing is held: what comes begins with a block of its own */
 		q->shift = (uint16_t)(q->start % SEGMENT_BLOCK_BYTES);
-	if (reserve(q, blocks, off, (size_t)(end - off)))
+	if (is_one_block(q, end)) {
+		block = block_make(q, blocks, block_of(q, off));
+		if (!block)
+			return -1;
+	} else if (reserve(q, blocks, off, (size_t)(end - off))) {
 		return -1;
+	}
 	if (off == q->end && (!q->ranges || q->ranges->start >= end)) {
-		copy_in(q, blocks, off, data, (size_t)(end - off));
+		if (block)
+			memcpy(block + place_of(q, off), data, (size_t)(end - off));
+		else
+			copy_in(q, blocks, off, data, (size_t)(end - off));
 		q->ready_end = end;
 		q->ready_note = *note;
 		return (long)(end - off);
@@ -519,6 +537,12 @@ size_t segment_queue_peek(const struct segment_queue *q, const struct segment_bl
 	assert(off >= q->start && off <= q->end);
 	if (len_bytes > q->end - off)
 		len_bytes = (size_t)(q->end - off);
+	if (q->height == 0 && len_bytes && max) { /* one block holds all */
+		iov[0].iov_base = (uint8_t *)slab_at(blocks->blocks, q->root) + place_of(q, off);
+		iov[0].iov_len = len_bytes;
+		*count = 1;
+		return len_bytes;
+	}
 	while (total < len_bytes && n < max) {
 		size_t at = place_of(q, off);
 		size_t piece = SEGMENT_BLOCK_BYTES - at;
