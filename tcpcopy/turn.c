@@ -14,34 +14,34 @@ void turn_list_fini(struct turn_list *l, struct slab *turns)
 		turn_list_release_first(l, turns);
 }
 
-static struct turn *append(struct turn_list *l, struct slab *turns, struct turn value)
+/* A turn of this kind [start, end); the rest of it is 0. NULL with errno. */
+static struct turn *append(struct turn_list *l, struct slab *turns, enum turn_kind kind,
+			   uint64_t start, uint64_t end)
 {
 	uint32_t index;
 	struct turn *t = slab_take(turns, &index);
 
 	if (!t)
 		return NULL;
-	*t = value;
-	t->index = index;
-	t->next = SLAB_NONE;
+	*t = (struct turn){.start = start,
+			   .end = end,
+			   .index = index,
+			   .next = SLAB_NONE,
+			   .kind = (uint8_t)kind};
 	if (l->last == SLAB_NONE)
 		l->first = index;
 	else
 		((struct turn *)slab_at(turns, l->last))->next = index;
 	l->last = index;
 	l->count++;
-	l->any |= value.kind == TURN_DATA;
+	l->any |= kind == TURN_DATA;
 	return t;
 }
 
 /* How much more the client has seen since the last turn; an older acknowledgement counts as 0. */
-static uint64_t seen_since(struct turn_list *l, uint64_t seen)
+static uint64_t seen_since(const struct turn_list *l, uint64_t seen)
 {
-	uint64_t need = seen > l->seen ? seen - l->seen : 0;
-
-	if (need)
-		l->seen = seen;
-	return need;
+	return seen > l->seen ? seen - l->seen : 0;
 }
 
 /* How long the client had waited, after its last byte, for what it had seen. */
@@ -55,7 +55,6 @@ struct turn *turn_list_data(struct turn_list *l, struct slab *turns, uint64_t st
 {
 	struct turn *last = turn_list_last(l, turns);
 	bool first_ever = !l->any;
-	uint64_t seen_before = l->seen;
 	uint64_t need = waited || first_ever ? seen_since(l, note->seen) : 0;
 	uint64_t waited_us = waited_since(l, note);
 	struct turn *t;
@@ -66,28 +65,28 @@ struct turn *turn_list_data(struct turn_list *l, struct slab *turns, uint64_t st
 		*is_new = false;
 		return last;
 	}
-	t = append(l, turns,
-		   (struct turn){.start = start,
-				 .end = end,
-				 .need = need,
-				 .waited_us = waited_us,
-				 .kind = TURN_DATA,
-				 .is_request = need > 0 || first_ever});
-	if (!t)
-		l->seen = seen_before;
 	*is_new = true;
+	t = append(l, turns, TURN_DATA, start, end);
+	if (!t)
+		return NULL;
+	t->need = need;
+	t->waited_us = waited_us;
+	t->is_request = need > 0 || first_ever;
+	l->seen += need;
 	return t;
 }
 
 struct turn *turn_list_end(struct turn_list *l, struct slab *turns, enum turn_kind kind,
 			   uint64_t at, const struct segment_note *note)
 {
-	return append(l, turns,
-		      (struct turn){.start = at,
-				    .end = at,
-				    .need = seen_since(l, note->seen),
-				    .waited_us = waited_since(l, note),
-				    .kind = (uint8_t)kind});
+	struct turn *t = append(l, turns, kind, at, at);
+
+	if (!t)
+		return NULL;
+	t->need = seen_since(l, note->seen);
+	t->waited_us = waited_since(l, note);
+	l->seen += t->need;
+	return t;
 }
 
 /* Data may pass a FIN by. */
@@ -112,21 +111,6 @@ bool turn_ends_request(const struct slab *turns, const struct turn *t)
 bool turn_may_go_on(const struct slab *turns, const struct turn *t)
 {
 	return t->kind == TURN_DATA && !t->is_cut && !next_data(turns, t);
-}
-
-struct turn *turn_next(const struct slab *turns, const struct turn *t)
-{
-	return t->next == SLAB_NONE ? NULL : slab_at(turns, t->next);
-}
-
-struct turn *turn_list_first(const struct turn_list *l, const struct slab *turns)
-{
-	return l->first == SLAB_NONE ? NULL : slab_at(turns, l->first);
-}
-
-struct turn *turn_list_last(const struct turn_list *l, const struct slab *turns)
-{
-	return l->last == SLAB_NONE ? NULL : slab_at(turns, l->last);
 }
 
 void turn_list_release_first(struct turn_list *l, struct slab *turns)

@@ -64,11 +64,23 @@ bool turn_ends_request(const struct slab *turns, const struct turn *t);
 /* And nothing is said behind it yet: what comes next may be the rest. */
 bool turn_may_go_on(const struct slab *turns, const struct turn *t);
 /* The turn after t, or NULL. */
-struct turn *turn_next(const struct slab *turns, const struct turn *t);
+static inline struct turn *turn_next(const struct slab *turns, const struct turn *t)
+{
+	return t->next == SLAB_NONE ? NULL : slab_at(turns, t->next);
+}
+
 /* The first turn that is held, or NULL. */
-struct turn *turn_list_first(const struct turn_list *l, const struct slab *turns);
+static inline struct turn *turn_list_first(const struct turn_list *l, const struct slab *turns)
+{
+	return l->first == SLAB_NONE ? NULL : slab_at(turns, l->first);
+}
+
 /* The last turn, if it is held, or NULL. */
-struct turn *turn_list_last(const struct turn_list *l, const struct slab *turns);
+static inline struct turn *turn_list_last(const struct turn_list *l, const struct slab *turns)
+{
+	return l->last == SLAB_NONE ? NULL : slab_at(turns, l->last);
+}
+
 /* Gives back the first turn. */
 void turn_list_release_first(struct turn_list *l, struct slab *turns);
 #endif
