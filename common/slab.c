@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/out_of_line.h"
+
 static_assert(SLAB_LEVELS <= 32, "a bit a level");
 
 static size_t chunk_size(const struct slab *s)
@@ -78,7 +80,7 @@ static void list_remove(struct slab *s, struct slab_chunk *c)
 }
 
 /* It moves to the list of another level; a full one is in none. */
-static void set_level(struct slab *s, struct slab_chunk *c, uint32_t count)
+static OUT_OF_LINE void set_level(struct slab *s, struct slab_chunk *c, uint32_t count)
 {
 	if (c->count < SLAB_CHUNK_OBJECTS)
 		list_remove(s, c);
@@ -165,19 +167,28 @@ static uint32_t first_free_slot(const struct slab_chunk *c)
 	return 0;
 }
 
-void *slab_take(struct slab *s, uint32_t *index)
+/* None has room. NULL with errno. */
+static OUT_OF_LINE struct slab_chunk *make_room(struct slab *s)
 {
-	struct slab_chunk *c = fullest_with_room(s);
-	uint32_t slot;
+	struct slab_chunk *c;
 
 	if (s->count >= s->max_objects) {
 		errno = ENOBUFS;
 		return NULL;
 	}
-	if (!c && !(c = add_chunk(s))) {
+	c = add_chunk(s);
+	if (!c)
 		errno = ENOMEM;
+	return c;
+}
+
+void *slab_take(struct slab *s, uint32_t *index)
+{
+	struct slab_chunk *c = s->count < s->max_objects ? fullest_with_room(s) : NULL;
+	uint32_t slot;
+
+	if (!c && !(c = make_room(s)))
 		return NULL;
-	}
 	slot = first_free_slot(c);
 	c->taken[slot / 64] |= UINT64_C(1) << slot % 64;
 	if (c->count == 0)
@@ -189,7 +200,7 @@ void *slab_take(struct slab *s, uint32_t *index)
 	return c->objects + slot * s->object_size;
 }
 
-static void drop_chunk(struct slab *s, struct slab_chunk *c)
+static OUT_OF_LINE void drop_chunk(struct slab *s, struct slab_chunk *c)
 {
 	list_remove(s, c);
 	s->chunks[c->number] = NULL;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/out_of_line.h"
+
 /*
  * The tree is a ring: a node slot is picked by the low bits of the block number, so that a
  * window that slides along the stream needs no moving. A tree of height h holds FANOUT^h blocks.
@@ -213,7 +215,20 @@ static uint32_t *slot_of(uint32_t *node, uint64_t block, unsigned height)
 	return &node[block >> (FANOUT_SHIFT * (height - 1)) & (FANOUT - 1)];
 }
 
-/* The data block of a block number, made if it is missing; NULL with errno. */
+/* The data block that *at leads to, made if it is missing; NULL with errno. */
+static uint8_t *data_block(struct segment_queue *q, struct segment_blocks *blocks, uint32_t *at)
+{
+	uint8_t *data;
+
+	if (*at != SLAB_NONE)
+		return slab_at(blocks->blocks, *at);
+	data = take_block(q, blocks, at);
+	if (!data)
+		*at = SLAB_NONE;
+	return data;
+}
+
+/* Likewise of a block number. */
 static uint8_t *block_make(struct segment_queue *q, struct segment_blocks *blocks, uint64_t block)
 {
 	uint32_t *at = &q->root;
@@ -230,14 +245,7 @@ static uint8_t *block_make(struct segment_queue *q, struct segment_blocks *block
 		}
 		at = slot_of(slab_at(blocks->blocks, *at), block, h);
 	}
-	if (*at == SLAB_NONE) {
-		uint8_t *data = take_block(q, blocks, at);
-
-		if (!data)
-			*at = SLAB_NONE;
-		return data;
-	}
-	return slab_at(blocks->blocks, *at);
+	return data_block(q, blocks, at);
 }
 
 static const uint8_t *block_find(const struct segment_queue *q, const struct segment_blocks *blocks,
@@ -393,12 +401,27 @@ static long insert(struct segment_queue *q, struct segment_blocks *blocks, uint6
 	return added;
 }
 
+/* What lies in several blocks, or beyond a hole. */
+static OUT_OF_LINE long push_blocks(struct segment_queue *q, struct segment_blocks *blocks,
+				    uint64_t off, const uint8_t *data, uint64_t end,
+				    const struct segment_note *note)
+{
+	if (reserve(q, blocks, off, (size_t)(end - off)))
+		return -1;
+	if (off > q->end || (q->ranges && q->ranges->start < end))
+		return insert(q, blocks, off, data, end, note);
+	copy_in(q, blocks, off, data, (size_t)(end - off));
+	q->ready_end = end;
+	q->ready_note = *note;
+	return (long)(end - off);
+}
+
 long segment_queue_push(struct segment_queue *q, struct segment_blocks *blocks, uint64_t off,
 			const uint8_t *data, size_t len_bytes, const struct segment_note *note,
 			size_t queue_limit_bytes)
 {
 	uint64_t end = off + len_bytes;
-	uint8_t *block = NULL; /* with room for all of it */
+	uint8_t *block;
 
 	if (end <= q->end || !len_bytes)
 		return 0;
@@ -413,23 +436,15 @@ long segment_queue_push(struct segment_queue *q, struct segment_blocks *blocks, 
 	}
 	if (q->root == SLAB_NONE) /* nothing is held: what comes begins with a block of its own */
 		q->shift = (uint16_t)(q->start % SEGMENT_BLOCK_BYTES);
-	if (is_one_block(q, end)) {
-		block = block_make(q, blocks, block_of(q, off));
-		if (!block)
-			return -1;
-	} else if (reserve(q, blocks, off, (size_t)(end - off))) {
+	if (off > q->end || q->ranges || !is_one_block(q, end))
+		return push_blocks(q, blocks, off, data, end, note);
+	block = data_block(q, blocks, &q->root);
+	if (!block)
 		return -1;
-	}
-	if (off == q->end && (!q->ranges || q->ranges->start >= end)) {
-		if (block)
-			memcpy(block + place_of(q, off), data, (size_t)(end - off));
-		else
-			copy_in(q, blocks, off, data, (size_t)(end - off));
-		q->ready_end = end;
-		q->ready_note = *note;
-		return (long)(end - off);
-	}
-	return insert(q, blocks, off, data, end, note);
+	memcpy(block + place_of(q, off), data, (size_t)(end - off));
+	q->ready_end = end;
+	q->ready_note = *note;
+	return (long)(end - off);
 }
 
 int segment_queue_advance(struct segment_queue *q, struct segment_blocks *blocks, uint64_t *end,
@@ -527,22 +542,15 @@ long segment_queue_skip(struct segment_queue *q, struct segment_blocks *blocks, 
 	return bytes;
 }
 
-size_t segment_queue_peek(const struct segment_queue *q, const struct segment_blocks *blocks,
-			  uint64_t off, size_t len_bytes, struct iovec *iov, size_t max,
-			  uint16_t *count)
+/* A piece of each block. */
+static OUT_OF_LINE size_t peek_blocks(const struct segment_queue *q,
+				      const struct segment_blocks *blocks, uint64_t off,
+				      size_t len_bytes, struct iovec *iov, size_t max,
+				      uint16_t *count)
 {
 	size_t total = 0;
 	uint16_t n = 0;
 
-	assert(off >= q->start && off <= q->end);
-	if (len_bytes > q->end - off)
-		len_bytes = (size_t)(q->end - off);
-	if (q->height == 0 && len_bytes && max) { /* one block holds all */
-		iov[0].iov_base = (uint8_t *)slab_at(blocks->blocks, q->root) + place_of(q, off);
-		iov[0].iov_len = len_bytes;
-		*count = 1;
-		return len_bytes;
-	}
 	while (total < len_bytes && n < max) {
 		size_t at = place_of(q, off);
 		size_t piece = SEGMENT_BLOCK_BYTES - at;
@@ -556,6 +564,21 @@ size_t segment_queue_peek(const struct segment_queue *q, const struct segment_bl
 	}
 	*count = n;
 	return total;
+}
+
+size_t segment_queue_peek(const struct segment_queue *q, const struct segment_blocks *blocks,
+			  uint64_t off, size_t len_bytes, struct iovec *iov, size_t max,
+			  uint16_t *count)
+{
+	assert(off >= q->start && off <= q->end);
+	if (len_bytes > q->end - off)
+		len_bytes = (size_t)(q->end - off);
+	if (q->height || !len_bytes || !max)
+		return peek_blocks(q, blocks, off, len_bytes, iov, max, count);
+	iov[0].iov_base = (uint8_t *)slab_at(blocks->blocks, q->root) + place_of(q, off);
+	iov[0].iov_len = len_bytes;
+	*count = 1;
+	return len_bytes;
 }
 
 void segment_queue_release(struct segment_queue *q, struct segment_blocks *blocks, uint64_t off)
