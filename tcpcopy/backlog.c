@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tcpcopy/backlog.h"
 
+#include "common/out_of_line.h"
 #include "common/slab.h"
 #include "tcpcopy/online.h"
 
@@ -77,18 +78,22 @@ void backlog_remove(struct backlog *b, struct online *o)
 		b->last = o->backlog.previous;
 }
 
-void backlog_update(struct backlog *b, struct online *o)
+static OUT_OF_LINE void change_class(struct backlog *b, struct online *o, uint8_t now)
 {
-	uint8_t now = class_of(backlog_bytes(o));
-
-	if (now == o->backlog_class)
-		return;
 	backlog_remove(b, o);
 	o->backlog_class = now;
 	if (now)
 		put_first(b, o);
 	else
 		put_last(b, o);
+}
+
+void backlog_update(struct backlog *b, struct online *o)
+{
+	uint8_t now = class_of(backlog_bytes(o));
+
+	if (now != o->backlog_class)
+		change_class(b, o, now);
 }
 
 static struct online *largest_of_some(const struct backlog *b, struct online *first)

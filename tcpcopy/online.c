@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/out_of_line.h"
 #include "common/seq.h"
 #include "common/tcp_option.h"
 #include "tcpcopy/online_private.h"
@@ -63,14 +64,6 @@ void online_offer(struct session_offer *offer, const struct packet *p)
 		.has_sack_permitted = opt.has_sack_permitted,
 		.has_timestamps = opt.has_timestamps,
 	};
-}
-
-bool online_has_live_session(const struct online *o)
-{
-	for (const struct session *s = o->sessions; s; s = s->next_of_online)
-		if (session_is_live(s))
-			return true;
-	return false;
 }
 
 void online_account_captured(struct online *o, struct session_env *env, uint64_t bytes,
@@ -237,7 +230,8 @@ static bool begins_tls(struct online *o, const struct session_env *env, uint64_t
 		       bool is_request)
 {
 	uint64_t said = o->queue.end - start;
-	uint8_t bytes[TLS_HELLO_LEN];
+	struct iovec iov[2];
+	uint16_t count;
 
 	if (is_request)
 		o->said = 0;
@@ -247,8 +241,9 @@ static bool begins_tls(struct online *o, const struct session_env *env, uint64_t
 	o->said = (uint8_t)(said < (uint64_t)(UINT8_MAX - o->said) ? o->said + said : UINT8_MAX);
 	if (o->hello == TLS_HELLO_NONE)
 		return false;
-	o->hello =
-		tls_match_hello(o->hello, bytes, read_stream(o, env, start, bytes, sizeof(bytes)));
+	segment_queue_peek(&o->queue, env->blocks, start, TLS_HELLO_LEN, iov, 2, &count);
+	for (unsigned i = 0; i < count; i++)
+		o->hello = tls_match_hello(o->hello, iov[i].iov_base, iov[i].iov_len);
 	return o->hello == TLS_HELLO_LEN;
 }
 
@@ -350,6 +345,16 @@ static void join_sessions(struct online *o, struct session_env *env, bool whole,
 	}
 }
 
+/* Likewise, if p is the first after the SYN or a request begins with it. */
+static OUT_OF_LINE void join_if_it_begins(struct online *o, struct session_env *env,
+					  const struct packet *p)
+{
+	bool whole = is_beginning(o, p);
+
+	if (whole || (p->seq == online_next_seq(o) && begins_request(o, env, p)))
+		join_sessions(o, env, whole, p);
+}
+
 /* A target that does not even take what came before the gap keeps no other waiting. */
 static void end_stuck_sessions(struct online *o, struct session_env *env)
 {
@@ -402,20 +407,24 @@ static void count_writes(struct online *o, const struct turn *t, bool is_new)
 		o->need_max = t->need;
 }
 
-void online_advance(struct online *o, struct session_env *env)
+void online_advance(struct online *o, struct session_env *env, uint64_t fresh)
 {
 	uint64_t start = o->queue.end;
-	struct segment_note note;
-	uint64_t end;
+	const struct segment_note *note;
 
-	while (segment_queue_advance(&o->queue, env->blocks, &end, &note)) {
-		bool continues = is_told_to_continue(o->turns.seen, &note);
+	while ((note = segment_queue_advance(&o->queue, env->blocks))) {
+		uint64_t end = o->queue.end;
+		bool continues = is_told_to_continue(o->turns.seen, note);
 		bool is_tls;
-		bool begins = is_boundary(o, &note) || (o->began && !o->has_newest);
+		bool begins = is_boundary(o, note) || (o->began && !o->has_newest);
 		bool is_new;
-		struct turn *t = turn_list_data(&o->turns, env->turns, start, end, &note,
+		struct turn *t = turn_list_data(&o->turns, env->turns, start, end, note,
 						may_have_waited(o), &is_new);
+		bool is_request = t && is_new && t->is_request;
 
+		if (fresh || is_request)
+			online_account_captured(o, env, fresh, is_request);
+		fresh = 0;
 		if (!t) {
 			give_up(o, env, DROP_LIMIT);
 			return;
@@ -425,11 +434,9 @@ void online_advance(struct online *o, struct session_env *env)
 			t->known_us = env->now_us;
 		}
 		count_writes(o, t, is_new);
-		notice_streaming(o, &note);
-		is_tls = begins_tls(o, env, start, is_new && t->is_request && !continues);
-		online_remember(o, &note);
-		if (is_new && t->is_request)
-			online_account_captured(o, env, 0, 1);
+		notice_streaming(o, note);
+		is_tls = begins_tls(o, env, start, is_request && !continues);
+		online_remember(o, note);
 		announce(o, env, t, is_new);
 		if (is_tls) {
 			refuse_encrypted(o, env);
@@ -437,6 +444,8 @@ void online_advance(struct online *o, struct session_env *env)
 		}
 		start = end;
 	}
+	if (fresh)
+		online_account_captured(o, env, fresh, 0);
 }
 
 /* seen: response bytes that the client had seen by then. */
@@ -513,12 +522,8 @@ static long take_payload(struct online *o, struct session_env *env, const struct
 						   p->payload_len_bytes, &note,
 						   env->backlog_max_bytes);
 	}
-	if (fresh < 0) {
+	if (fresh < 0)
 		give_up(o, env, cause);
-		return -1;
-	}
-	if (fresh)
-		online_account_captured(o, env, (uint64_t)fresh, 0);
 	return fresh;
 }
 
@@ -688,7 +693,6 @@ static enum packet_fate on_client_open(struct online *o, struct session_env *env
 {
 	uint64_t end_before = o->queue.end;
 	int64_t distance = seq_diff(p->seq, online_next_seq(o));
-	bool whole = is_beginning(o, p);
 	long fresh;
 
 	if (distance < 0 && online_fill_gap(o, env, p->seq, p->seq + p->payload_wire_len_bytes))
@@ -706,8 +710,8 @@ static enum packet_fate on_client_open(struct online *o, struct session_env *env
 		tell_rtt(o, env);
 		online_arm(o, env); /* its silence may now end it sooner */
 	}
-	if (whole || (p->seq == online_next_seq(o) && begins_request(o, env, p)))
-		join_sessions(o, env, whole, p);
+	if (online_has_ended_session(o))
+		join_if_it_begins(o, env, p);
 	if (distance > 0 && o->queue.range_count >= SEGMENT_QUEUE_RANGES_MAX)
 		return on_crowded_hole(o, env, p);
 	fresh = take_payload(o, env, p, o->queue.end + (uint64_t)distance);
@@ -716,7 +720,7 @@ static enum packet_fate on_client_open(struct online *o, struct session_env *env
 		return PACKET_FATE_USED;
 	}
 	o->known_seq = seq_max(o->known_seq, p->seq + p->payload_wire_len_bytes);
-	online_advance(o, env);
+	online_advance(o, env, (uint64_t)fresh);
 	is_news |= note_end(o, p);
 	online_try_end(o, env);
 	online_watch_hole(o, env, o->queue.end != end_before);

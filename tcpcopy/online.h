@@ -154,6 +154,22 @@ uint64_t online_deadline(const struct online *o, const struct session_env *env);
 void online_woken(struct online *o, struct session_env *env);
 /* Sets the timer by what is pending. */
 void online_arm(struct online *o, struct session_env *env);
-bool online_has_live_session(const struct online *o);
+static inline bool online_has_live_session(const struct online *o)
+{
+	for (const struct session *s = o->sessions; s; s = s->next_of_online)
+		if (session_is_live(s))
+			return true;
+	return false;
+}
+
+/* One that is there only to say why what is captured is not copied, and may begin again. */
+static inline bool online_has_ended_session(const struct online *o)
+{
+	for (const struct session *s = o->sessions; s; s = s->next_of_online)
+		if (!session_is_live(s))
+			return true;
+	return false;
+}
+
 const char *online_state_name(enum online_state state);
 #endif

@@ -121,7 +121,7 @@ static bool resume(struct online *o, struct session_env *env)
 	drop_passed(o, env, &b, (uint64_t)bytes);
 	online_remember(o, &b.newest);
 	o->turns.spoke_us = b.newest.at_us;
-	online_advance(o, env);
+	online_advance(o, env, 0);
 	backlog_update(&env->backlog, o);
 	return true;
 }

@@ -107,12 +107,6 @@ static void give_block(struct segment_queue *q, struct segment_blocks *blocks, u
 	q->block_count--;
 }
 
-size_t segment_queue_memory(const struct segment_queue *q)
-{
-	return (size_t)q->block_count * SEGMENT_BLOCK_BYTES +
-	       q->range_count * sizeof(struct segment_range);
-}
-
 void segment_queue_init(struct segment_queue *q, uint64_t start)
 {
 	*q = (struct segment_queue){
@@ -447,24 +441,17 @@ long segment_queue_push(struct segment_queue *q, struct segment_blocks *blocks, 
 	return (long)(end - off);
 }
 
-int segment_queue_advance(struct segment_queue *q, struct segment_blocks *blocks, uint64_t *end,
-			  struct segment_note *note)
+const struct segment_note *segment_queue_advance_range(struct segment_queue *q,
+						       struct segment_blocks *blocks)
 {
-	struct segment_range *r = q->ranges;
+	const struct segment_range *r = q->ranges;
 
-	if (q->ready_end > q->end) {
-		q->end = q->ready_end;
-		*end = q->ready_end;
-		*note = q->ready_note;
-		return 1;
-	}
-	if (!r || r->start > q->end)
-		return 0;
+	if (r->start > q->end)
+		return NULL;
 	q->end = r->end;
-	*end = r->end;
-	*note = r->note;
+	q->ready_note = r->note;
 	drop_first_range(q, blocks);
-	return 1;
+	return &q->ready_note;
 }
 
 uint64_t segment_queue_beyond(const struct segment_queue *q)

@@ -83,14 +83,28 @@ long segment_queue_push(struct segment_queue *q, struct segment_blocks *blocks, 
 			const uint8_t *data, size_t len_bytes, const struct segment_note *note,
 			size_t queue_limit_bytes);
 
+/* Likewise, beyond what was just pushed in order. */
+const struct segment_note *segment_queue_advance_range(struct segment_queue *q,
+						       struct segment_blocks *blocks);
 /*
- * If the bytes at the contiguous end are there by now, moves it over those of one segment and fills *end and
- * *note. Returns 1, or 0 when the next byte is missing.
+ * If the bytes at the contiguous end are there by now, moves it over those of one segment and returns their note, good
+ * until the next call. NULL when the next byte is missing.
  */
-int segment_queue_advance(struct segment_queue *q, struct segment_blocks *blocks, uint64_t *end,
-			  struct segment_note *note);
+static inline const struct segment_note *segment_queue_advance(struct segment_queue *q,
+							       struct segment_blocks *blocks)
+{
+	if (q->ready_end <= q->end)
+		return q->ranges ? segment_queue_advance_range(q, blocks) : NULL;
+	q->end = q->ready_end;
+	return &q->ready_note;
+}
+
 /* Bytes of memory that it holds. */
-size_t segment_queue_memory(const struct segment_queue *q);
+static inline size_t segment_queue_memory(const struct segment_queue *q)
+{
+	return (size_t)q->block_count * SEGMENT_BLOCK_BYTES +
+	       q->range_count * sizeof(struct segment_range);
+}
 
 /* Bytes that are held beyond the first hole. */
 uint64_t segment_queue_beyond(const struct segment_queue *q);

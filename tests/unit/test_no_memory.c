@@ -155,10 +155,7 @@ static long push(struct segment_queue *q, struct segment_blocks *blocks, uint64_
 /* All that is contiguous is what was pushed. */
 static void check_queue(struct segment_queue *q, struct segment_blocks *blocks)
 {
-	struct segment_note note;
-	uint64_t end;
-
-	while (segment_queue_advance(q, blocks, &end, &note))
+	while (segment_queue_advance(q, blocks))
 		continue;
 	for (uint64_t off = q->start; off < q->end;) {
 		struct iovec iov[4];
