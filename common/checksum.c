@@ -17,6 +17,7 @@ enum {
 	WORD_LEN = 8,
 	PAIR_LEN = 2 * WORD_LEN,
 	BLOCK_LEN = 2 * PAIR_LEN,
+	BLOCKS_LEN_MIN = 2 * BLOCK_LEN, /* for less, vectors are more work */
 	COPY_CHUNK_LEN = 4096, /* even, and small enough to be in the first cache when summed */
 };
 
@@ -40,13 +41,23 @@ static inline uint64_t fold_to_33_bits(uint64_t sum)
 	return (sum & UINT32_MAX) + (sum >> 32);
 }
 
-/* Fewer than eight bytes: as if zeros followed. */
-static inline uint64_t load_tail(const uint8_t *p, size_t len_bytes)
+/* Fewer than eight bytes: as if zeros followed. The sum of their words. */
+static inline uint64_t add_tail(const uint8_t *p, size_t len_bytes)
 {
-	uint64_t w = 0;
+	uint32_t w32 = 0;
+	uint16_t w16 = 0, w8 = 0;
 
-	memcpy(&w, p, len_bytes);
-	return w;
+	if (len_bytes & 4) {
+		memcpy(&w32, p, 4);
+		p += 4;
+	}
+	if (len_bytes & 2) {
+		memcpy(&w16, p, 2);
+		p += 2;
+	}
+	if (len_bytes & 1)
+		memcpy(&w8, p, 1);
+	return (uint64_t)w32 + w16 + w8;
 }
 
 /*
@@ -72,15 +83,18 @@ static uint64_t add_blocks(const uint8_t *p, size_t blocks)
 uint64_t checksum_add(uint64_t sum, const void *data, size_t len_bytes)
 {
 	const uint8_t *p = data;
-	size_t blocks = len_bytes / BLOCK_LEN;
 
-	sum = add_with_carry(sum, add_blocks(p, blocks));
-	p += blocks * BLOCK_LEN;
-	len_bytes %= BLOCK_LEN;
+	if (len_bytes >= BLOCKS_LEN_MIN) {
+		size_t blocks = len_bytes / BLOCK_LEN;
+
+		sum = add_with_carry(sum, add_blocks(p, blocks));
+		p += blocks * BLOCK_LEN;
+		len_bytes %= BLOCK_LEN;
+	}
 	for (; len_bytes >= WORD_LEN; p += WORD_LEN, len_bytes -= WORD_LEN)
 		sum = add_with_carry(sum, load_word(p));
 	if (len_bytes)
-		sum = add_with_carry(sum, load_tail(p, len_bytes));
+		sum = add_with_carry(sum, add_tail(p, len_bytes));
 	return fold_to_33_bits(sum);
 }
 
@@ -103,10 +117,7 @@ uint64_t checksum_copy(uint64_t sum, void *dst, const void *data, size_t len_byt
 
 uint16_t checksum_fold(uint64_t sum)
 {
-	sum = fold_to_33_bits(sum);
-	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32); /* at most 0x1fffe */
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ntohs((uint16_t)sum);
+	return ntohs(checksum_fold_words(sum));
 }
 
 uint64_t checksum_pseudo(const struct ip_addr *src, const struct ip_addr *dst, uint8_t protocol,

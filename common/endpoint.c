@@ -43,11 +43,6 @@ struct ip_addr ip_addr_v6_bytes(const uint8_t bytes[16])
 	return a;
 }
 
-uint32_t ip_addr_to_v4(const struct ip_addr *a)
-{
-	return get_be32(a->b + V4_AT);
-}
-
 bool ip_addr_is_loopback(const struct ip_addr *a)
 {
 	static const struct ip_addr v6_loopback = {.b = {[15] = 1}};

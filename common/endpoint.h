@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "common/bytes.h"
+
 enum {
 	PROTOCOL_TCP = 6,
 	IP_ADDR_TEXT_MAX = 46,  /* INET6_ADDRSTRLEN: with the terminating zero */
@@ -57,7 +59,11 @@ static inline bool ip_addr_is_v4(const struct ip_addr *a)
 }
 
 /* The IPv4 address in host byte order; only if ip_addr_is_v4. */
-uint32_t ip_addr_to_v4(const struct ip_addr *a);
+static inline uint32_t ip_addr_to_v4(const struct ip_addr *a)
+{
+	return get_be32(a->b + 12);
+}
+
 /* 127.0.0.0/8 or ::1. */
 bool ip_addr_is_loopback(const struct ip_addr *a);
 /* fe80::/10 (RFC 4291, section 2.5.6): means a host only together with a device. */

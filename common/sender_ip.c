@@ -20,6 +20,7 @@ enum {
 	TCP_HEADER_LEN = 20,
 	TCP_CHECKSUM_OFFSET = 16,
 	HOPS = 64,
+	DONT_FRAGMENT = 0x4000,
 };
 
 /* ---- packets ---- */
@@ -31,27 +32,39 @@ static size_t ip_header_len(const struct segment *segment)
 
 size_t sender_headers_len(const struct segment *segment)
 {
-	uint8_t options[TCP_OPTIONS_MAX];
-
-	return ip_header_len(segment) + TCP_HEADER_LEN +
-	       tcp_options_write(options, &segment->options);
+	return ip_header_len(segment) + TCP_HEADER_LEN + tcp_options_len(&segment->options);
 }
 
-static void write_ipv4(uint8_t *ip, const struct segment *segment, size_t len_bytes, uint16_t id)
+/*
+ * Headers are made word by word, so that their sums are those of numbers at hand: what was just written is not
+ * read again.
+ */
+static uint32_t word_of(unsigned high, unsigned low)
 {
-	put_be16(ip, 0x4500);
-	put_be16(ip + 2, (uint16_t)len_bytes);
-	put_be16(ip + 4, id);
-	put_be16(ip + 6, 0x4000); /* don't fragment */
-	ip[8] = HOPS;
-	ip[9] = segment->tuple.protocol;
-	put_be16(ip + 10, 0);
-	put_be32(ip + 12, ip_addr_to_v4(&segment->tuple.src.addr));
-	put_be32(ip + 16, ip_addr_to_v4(&segment->tuple.dst.addr));
-	put_be16(ip + 10, (uint16_t)~checksum_fold(checksum_add(0, ip, IPV4_HEADER_LEN)));
+	return (uint32_t)high << 16 | (uint32_t)low;
 }
 
-static void write_ipv6(uint8_t *ip, const struct segment *segment, size_t len_bytes)
+/* Returns the sum of the addresses, which are in TCP's pseudo header too (RFC 9293, section 3.1). */
+static uint64_t write_ipv4(uint8_t *ip, const struct segment *segment, size_t len_bytes,
+			   uint16_t id)
+{
+	uint32_t version_and_len = word_of(0x4500, (unsigned)len_bytes);
+	uint32_t fragment = word_of(id, DONT_FRAGMENT);
+	uint32_t hops_and_sum = word_of(HOPS << 8 | segment->tuple.protocol, 0);
+	uint32_t src = ip_addr_to_v4(&segment->tuple.src.addr);
+	uint32_t dst = ip_addr_to_v4(&segment->tuple.dst.addr);
+	uint64_t sum = (uint64_t)version_and_len + fragment + hops_and_sum + src + dst;
+
+	put_be32(ip, version_and_len);
+	put_be32(ip + 4, fragment);
+	put_be32(ip + 8, hops_and_sum | (uint16_t)~checksum_fold_words(sum));
+	put_be32(ip + 12, src);
+	put_be32(ip + 16, dst);
+	return (uint64_t)src + dst;
+}
+
+/* Likewise. */
+static uint64_t write_ipv6(uint8_t *ip, const struct segment *segment, size_t len_bytes)
 {
 	put_be32(ip, UINT32_C(6) << 28);
 	put_be16(ip + 4, (uint16_t)(len_bytes - IPV6_HEADER_LEN));
@@ -59,22 +72,29 @@ static void write_ipv6(uint8_t *ip, const struct segment *segment, size_t len_by
 	ip[7] = HOPS;
 	memcpy(ip + 8, segment->tuple.src.addr.b, 16);
 	memcpy(ip + 24, segment->tuple.dst.addr.b, 16);
+	return checksum_fold(checksum_add(0, ip + 8, 32));
 }
 
-static void write_tcp(uint8_t *tcp, const struct segment *segment, const struct sender_part *part,
-		      const uint8_t *options, size_t options_len)
+/* Returns the sum of its words; the checksum, like the urgent pointer, is zero. header_len_bytes: with options. */
+static uint64_t write_tcp(uint8_t *tcp, const struct segment *segment,
+			  const struct sender_part *part, size_t header_len_bytes)
 {
 	bool is_last = part->offset_bytes + part->len_bytes == segment->payload_len_bytes;
+	uint8_t flags = is_last ? segment->flags : segment->flags & (uint8_t) ~(TCP_FIN | TCP_PSH);
+	uint32_t ports = word_of(segment->tuple.src.port, segment->tuple.dst.port);
+	uint32_t seq = segment->seq + (uint32_t)part->offset_bytes;
+	uint32_t rest = word_of((unsigned)header_len_bytes / 4 << 12 | flags, segment->window);
+	uint64_t sum = (uint64_t)ports + seq + segment->ack + rest;
 
-	put_be16(tcp, segment->tuple.src.port);
-	put_be16(tcp + 2, segment->tuple.dst.port);
-	put_be32(tcp + 4, segment->seq + (uint32_t)part->offset_bytes);
+	put_be32(tcp, ports);
+	put_be32(tcp + 4, seq);
 	put_be32(tcp + 8, segment->ack);
-	tcp[12] = (uint8_t)((TCP_HEADER_LEN + options_len) / 4 << 4);
-	tcp[13] = is_last ? segment->flags : segment->flags & (uint8_t) ~(TCP_FIN | TCP_PSH);
-	put_be16(tcp + 14, segment->window);
-	put_be32(tcp + 16, 0); /* checksum, urgent pointer */
-	memcpy(tcp + TCP_HEADER_LEN, options, options_len);
+	put_be32(tcp + 12, rest);
+	put_be32(tcp + TCP_CHECKSUM_OFFSET, 0);
+	tcp_options_write(tcp + TCP_HEADER_LEN, &segment->options);
+	for (size_t at = TCP_HEADER_LEN; at < header_len_bytes; at += 4)
+		sum += get_be32(tcp + at);
+	return sum;
 }
 
 /*
@@ -123,12 +143,12 @@ size_t sender_build_part(uint8_t *buf, size_t size, const struct segment *segmen
 			 const struct sender_part *part)
 {
 	const struct tuple *t = &segment->tuple;
-	uint8_t options[TCP_OPTIONS_MAX];
-	size_t options_len = tcp_options_write(options, &segment->options);
-	size_t ip_len = ip_header_len(segment), tcp_len = TCP_HEADER_LEN + options_len;
+	bool is_v4 = ip_addr_is_v4(&t->dst.addr);
+	size_t ip_len = is_v4 ? IPV4_HEADER_LEN : IPV6_HEADER_LEN;
+	size_t tcp_len = TCP_HEADER_LEN + tcp_options_len(&segment->options);
 	size_t len = ip_len + tcp_len + part->len_bytes;
 	uint8_t *tcp = buf + ip_len;
-	uint64_t sum;
+	uint64_t payload_sum = 0, sum;
 
 	assert(segment->iov_count <= SEGMENT_IOV_MAX);
 	assert(part->offset_bytes + part->len_bytes <= segment->payload_len_bytes);
@@ -136,23 +156,20 @@ size_t sender_build_part(uint8_t *buf, size_t size, const struct segment *segmen
 		errno = EMSGSIZE;
 		return 0;
 	}
-	sum = checksum_pseudo(&t->src.addr, &t->dst.addr, t->protocol,
-			      (uint32_t)(tcp_len + part->len_bytes));
-	if (ip_addr_is_v4(&t->src.addr) != ip_addr_is_v4(&t->dst.addr) ||
-	    !copy_payload(tcp + tcp_len, segment, part, &sum)) {
+	if (ip_addr_is_v4(&t->src.addr) != is_v4 ||
+	    !copy_payload(tcp + tcp_len, segment, part, &payload_sum)) {
 		errno = EINVAL;
 		return 0;
 	}
-	if (ip_len == IPV4_HEADER_LEN)
-		write_ipv4(buf, segment, len, id);
-	else
-		write_ipv6(buf, segment, len);
-	write_tcp(tcp, segment, part, options, options_len);
-	if (part->unfinished)
-		put_be16(tcp + TCP_CHECKSUM_OFFSET, checksum_fold(sum));
-	else
-		put_be16(tcp + TCP_CHECKSUM_OFFSET,
-			 (uint16_t)~checksum_fold(checksum_add(sum, tcp, tcp_len)));
+	sum = is_v4 ? write_ipv4(buf, segment, len, id) : write_ipv6(buf, segment, len);
+	sum += t->protocol + tcp_len + part->len_bytes;
+	if (part->unfinished) {
+		write_tcp(tcp, segment, part, tcp_len);
+		put_be16(tcp + TCP_CHECKSUM_OFFSET, checksum_fold_words(sum));
+		return len;
+	}
+	sum += write_tcp(tcp, segment, part, tcp_len) + checksum_fold(payload_sum);
+	put_be16(tcp + TCP_CHECKSUM_OFFSET, (uint16_t)~checksum_fold_words(sum));
 	return len;
 }
 

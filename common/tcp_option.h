@@ -54,4 +54,12 @@ int tcp_options_parse(struct tcp_options *o, const uint8_t *data, size_t len_byt
  * sees to that. Returns the length in bytes.
  */
 size_t tcp_options_write(uint8_t *buf, const struct tcp_options *o);
+
+/* The length that they will have. */
+static inline size_t tcp_options_len(const struct tcp_options *o)
+{
+	size_t len = o->has_timestamps ? 12 : o->has_sack_permitted ? 4 : 0;
+
+	return len + (o->has_mss ? 4 : 0) + (o->has_window_scale ? 4 : 0);
+}
 #endif

@@ -277,6 +277,7 @@ static void every_combination_is_read_as_written(void **state)
 		o.ts_ecr = o.has_timestamps ? 0xfffefdfc : 0;
 		len = tcp_options_write(buf, &o);
 		assert_int_equal(len % 4, 0);
+		assert_int_equal(len, tcp_options_len(&o));
 		assert_int_equal(parse(&back, buf, len), 0);
 		snprintf(written, sizeof(written), "%s", print(&o));
 		assert_string_equal(print(&back), written);
