@@ -401,43 +401,55 @@ int wire_records_open(struct wire_record_cursor *c, const struct wire_message *f
 	return 0;
 }
 
-/* Presence bits that this version does not know add bytes behind those that it reads. */
-static bool get_record(struct byte_reader *b, struct wire_record *r)
+static void get_syn_options(const uint8_t *p, uint8_t presence, struct wire_record *r)
 {
-	uint8_t presence = byte_reader_u8(b);
-
-	memset(r, 0, sizeof(*r));
-	r->flags = byte_reader_u8(b) & FLAGS_MASK;
-	r->segments = byte_reader_be16(b);
-	r->session_id = byte_reader_be32(b);
-	r->seq = byte_reader_be32(b);
-	r->len_bytes = byte_reader_be32(b);
-	r->ack = byte_reader_be32(b);
-	r->window = byte_reader_be16(b);
-	r->has_sack = presence & RECORD_SACK;
-	r->has_timestamps = presence & RECORD_TIMESTAMPS;
-	r->has_syn_options = presence & RECORD_SYN_OPTIONS;
 	r->has_mss = presence & RECORD_MSS;
 	r->has_window_scale = presence & RECORD_WINDOW_SCALE;
 	r->has_sack_permitted = presence & RECORD_SACK_PERMITTED;
-	if (r->has_timestamps) {
-		r->ts_val = byte_reader_be32(b);
-		r->ts_ecr = byte_reader_be32(b);
+	if (r->has_mss) {
+		r->mss = get_be16(p);
+		p += 2;
 	}
-	if (r->has_mss)
-		r->mss = byte_reader_be16(b);
 	if (r->has_window_scale)
-		r->window_scale = byte_reader_u8(b);
-	if (r->window_scale > TCP_WINDOW_SCALE_MAX)
-		r->window_scale = TCP_WINDOW_SCALE_MAX; /* RFC 7323, section 2.3 */
-	if (!r->has_syn_options && (r->has_mss || r->has_window_scale || r->has_sack_permitted))
+		r->window_scale = *p < TCP_WINDOW_SCALE_MAX ? *p : TCP_WINDOW_SCALE_MAX;
+}
+
+/* Presence bits that this version does not know add bytes behind those that it reads. */
+static bool get_record(const uint8_t *p, size_t len_bytes, struct wire_record *r)
+{
+	uint8_t presence;
+
+	if (len_bytes < RECORD_FIXED_LEN || len_bytes < record_len(*p))
 		return false;
-	return !b->failed && r->segments != 0;
+	presence = *p;
+	*r = (struct wire_record){
+		.flags = p[1] & FLAGS_MASK,
+		.segments = get_be16(p + 2),
+		.session_id = get_be32(p + 4),
+		.seq = get_be32(p + 8),
+		.len_bytes = get_be32(p + 12),
+		.ack = get_be32(p + 16),
+		.window = get_be16(p + 20),
+		.has_sack = presence & RECORD_SACK,
+		.has_timestamps = presence & RECORD_TIMESTAMPS,
+	};
+	p += RECORD_FIXED_LEN;
+	if (r->has_timestamps) {
+		r->ts_val = get_be32(p);
+		r->ts_ecr = get_be32(p + 4);
+		p += 8;
+	}
+	if (presence & RECORD_SYN_OPTIONS) {
+		r->has_syn_options = true;
+		get_syn_options(p, presence, r);
+	} else if (presence & (RECORD_MSS | RECORD_WINDOW_SCALE | RECORD_SACK_PERMITTED)) {
+		return false;
+	}
+	return r->segments != 0;
 }
 
 int wire_records_next(struct wire_record_cursor *c, struct wire_record *r)
 {
-	struct byte_reader b;
 	const uint8_t *record;
 	uint8_t len;
 
@@ -450,8 +462,7 @@ int wire_records_next(struct wire_record_cursor *c, struct wire_record *r)
 	record = byte_reader_take(&c->at, len);
 	if (!record)
 		return malformed();
-	b = byte_reader_on(record, len);
-	if (!get_record(&b, r)) {
+	if (!get_record(record, len, r)) {
 		c->at.failed = true; /* stays malformed, however often it is asked */
 		return malformed();
 	}
