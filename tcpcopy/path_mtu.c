@@ -23,16 +23,6 @@ static int next_below(const uint16_t *sizes, size_t count, int than_bytes)
 	return 0;
 }
 
-static bool is_known(const struct path_mtu *p, uint64_t now_us)
-{
-	return p->learned_us && now_us - p->learned_us < PATH_MTU_AGE_US;
-}
-
-int path_mtu_now(const struct path_mtu *p, int local_bytes, uint64_t now_us)
-{
-	return is_known(p, now_us) && p->bytes < local_bytes ? p->bytes : local_bytes;
-}
-
 /*
  * An old router: the next usual size below that of the packet. For one that was sent before a message like this
  * came, that is no news.
@@ -62,7 +52,7 @@ bool path_mtu_learn(struct path_mtu *p, int bytes, uint64_t now_us)
 {
 	bool is_news;
 
-	if (!is_known(p, now_us) || bytes < p->bytes)
+	if (!path_mtu_is_known(p, now_us) || bytes < p->bytes)
 		p->bytes = (uint16_t)bytes;
 	p->learned_us = now_us;
 	p->votes = 0;

@@ -35,8 +35,17 @@ struct path_mtu {
 	uint8_t votes;
 };
 
+static inline bool path_mtu_is_known(const struct path_mtu *p, uint64_t now_us)
+{
+	return p->learned_us && now_us - p->learned_us < PATH_MTU_AGE_US;
+}
+
 /* The largest packet for this path, at most local_bytes, which the first link takes. */
-int path_mtu_now(const struct path_mtu *p, int local_bytes, uint64_t now_us);
+static inline int path_mtu_now(const struct path_mtu *p, int local_bytes, uint64_t now_us)
+{
+	return path_mtu_is_known(p, now_us) && p->bytes < local_bytes ? p->bytes : local_bytes;
+}
+
 /*
  * What a router's message says of a path on which packets of used_bytes are sent: less than that, or 0: nothing that could be
  * believed.

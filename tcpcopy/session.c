@@ -267,7 +267,7 @@ void session_abort(struct session *s, struct session_env *env, enum drop_cause c
 	s->rst_due = rst_due;
 }
 
-bool session_is_awaiting_target(const struct session *s)
+bool session_state_awaits_target(const struct session *s)
 {
 	switch ((enum session_state)s->state) {
 	case SESSION_SYN_SENT:
@@ -346,11 +346,12 @@ void session_arm(struct session *s, struct session_env *env)
 	at = earlier(at, s->retransmit_at_us);
 	at = earlier(at, s->ack_at_us);
 	at = earlier(at, s->settle_at_us);
-	at = earlier(at, session_ask_at(s));
-	if (s->state == SESSION_TIME_WAIT)
-		at = earlier(at, s->progress_us + SESSION_TIME_WAIT_US);
-	else if (session_is_awaiting_target(s))
-		at = earlier(at, s->progress_us + env->give_up_us);
+	if (session_is_awaiting_target(s)) { /* otherwise there is nothing to ask for either */
+		at = earlier(at, session_ask_at(s));
+		at = earlier(at,
+			     s->progress_us + (s->state == SESSION_TIME_WAIT ? SESSION_TIME_WAIT_US
+									     : env->give_up_us));
+	}
 	if (at == UINT64_MAX || (timer_is_set(&s->timer) && s->timer_at_us <= at))
 		return;
 	s->timer_at_us = at;

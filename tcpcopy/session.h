@@ -421,12 +421,41 @@ void session_path_on_ack(struct session *s, struct session_env *env, uint32_t ac
 void session_path_on_carried(const struct session *s, struct session_env *env);
 
 /* the simulated round trip, session_rtt.c */
+/* Of this client; 0: none is simulated, or it is not known. */
+uint64_t session_rtt_us(const struct session *s, const struct session_env *env);
+
+static inline bool session_has_rtt(const struct session *s, const struct session_env *env)
+{
+	return (env->rtt_us || env->rtt_auto) && session_rtt_us(s, env);
+}
+
+static inline bool session_ack_is_due_later(const struct session *s, const struct session_env *env)
+{
+	return s->ack_at_us && env->now_us < s->ack_at_us;
+}
+
 /* What the target has sent since our last ACK has not reached the client yet. */
-bool session_ack_is_far(const struct session *s, const struct session_env *env);
+static inline bool session_ack_is_far(const struct session *s, const struct session_env *env)
+{
+	return session_ack_is_due_later(s, env) && session_has_rtt(s, env);
+}
+
 /* Nor has its SYN-ACK: nothing can be said. */
-bool session_handshake_is_far(const struct session *s, const struct session_env *env);
+static inline bool session_handshake_is_far(const struct session *s, const struct session_env *env)
+{
+	return session_ack_is_due_later(s, env) && s->target.rcv_acked == s->target.irs;
+}
+
 /* Something came: the ACK of it goes a round trip later. False: none is simulated. */
-bool session_ack_later(struct session *s, const struct session_env *env);
+static inline bool session_ack_later(struct session *s, const struct session_env *env)
+{
+	if (!session_has_rtt(s, env))
+		return false;
+	if (!s->ack_at_us)
+		s->ack_at_us = env->now_us + session_rtt_us(s, env);
+	return true;
+}
+
 /* The SYN-ACK came: likewise, or at once. */
 void session_ack_handshake(struct session *s, const struct session_env *env);
 /* The client's round trip is known, as far as it ever will be. */
@@ -455,8 +484,16 @@ void session_close(struct session *s, struct session_env *env, enum drop_cause c
 void session_stop(struct session *s, struct session_env *env);
 /* Sets the timer if the earliest deadline is before what it is set to. */
 void session_arm(struct session *s, struct session_env *env);
+/* As the next one, in any state. */
+bool session_state_awaits_target(const struct session *s);
+
 /* Something waits for the target: nothing may have moved since before now. */
-bool session_is_awaiting_target(const struct session *s);
+static inline bool session_is_awaiting_target(const struct session *s)
+{
+	if (s->state == SESSION_ESTABLISHED) /* as nearly all are */
+		return s->gate_turn != SLAB_NONE || s->bytes_in_flight > 0;
+	return session_state_awaits_target(s);
+}
 
 /* What a peer takes that names no MSS, by RFC 9293. */
 uint16_t session_default_mss(const struct session *s);

@@ -280,7 +280,7 @@ static bool output_segment(struct session *s, struct session_env *env, uint64_t 
 	struct ledger_traffic *count = &account(s, env)->traffic;
 	uint32_t seq = session_seq_of(s, off);
 	bool again = seq_lt(seq, s->target.snd_max);
-	size_t several = len ? (len - 1) / s->target.mss + 1 : 1;
+	size_t several = len > s->target.mss ? (len - 1) / s->target.mss + 1 : 1;
 	struct segment seg;
 
 	compose(&seg, s, env, TCP_ACK, seq);
@@ -395,6 +395,8 @@ static bool output_stream(struct session *s, struct session_env *env, uint64_t l
 		if (!output_segment(s, env, off, len, len == left, fin))
 			return false;
 		t->snd_nxt += (uint32_t)len + fin;
+		if (len == left)
+			return true;
 	}
 }
 
@@ -413,8 +415,17 @@ static bool output_smaller(struct session *s, struct session_env *env)
 	return true;
 }
 
+/* Up to limit all is out, and nothing goes again. */
+static bool has_no_data_due(const struct session *s, uint64_t limit)
+{
+	return session_off_of(s, s->target.snd_nxt) >= limit && s->end_said != TURN_FIN &&
+	       !s->retransmit_una && !s->smaller_due;
+}
+
 static bool output_data(struct session *s, struct session_env *env, uint64_t limit)
 {
+	if (has_no_data_due(s, limit))
+		return true;
 	session_path_follow(s, env);
 	restart_window(s, env);
 	if (s->retransmit_una && !output_retransmission(s, env, limit))
@@ -490,11 +501,11 @@ static bool output_synchronized(struct session *s, struct session_env *env)
 		say_client_reset(s, env);
 		return output_rst(s, env);
 	}
-	if (session_is_outlived(s, env)) {
+	if (s->gate_turn != SLAB_NONE && session_is_outlived(s, env)) {
 		account(s, env)->sessions.ended_by_target++;
 		return leave(s, env, DROP_TARGET_CLOSED);
 	}
-	if (session_is_at_gap(s, env)) {
+	if (s->gate_turn != SLAB_NONE && session_is_at_gap(s, env)) {
 		account(s, env)->sessions.ended_by_us++;
 		return leave(s, env, DROP_CAPTURE_GAP);
 	}

@@ -10,38 +10,11 @@
 #include "tcpcopy/online.h"
 #include "tcpcopy/session.h"
 
-/* 0: none is simulated, or it is not known. */
-static uint64_t rtt_us(const struct session *s, const struct session_env *env)
+uint64_t session_rtt_us(const struct session *s, const struct session_env *env)
 {
 	if (!env->rtt_auto)
 		return env->rtt_us;
 	return s->online ? s->online->rtt_us : 0;
-}
-
-static bool is_due_later(const struct session *s, const struct session_env *env)
-{
-	return s->ack_at_us && env->now_us < s->ack_at_us;
-}
-
-bool session_ack_is_far(const struct session *s, const struct session_env *env)
-{
-	return is_due_later(s, env) && rtt_us(s, env);
-}
-
-bool session_handshake_is_far(const struct session *s, const struct session_env *env)
-{
-	return is_due_later(s, env) && s->target.rcv_acked == s->target.irs;
-}
-
-bool session_ack_later(struct session *s, const struct session_env *env)
-{
-	uint64_t us = rtt_us(s, env);
-
-	if (!us)
-		return false;
-	if (!s->ack_at_us)
-		s->ack_at_us = env->now_us + us;
-	return true;
 }
 
 /* The client's own handshake tells how far it is; until that is over only its bound is known. */
@@ -59,8 +32,8 @@ void session_on_rtt(struct session *s, struct session_env *env)
 {
 	if (!session_is_live(s) || !session_handshake_is_far(s, env))
 		return;
-	s->ack_at_us = s->acked_us + rtt_us(s, env); /* which was when the SYN-ACK came */
-	if (!is_due_later(s, env)) {
+	s->ack_at_us = s->acked_us + session_rtt_us(s, env); /* which was when the SYN-ACK came */
+	if (!session_ack_is_due_later(s, env)) {
 		s->ack_at_us = 0;
 		s->ack_now = true;
 	}
