@@ -698,7 +698,8 @@ void replay_end_batch(struct replay *r, uint64_t now_us)
 		if (!env->dirty)
 			env->dirty_tail = &env->dirty;
 		s->is_dirty = false;
-		replay_settle_session(r, s);
+		if (s->state != SESSION_ESTABLISHED) /* which asks nothing */
+			replay_settle_session(r, s);
 	}
 	check_breakers(r);
 	update_urgency(r);

@@ -516,12 +516,28 @@ static bool output_synchronized(struct session *s, struct session_env *env)
 	return done;
 }
 
+/*
+ * All is said and acknowledged, and nothing asks for an answer: so it mostly is behind a record, or a timer that was set for
+ * an ACK which a request has taken along.
+ */
+static bool is_content(const struct session *s)
+{
+	return s->gate_turn == SLAB_NONE && s->acked_turn == SLAB_NONE && !s->ack_now &&
+	       !s->ask_due && !s->retransmit_una && !s->probe_due && !s->is_late &&
+	       s->end_said == TURN_DATA;
+}
+
 bool session_output(struct session *s, struct session_env *env)
 {
 	switch ((enum session_state)s->state) {
 	case SESSION_SYN_SENT:
 		return output_syn(s, env);
 	case SESSION_ESTABLISHED:
+		if (is_content(s)) {
+			session_arm(s, env);
+			return true;
+		}
+		return output_synchronized(s, env);
 	case SESSION_FIN_WAIT_1:
 	case SESSION_FIN_WAIT_2:
 	case SESSION_CLOSE_WAIT:
