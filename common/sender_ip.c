@@ -35,13 +35,18 @@ size_t sender_headers_len(const struct segment *segment)
 	return ip_header_len(segment) + TCP_HEADER_LEN + tcp_options_len(&segment->options);
 }
 
-/*
- * Headers are made word by word, so that their sums are those of numbers at hand: what was just written is not
- * read again.
- */
 static uint32_t word_of(unsigned high, unsigned low)
 {
 	return (uint32_t)high << 16 | (uint32_t)low;
+}
+
+static uint64_t sum_of_words(const uint8_t *p, size_t len_bytes)
+{
+	uint64_t sum = 0;
+
+	for (; len_bytes > 0; p += 4, len_bytes -= 4)
+		sum += get_be32(p);
+	return sum;
 }
 
 /* Returns the sum of the addresses, which are in TCP's pseudo header too (RFC 9293, section 3.1). */
@@ -72,29 +77,22 @@ static uint64_t write_ipv6(uint8_t *ip, const struct segment *segment, size_t le
 	ip[7] = HOPS;
 	memcpy(ip + 8, segment->tuple.src.addr.b, 16);
 	memcpy(ip + 24, segment->tuple.dst.addr.b, 16);
-	return checksum_fold(checksum_add(0, ip + 8, 32));
+	return sum_of_words(ip + 8, 32);
 }
 
-/* Returns the sum of its words; the checksum, like the urgent pointer, is zero. header_len_bytes: with options. */
-static uint64_t write_tcp(uint8_t *tcp, const struct segment *segment,
-			  const struct sender_part *part, size_t header_len_bytes)
+/* The checksum, like the urgent pointer, is zero. header_len_bytes: with options. */
+static void write_tcp(uint8_t *tcp, const struct segment *segment, const struct sender_part *part,
+		      size_t header_len_bytes)
 {
 	bool is_last = part->offset_bytes + part->len_bytes == segment->payload_len_bytes;
 	uint8_t flags = is_last ? segment->flags : segment->flags & (uint8_t) ~(TCP_FIN | TCP_PSH);
-	uint32_t ports = word_of(segment->tuple.src.port, segment->tuple.dst.port);
-	uint32_t seq = segment->seq + (uint32_t)part->offset_bytes;
-	uint32_t rest = word_of((unsigned)header_len_bytes / 4 << 12 | flags, segment->window);
-	uint64_t sum = (uint64_t)ports + seq + segment->ack + rest;
 
-	put_be32(tcp, ports);
-	put_be32(tcp + 4, seq);
+	put_be32(tcp, word_of(segment->tuple.src.port, segment->tuple.dst.port));
+	put_be32(tcp + 4, segment->seq + (uint32_t)part->offset_bytes);
 	put_be32(tcp + 8, segment->ack);
-	put_be32(tcp + 12, rest);
+	put_be32(tcp + 12, word_of((unsigned)header_len_bytes / 4 << 12 | flags, segment->window));
 	put_be32(tcp + TCP_CHECKSUM_OFFSET, 0);
 	tcp_options_write(tcp + TCP_HEADER_LEN, &segment->options);
-	for (size_t at = TCP_HEADER_LEN; at < header_len_bytes; at += 4)
-		sum += get_be32(tcp + at);
-	return sum;
 }
 
 /*
@@ -163,12 +161,12 @@ size_t sender_build_part(uint8_t *buf, size_t size, const struct segment *segmen
 	}
 	sum = is_v4 ? write_ipv4(buf, segment, len, id) : write_ipv6(buf, segment, len);
 	sum += t->protocol + tcp_len + part->len_bytes;
+	write_tcp(tcp, segment, part, tcp_len);
 	if (part->unfinished) {
-		write_tcp(tcp, segment, part, tcp_len);
 		put_be16(tcp + TCP_CHECKSUM_OFFSET, checksum_fold_words(sum));
 		return len;
 	}
-	sum += write_tcp(tcp, segment, part, tcp_len) + checksum_fold(payload_sum);
+	sum += sum_of_words(tcp, tcp_len) + checksum_fold(payload_sum);
 	put_be16(tcp + TCP_CHECKSUM_OFFSET, (uint16_t)~checksum_fold_words(sum));
 	return len;
 }
