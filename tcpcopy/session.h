@@ -394,6 +394,11 @@ void session_gate_update(struct session *s, struct session_env *env);
 /* r carries data; before it the target was known to have sent all up to rcv_nxt. */
 void session_gate_on_answer(struct session *s, struct session_env *env, const struct wire_record *r,
 			    uint32_t rcv_nxt);
+/*
+ * The target has said as much as the online client is known to have had, and ended it with a PSH: it does not
+ * wait for our ACK, which may go with the next request. A guess; if it was wrong, the delayed ACK comes.
+ */
+bool session_gate_has_whole_answer(const struct session *s);
 /* A turn waits for the rest of an answer: the target may wait for our ACK to send it. */
 bool session_gate_is_partly_answered(const struct session *s, const struct session_env *env);
 bool session_is_at_gap(const struct session *s, const struct session_env *env);

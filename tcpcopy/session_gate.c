@@ -351,6 +351,14 @@ bool session_gate_is_partly_answered(const struct session *s, const struct sessi
 	return s->answered < t->need;
 }
 
+bool session_gate_has_whole_answer(const struct session *s)
+{
+	const struct online *o = s->online;
+
+	return s->gate_turn == SLAB_NONE && s->answer_pushed && o->seen > o->turns.seen &&
+	       s->answered >= o->seen - o->turns.seen;
+}
+
 /* The target has closed and had all before; the client begins something new. */
 bool session_is_outlived(const struct session *s, const struct session_env *env)
 {

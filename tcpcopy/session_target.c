@@ -318,7 +318,7 @@ static bool is_over(const struct session *s)
 static void on_payload(struct session *s, struct session_env *env, const struct wire_record *r)
 {
 	struct session_target *t = &s->target;
-	uint32_t before = t->rcv_nxt;
+	uint32_t before = t->rcv_nxt, unacked;
 
 	t->rcv_nxt = r->seq + r->len_bytes;
 	habits_on_answer(&env->habits[s->target_index], env->now_us);
@@ -329,7 +329,9 @@ static void on_payload(struct session *s, struct session_env *env, const struct 
 	session_gate_on_answer(s, env, r, before);
 	if (session_ack_later(s, env))
 		return;
-	if (t->rcv_nxt - t->rcv_acked > s->mss_agreed)
+	unacked = t->rcv_nxt - t->rcv_acked;
+	if (unacked > s->mss_agreed &&
+	    (unacked > SESSION_RECEIVE_WINDOW / 2 || !session_gate_has_whole_answer(s)))
 		s->ack_now = true;
 	else if (r->len_bytes >= SESSION_MSS_DEFAULT && !(r->flags & TCP_PSH) &&
 		 session_gate_is_partly_answered(s, env))
