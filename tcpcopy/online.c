@@ -283,20 +283,22 @@ static void notice_streaming(struct online *o, const struct segment_note *note)
 }
 
 /* The writes of a client that streams end anywhere: only a long silence tells. */
-bool online_is_boundary(const struct online *o, const struct segment_note *before,
-			uint64_t turn_seen, const struct segment_note *note)
+bool online_is_boundary(const struct online *o, const struct session_env *env,
+			const struct segment_note *before, uint64_t turn_seen,
+			const struct segment_note *note)
 {
 	uint64_t silence_us = note->at_us - before->at_us;
 
 	return before->pushed && note->seen > turn_seen && note->seen > before->seen &&
 	       !is_told_to_continue(turn_seen, note) &&
 	       (o->is_streaming ? silence_us >= ONLINE_STREAM_BOUNDARY_US
-				: before->small || silence_us >= ONLINE_BOUNDARY_US);
+				: before->small || silence_us >= env->boundary_us);
 }
 
-static bool is_boundary(const struct online *o, const struct segment_note *note)
+static bool is_boundary(const struct online *o, const struct session_env *env,
+			const struct segment_note *note)
 {
-	return o->has_newest && online_is_boundary(o, &o->newest, o->turns.seen, note);
+	return o->has_newest && online_is_boundary(o, env, &o->newest, o->turns.seen, note);
 }
 
 /* p is that segment. Its ACK has been taken. */
@@ -305,7 +307,7 @@ static bool begins_request(const struct online *o, const struct session_env *env
 {
 	struct segment_note note = note_of(o, env, p);
 
-	return p->payload_len_bytes && p->seq == o->known_seq && is_boundary(o, &note);
+	return p->payload_len_bytes && p->seq == o->known_seq && is_boundary(o, env, &note);
 }
 
 /* Where a request would begin, a record does. */
@@ -416,7 +418,7 @@ void online_advance(struct online *o, struct session_env *env, uint64_t fresh)
 		uint64_t end = o->queue.end;
 		bool continues = is_told_to_continue(o->turns.seen, note);
 		bool is_tls;
-		bool begins = is_boundary(o, note) || (o->began && !o->has_newest);
+		bool begins = is_boundary(o, env, note) || (o->began && !o->has_newest);
 		bool is_new;
 		struct turn *t = turn_list_data(&o->turns, env->turns, start, end, note,
 						may_have_waited(o), &is_new);

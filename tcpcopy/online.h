@@ -23,7 +23,8 @@ enum {
 	ONLINE_LINGER_US = 1000000, /* an ended connection catches late packets */
 	ONLINE_IDLE_US = 600000000, /* one that is not copied is forgotten after this silence */
 	ONLINE_OPENING_MAX_S = 75,  /* a SYN that nothing followed: a flood, or lost interest */
-	ONLINE_BOUNDARY_US = 5000,  /* a client silent for so long has begun something new */
+	ONLINE_BOUNDARY_US = 5000,  /* a client silent for so long has begun something new, ... */
+	ONLINE_CAPTURE_US = 3000,   /* ... if the capture holds no packet back for longer */
 	ONLINE_STREAM_BOUNDARY_US =
 		200000, /* one that speaks while answers are on their way: after so long */
 	ONLINE_BOUNDARY_SMALL = 512, /* below any MSS: the client's write ended with this segment */

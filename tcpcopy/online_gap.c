@@ -58,12 +58,13 @@ static void pass(struct beyond *b, const struct segment_range *r)
 }
 
 /* Passes the ranges up to the first with which a request certainly begins; NULL: there is none. */
-static const struct segment_range *pass_to_boundary(const struct online *o, struct beyond *b)
+static const struct segment_range *pass_to_boundary(const struct online *o,
+						    const struct session_env *env, struct beyond *b)
 {
 	uint64_t end = UINT64_MAX; /* of the range before */
 
 	for (const struct segment_range *r = o->queue.ranges; r; r = r->next) {
-		if (r->start == end && online_is_boundary(o, &b->newest, b->seen, &r->note))
+		if (r->start == end && online_is_boundary(o, env, &b->newest, b->seen, &r->note))
 			return r;
 		pass(b, r);
 		end = r->end;
@@ -106,7 +107,7 @@ static bool resume(struct online *o, struct session_env *env)
 
 	if (!env->joins || o->has_far || !online_has_live_session(o))
 		return false;
-	r = pass_to_boundary(o, &b);
+	r = pass_to_boundary(o, env, &b);
 	if (!r)
 		return false;
 	skipped = r->start - o->queue.end;

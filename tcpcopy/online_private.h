@@ -27,8 +27,9 @@ void online_remember(struct online *o, const struct segment_note *note);
  * answer than at its last turn (turn_seen), ended its write with the segment before, and has been silent or cannot have gone on in the
  * same write.
  */
-bool online_is_boundary(const struct online *o, const struct segment_note *before,
-			uint64_t turn_seen, const struct segment_note *note);
+bool online_is_boundary(const struct online *o, const struct session_env *env,
+			const struct segment_note *before, uint64_t turn_seen,
+			const struct segment_note *note);
 /* Makes turns of what has become contiguous. Counts bytes that were captured just now, of these or beyond a hole. */
 void online_advance(struct online *o, struct session_env *env, uint64_t fresh);
 /* The client's FIN or RST takes its place once all before it is there. */

@@ -34,6 +34,18 @@ static uint64_t lag_step_us(unsigned copies)
 	return most < SESSION_LAG_US ? most : SESSION_LAG_US;
 }
 
+/*
+ * Packets have the time at which the capture hands them over, so two of them may seem to be as much farther apart as it holds one
+ * back.
+ */
+static uint64_t boundary_us(uint64_t capture_latency_us)
+{
+	uint64_t more_us =
+		capture_latency_us > ONLINE_CAPTURE_US ? capture_latency_us - ONLINE_CAPTURE_US : 0;
+
+	return ONLINE_BOUNDARY_US + more_us;
+}
+
 static void init_env(struct replay *r, const struct replay_config *config,
 		     const struct replay_effects *effects, void *ctx, uint64_t now_us)
 {
@@ -49,6 +61,7 @@ static void init_env(struct replay *r, const struct replay_config *config,
 	env->give_up_us = config->give_up_us;
 	env->keep_alive_us = config->keep_alive_us;
 	env->park_after_us = config->park_after_us ? config->park_after_us : REPLAY_PARK_AFTER_US;
+	env->boundary_us = boundary_us(config->capture_latency_us);
 	env->rtt_us = config->rtt_us;
 	env->rtt_auto = config->rtt_auto;
 	env->mss_bytes = config->mss_bytes;

@@ -69,6 +69,8 @@ struct replay_config {
 	uint16_t last_port;
 	struct online_share share; /* of the connections: other workers have the rest */
 	bool check_checksums;      /* drop corrupt packets (those not above the MTU) */
+	uint64_t
+		capture_latency_us; /* the capture may hold a packet back for so long; 0: not known */
 	int online_mtu_bytes; /* packets above are super-packets whose checksum tells nothing */
 };
 

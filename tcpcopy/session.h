@@ -276,6 +276,7 @@ struct session_env {
 	uint64_t give_up_us;    /* -t */
 	uint64_t keep_alive_us; /* -k */
 	uint64_t park_after_us; /* of silence; UINT64_MAX: never */
+	uint64_t boundary_us;   /* so long silent, a client has begun something new */
 	uint64_t rtt_us;        /* -R; 0: none */
 	bool rtt_auto;          /* that of each client */
 	uint16_t mss_bytes;     /* -D; 0: the client's */

@@ -122,6 +122,7 @@ struct fixture_config {
 	uint64_t gradual_us; /* none */
 	unsigned copies;     /* -n; 1 */
 	unsigned port_shift;
+	uint64_t capture_latency_us;
 	const char *localhost;    /* -H */
 	unsigned share, share_of; /* -j */
 };
@@ -338,6 +339,7 @@ static inline struct fixture *fixture_new(const struct fixture_config *config)
 		.sample_ppm = config->sample_ppm,
 		.sample_by_client = config->sample_by_client,
 		.gradual_us = config->gradual_us,
+		.capture_latency_us = config->capture_latency_us,
 		.rate_per_s = config->rate_per_s,
 		.no_wait = config->no_wait,
 		.without_intercept = config->without_intercept,

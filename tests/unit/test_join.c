@@ -79,19 +79,41 @@ static void nothing_but_a_certain_boundary_is_joined(void **state)
 	expect_segment(f, "S 0:0(0)");
 }
 
-static void large_segment_is_a_boundary_only_after_silence(void **state)
+/* Large writes, a millisecond less and more than silence_ms apart. */
+static void joined_only_after(struct fixture *f, unsigned silence_ms)
 {
-	struct fixture *f = *state;
-
 	client_bytes(f, 501, 900, 1448);
 	client_says(f, ". 1949:1949(0) ack 1200");
-	pass_ms(f, 4);
+	pass_ms(f, silence_ms - 1);
 	client_bytes(f, 1949, 1200, 1448); /* perhaps the next piece of one write */
 	expect_nothing(f);
 	client_says(f, ". 3397:3397(0) ack 1500");
-	pass_ms(f, 6);
+	pass_ms(f, silence_ms + 1);
 	client_bytes(f, 3397, 1500, 1448);
 	expect_segment(f, "S 0:0(0)");
+}
+
+static void large_segment_is_a_boundary_only_after_silence(void **state)
+{
+	joined_only_after(*state, 5);
+}
+
+/* Two packets may seem to be as much farther apart as the capture holds one back. */
+static void silence_is_longer_where_the_capture_holds_packets_back(void **state)
+{
+	static const struct {
+		uint64_t latency_us;
+		unsigned silence_ms;
+	} cases[] = {{1000, 5}, {3000, 5}, {8000, 10}, {20000, 22}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fixture *f = fixture_new(
+			&(struct fixture_config){.capture_latency_us = cases[i].latency_us});
+
+		joined_only_after(f, cases[i].silence_ms);
+		fixture_free(f);
+	}
 }
 
 static void joining_waits_for_no_answer_that_was_another_connections(void **state)
@@ -472,6 +494,7 @@ int main(void)
 		fixture_test(older_connection_is_joined_at_its_next_request),
 		fixture_test(nothing_but_a_certain_boundary_is_joined),
 		fixture_test(large_segment_is_a_boundary_only_after_silence),
+		cmocka_unit_test(silence_is_longer_where_the_capture_holds_packets_back),
 		fixture_test(joining_waits_for_no_answer_that_was_another_connections),
 		cmocka_unit_test(whole_connections_only_joins_none),
 		fixture_test(target_that_closed_when_idle_gets_the_next_request_anew),
