@@ -14,6 +14,7 @@
 #include "common/findings.h"
 #include "common/netdev.h"
 #include "common/sender.h"
+#include "tcpcopy/capture_latency.h"
 #include "tcpcopy/diagnosis.h"
 #include "tcpcopy/firewall_advice.h"
 #include "tcpcopy/link_socket.h"
@@ -82,6 +83,21 @@ static void check_capture(const struct tcpcopy_options *o, struct event_base *ba
 						    online_capture_mirrored(capture),
 						    o->promiscuous));
 	online_capture_close(capture);
+}
+
+/* Silent where it cannot be told. */
+static void check_latency(const struct tcpcopy_options *o, struct findings *f)
+{
+	uint32_t latency_us = online_capture_latency_us(o->workers);
+	char text[CAPTURE_LATENCY_TEXT_MAX];
+
+	if (!latency_us)
+		return;
+	capture_latency_text(text, sizeof(text), latency_us, online_capture_timeout_ms(o->workers));
+	if (capture_latency_is_long(latency_us))
+		findings_note(f, "%s", text);
+	else
+		findings_ok(f, "%s", text);
 }
 
 /* ---- targets ---- */
@@ -315,6 +331,7 @@ unsigned tcpcopy_check(const struct tcpcopy_options *o, FILE *out)
 	tell_notes(o, addresses, address_count, &f);
 	if (base) {
 		check_capture(o, base, addresses, address_count, &f);
+		check_latency(o, &f);
 		for (size_t i = 0; i < o->transfer_count; i++)
 			check_target(o, &o->transfers[i], &f);
 		same_host_check(o, &same_host_view_real, tell_same_host, &f);

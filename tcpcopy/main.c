@@ -19,8 +19,10 @@
 #include "common/log.h"
 #include "common/netdev.h"
 #include "common/stats.h"
+#include "tcpcopy/capture_latency.h"
 #include "tcpcopy/check.h"
 #include "tcpcopy/crew.h"
+#include "tcpcopy/online_capture.h"
 #include "tcpcopy/options.h"
 #include "tcpcopy/same_host.h"
 
@@ -149,6 +151,20 @@ static void warn_same_host(void *ctx, bool is_sure, const char *text)
 	log_plain(LOG_LEVEL_WARN, "%s", text);
 }
 
+/* As the capture will hold packets back, whatever the kernel is asked for. It matters to those who join connections. */
+static uint32_t measure_capture(const struct tcpcopy_options *o)
+{
+	uint32_t latency_us = online_capture_latency_us(o->workers);
+	bool matters = capture_latency_is_long(latency_us) && !o->whole;
+	char text[CAPTURE_LATENCY_TEXT_MAX];
+
+	if (latency_us)
+		log_plain(matters ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "%s",
+			  capture_latency_text(text, sizeof(text), latency_us,
+					       online_capture_timeout_ms(o->workers)));
+	return latency_us;
+}
+
 /* Whether files are opened, or removed, after the start. */
 static bool keeps_files(const struct tcpcopy_options *o)
 {
@@ -178,6 +194,7 @@ static int start(const struct tcpcopy_options *o)
 		fail(EXIT_FAILURE, "the kernel gives no random numbers");
 		goto out;
 	}
+	config.capture_latency_us = measure_capture(o);
 	crew = crew_open(&config, error);
 	if (!crew) {
 		fail(EXIT_FAILURE, error);

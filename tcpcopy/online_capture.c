@@ -6,6 +6,7 @@
  */
 #include "tcpcopy/online_capture.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,12 +14,15 @@
 
 #include <event2/event.h>
 
+#include "common/capture_probe.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/netdev.h"
 #include "common/packet.h"
+#include "tcpcopy/capture_latency.h"
 #include "tcpcopy/diagnosis.h"
 #include "tcpcopy/mirror.h"
+#include "tcpcopy/online.h"
 
 enum {
 	DISPATCH_MAX = 256, /* frames a turn: the other descriptors get theirs */
@@ -27,12 +31,15 @@ enum {
 		1 << 20, /* of super-packets: an upload needs its acknowledgements read too */
 	CAPTURE_TIMEOUT_MS = 1,
 	CAPTURE_TIMEOUT_MAX_MS = 3, /* a silence of 5 ms means something to those who join */
+	LATENCY_SAMPLES = 5,
 	DEVICE_ADDRESSES_MAX = 256, /* looked at on one device */
 	FULL_BUFFERS = 4,           /* from the fifth device on they share the memory of four */
 	BUFFER_MIN_KB = 1024,
 	DRAIN_CALLS_MAX = 64,
 	MTU_DEFAULT = 1500,
 };
+
+static_assert(CAPTURE_TIMEOUT_MAX_MS * 1000 <= ONLINE_CAPTURE_US, "what a boundary reckons with");
 
 struct device {
 	struct online_capture *owner;
@@ -282,11 +289,20 @@ static int buffer_bytes(const struct online_capture *o)
  * At a low rate a buffer bridges as many timeouts as it has blocks. With several workers each has a
  * part of the blocks and of the packets, so that it may gather for longer.
  */
-static int timeout_ms(const struct online_capture *o)
+int online_capture_timeout_ms(unsigned workers)
 {
-	int ms = CAPTURE_TIMEOUT_MS * (int)o->share.count;
+	int ms = CAPTURE_TIMEOUT_MS * (int)workers;
 
 	return ms < CAPTURE_TIMEOUT_MAX_MS ? ms : CAPTURE_TIMEOUT_MAX_MS;
+}
+
+uint32_t online_capture_latency_us(unsigned workers)
+{
+	uint32_t samples_us[LATENCY_SAMPLES];
+	size_t count =
+		capture_probe(online_capture_timeout_ms(workers), samples_us, LATENCY_SAMPLES);
+
+	return capture_latency_of(samples_us, count);
 }
 
 static size_t before_filter(void *ctx, int link_type, struct capture_insn *insns, size_t max)
@@ -313,7 +329,7 @@ static int device_open(struct device *d, char error[CAPTURE_ERROR_MAX])
 		.promiscuous = o->options->promiscuous,
 		.snaplen_bytes = o->options->snaplen_bytes,
 		.buffer_bytes = buffer_bytes(o),
-		.timeout_ms = timeout_ms(o),
+		.timeout_ms = online_capture_timeout_ms(o->share.count),
 	};
 
 	d->capture = capture_open(&config, error);
@@ -655,9 +671,4 @@ int online_capture_mtu(const struct online_capture *o)
 			mtu = d.mtu_bytes;
 	}
 	return mtu ? mtu : MTU_DEFAULT;
-}
-
-uint64_t online_capture_timeout_us(const struct online_capture *o)
-{
-	return (uint64_t)timeout_ms(o) * 1000;
 }

@@ -55,8 +55,10 @@ void online_capture_get_stats(const struct online_capture *o, struct capture_sta
 bool online_capture_counts(const struct ip_addr *a);
 /* The name of a device, by number from 0; NULL behind the last. */
 const char *online_capture_device(const struct online_capture *o, size_t index);
-/* How long the devices keep back what they capture, at most, where there is little of it. */
-uint64_t online_capture_timeout_us(const struct online_capture *o);
+/* How long the kernel is asked to hold packets back, at most, where there are few of them. */
+int online_capture_timeout_ms(unsigned workers);
+/* How long it really does: measured here and now, which takes some 50 ms. 0: it cannot be told. Needs no capture. */
+uint32_t online_capture_latency_us(unsigned workers);
 /* The largest MTU of the devices, in bytes. */
 int online_capture_mtu(const struct online_capture *o);
 #endif

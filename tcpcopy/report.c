@@ -454,6 +454,7 @@ void report_json(const struct report_facts *facts, struct stats_json *j)
 	stats_json_bool(j, "stream_adds_up", ledger_stream_adds_up(&total.stream));
 	stats_json_uint(j, "connections", facts->connections);
 	stats_json_uint(j, "sample_ppm", facts->sample_ppm);
+	stats_json_uint(j, "capture_latency_us", facts->capture_latency_us);
 	stats_json_uint(j, "memory_bytes", facts->memory_bytes);
 	stats_json_uint(j, "memory_max_bytes", facts->memory_max_bytes);
 	json_packets(j, facts);

@@ -46,7 +46,8 @@ struct report_facts {
 	uint64_t memory_max_bytes;
 	uint64_t uptime_s;
 	unsigned workers;
-	uint32_t sample_ppm; /* the share of new connections that is copied now */
+	uint32_t capture_latency_us; /* measured at the start; 0: not known */
+	uint32_t sample_ppm;         /* the share of new connections that is copied now */
 	bool is_paused;
 	const struct endpoint *mirrored; /* a source that is another host's; or NULL */
 };

@@ -55,6 +55,7 @@ static void take_common(struct report_sum *s, const struct report_facts *facts)
 	s->facts.transfers = facts->transfers;
 	s->facts.mirrored = facts->mirrored;
 	s->facts.link_count = facts->link_count;
+	s->facts.capture_latency_us = facts->capture_latency_us;
 	s->facts.sample_ppm = facts->sample_ppm;
 	for (size_t i = 0; i < facts->link_count; i++)
 		s->links[i].name = facts->links[i].name;

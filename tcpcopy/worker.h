@@ -24,6 +24,7 @@ struct worker_config {
 	struct hash_key key;                   /* random, one a process */
 	struct hash_key isn_secret;            /* the same after a restart */
 	uint64_t instance_id;                  /* random, one a process */
+	uint32_t capture_latency_us;           /* as measured; 0: not known */
 	/* For worker_give_figures; may be NULL if there is but one worker. */
 	void (*figures)(void *ctx, const struct report_facts *facts);
 	void *figures_ctx;

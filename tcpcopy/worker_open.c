@@ -135,6 +135,7 @@ static int open_replay(struct worker *w)
 		.last_port = (uint16_t)(first_port + ports - 1),
 		.share = share_of(&w->config),
 		.check_checksums = true,
+		.capture_latency_us = w->config.capture_latency_us,
 		.online_mtu_bytes = online_capture_mtu(w->captures),
 	};
 
@@ -275,7 +276,7 @@ struct worker *worker_open(const struct worker_config *config, char error[WORKER
 	snprintf(error, WORKER_ERROR_MAX, "no memory");
 	if (open_replay(w) || open_links(w) || open_events(w))
 		goto fail;
-	pace_init(&w->pace, online_capture_timeout_us(w->captures));
+	pace_init(&w->pace, (uint64_t)online_capture_timeout_ms(w->options->workers) * 1000);
 	worker_refresh_mtu(w);
 	worker_refresh_sender_fds(w);
 	return w;

@@ -31,8 +31,10 @@ has_programs
 start_nginx online 80
 start_nginx target 8080
 start_intercept
+capture online strange 'not (ip or ip6 or arp)'
 start_tcpcopy -j 4 -C 2
 wait_for 5 links_up
+no_packets "the probe of the capture latency sends nothing to others" strange
 equal "four workers" 4 "$(workers | wc -l)"
 if ldd "$TCPCOPY" | grep -q libcap-ng; then
   equal "none keeps CAP_NET_ADMIN" 0 "$(workers_with 12)"
@@ -50,6 +52,10 @@ wait_delivered
 all_delivered "the sum of the accounts says that all was delivered"
 same_ids "every id has arrived exactly once, in order within its connection"
 equal "the statistics are those of four" 4 "$(json_stat workers)"
+latency=$(json_stat capture_latency_us)
+check "the capture latency is what was asked for, or two ticks of an older kernel" "$latency us" \
+  test "$latency" -ge 1500 -a "$latency" -lt 21000
+equal "and was told once for all" 1 "$(grep -Ec 'tcpcopy (info|warning): captured packets .* after [0-9.]+ ms' "$net_dir/tcpcopy.log")"
 equal "no connection was begun twice, or in its middle" "5040 started, 0 joined" \
   "$(json_stat total sessions started) started, $(json_stat total sessions joined) joined"
 # What the server says to open or close a connection is only of use to the worker that has it.

@@ -78,6 +78,7 @@ static int setup(void **state)
 		.uptime_s = 30,
 		.workers = 1,
 		.sample_ppm = 1000000,
+		.capture_latency_us = 1002,
 	};
 	*state = f;
 	return 0;
@@ -316,6 +317,7 @@ static void sum_of_two_workers_reads_like_one(void **state)
 	memset(&f->link, 0, sizeof(f->link));
 	assert_int_equal(sum.added, 2);
 	assert_int_equal(sum.facts.workers, 2);
+	assert_int_equal(sum.facts.capture_latency_us, 1002);
 	report_ledger(&sum.facts, collect, f);
 	assert_non_null(strstr(f->text, "ledger after 30 s (paused"));
 	assert_non_null(strstr(f->text, "  delivered            2000 requests           200000 "
@@ -343,6 +345,7 @@ static void json_has_both_sums_and_all_parts(void **state)
 	assert_true(json_has(j.text, NULL, "\"packets_add_up\":true"));
 	assert_true(json_has(j.text, NULL, "\"stream_adds_up\":true"));
 	assert_true(json_has(j.text, NULL, "\"sample_ppm\":1000000"));
+	assert_true(json_has(j.text, NULL, "\"capture_latency_us\":1002"));
 	assert_true(json_has(j.text, "\"packets\":", "\"captured\":3001"));
 	assert_true(json_has(j.text, "\"packets\":", "\"not_ours\":0"));
 	assert_true(json_has(j.text, "\"total\":", "\"delivered\":{\"bytes\":100000,"));
