@@ -10,7 +10,6 @@
  */
 #include "common/checksum.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 enum {
@@ -20,26 +19,6 @@ enum {
 	BLOCKS_LEN_MIN = 2 * BLOCK_LEN, /* for less, vectors are more work */
 	COPY_CHUNK_LEN = 4096, /* even, and small enough to be in the first cache when summed */
 };
-
-static inline uint64_t load_word(const uint8_t *p)
-{
-	uint64_t w;
-
-	memcpy(&w, p, sizeof(w));
-	return w;
-}
-
-static inline uint64_t add_with_carry(uint64_t a, uint64_t b)
-{
-	uint64_t sum = a + b;
-
-	return sum + (sum < b);
-}
-
-static inline uint64_t fold_to_33_bits(uint64_t sum)
-{
-	return (sum & UINT32_MAX) + (sum >> 32);
-}
 
 /* Fewer than eight bytes: as if zeros followed. The sum of their words. */
 static inline uint64_t add_tail(const uint8_t *p, size_t len_bytes)
@@ -87,15 +66,15 @@ uint64_t checksum_add(uint64_t sum, const void *data, size_t len_bytes)
 	if (len_bytes >= BLOCKS_LEN_MIN) {
 		size_t blocks = len_bytes / BLOCK_LEN;
 
-		sum = add_with_carry(sum, add_blocks(p, blocks));
+		sum = checksum_carry(sum, add_blocks(p, blocks));
 		p += blocks * BLOCK_LEN;
 		len_bytes %= BLOCK_LEN;
 	}
 	for (; len_bytes >= WORD_LEN; p += WORD_LEN, len_bytes -= WORD_LEN)
-		sum = add_with_carry(sum, load_word(p));
+		sum = checksum_carry(sum, checksum_word(p));
 	if (len_bytes)
-		sum = add_with_carry(sum, add_tail(p, len_bytes));
-	return fold_to_33_bits(sum);
+		sum = checksum_carry(sum, add_tail(p, len_bytes));
+	return checksum_fold_once(sum);
 }
 
 uint64_t checksum_copy(uint64_t sum, void *dst, const void *data, size_t len_bytes)
@@ -113,25 +92,4 @@ uint64_t checksum_copy(uint64_t sum, void *dst, const void *data, size_t len_byt
 		len_bytes -= n;
 	}
 	return sum;
-}
-
-uint16_t checksum_fold(uint64_t sum)
-{
-	return ntohs(checksum_fold_words(sum));
-}
-
-uint64_t checksum_pseudo(const struct ip_addr *src, const struct ip_addr *dst, uint8_t protocol,
-			 uint32_t tcp_len_bytes)
-{
-	/*
-	 * The IPv6 form has 32 bits for the length; IPv4's 16 bits sum to the same. So does ::ffff:
-	 * before an IPv4 address: ffff is the other zero of one's complement.
-	 */
-	uint64_t sum = (uint64_t)htonl(tcp_len_bytes) + htonl(protocol);
-
-	sum = add_with_carry(sum, load_word(src->b));
-	sum = add_with_carry(sum, load_word(src->b + WORD_LEN));
-	sum = add_with_carry(sum, load_word(dst->b));
-	sum = add_with_carry(sum, load_word(dst->b + WORD_LEN));
-	return fold_to_33_bits(sum);
 }

@@ -16,31 +16,12 @@ enum {
 	GROUPS = 8, /* of 16 bits in an IPv6 address */
 };
 
-static const uint8_t v4_prefix[V4_AT] = {[10] = 0xff, [11] = 0xff};
-
 struct ip_addr ip_addr_v4(uint32_t host_order)
 {
 	uint8_t bytes[4];
 
 	put_be32(bytes, host_order);
 	return ip_addr_v4_bytes(bytes);
-}
-
-struct ip_addr ip_addr_v4_bytes(const uint8_t bytes[4])
-{
-	struct ip_addr a;
-
-	memcpy(a.b, v4_prefix, V4_AT);
-	memcpy(a.b + V4_AT, bytes, 4);
-	return a;
-}
-
-struct ip_addr ip_addr_v6_bytes(const uint8_t bytes[16])
-{
-	struct ip_addr a;
-
-	memcpy(a.b, bytes, sizeof(a.b));
-	return a;
 }
 
 bool ip_addr_is_loopback(const struct ip_addr *a)

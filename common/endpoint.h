@@ -49,13 +49,30 @@ struct addr_range {
 };
 
 struct ip_addr ip_addr_v4(uint32_t host_order);
-struct ip_addr ip_addr_v4_bytes(const uint8_t bytes[4]);
-struct ip_addr ip_addr_v6_bytes(const uint8_t bytes[16]);
+
+/* ::ffff:0:0/96 */
+static const uint8_t ip_addr_v4_prefix[12] = {[10] = 0xff, [11] = 0xff};
+
+static inline struct ip_addr ip_addr_v4_bytes(const uint8_t bytes[4])
+{
+	struct ip_addr a;
+
+	memcpy(a.b, ip_addr_v4_prefix, sizeof(ip_addr_v4_prefix));
+	memcpy(a.b + sizeof(ip_addr_v4_prefix), bytes, 4);
+	return a;
+}
+
+static inline struct ip_addr ip_addr_v6_bytes(const uint8_t bytes[16])
+{
+	struct ip_addr a;
+
+	memcpy(a.b, bytes, sizeof(a.b));
+	return a;
+}
+
 static inline bool ip_addr_is_v4(const struct ip_addr *a)
 {
-	static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
-
-	return memcmp(a->b, prefix, sizeof(prefix)) == 0;
+	return memcmp(a->b, ip_addr_v4_prefix, sizeof(ip_addr_v4_prefix)) == 0;
 }
 
 /* The IPv4 address in host byte order; only if ip_addr_is_v4. */

@@ -10,6 +10,7 @@
 
 #include "common/bytes.h"
 #include "common/checksum.h"
+#include "common/out_of_line.h"
 #include "common/packet_cursor.h"
 #include "common/packet_tunnel.h"
 
@@ -107,7 +108,8 @@ static enum packet_result enter_icmp(struct packet *p, const struct cursor *c, b
 }
 
 /* The rest of an IPv4 header before ICMP: RFC 792. */
-static enum packet_result enter_ipv4_icmp(struct packet *p, struct cursor *c, const uint8_t *ip)
+static OUT_OF_LINE enum packet_result enter_ipv4_icmp(struct packet *p, struct cursor *c,
+						      const uint8_t *ip)
 {
 	size_t header_len = (size_t)(ip[0] & 0x0f) * 4, total_len = get_be16(ip + 2);
 	size_t wire_len = c->wire_left_bytes + IPV4_HEADER_LEN;
@@ -236,7 +238,9 @@ static enum packet_result enter_ipv6(struct packet *p, struct cursor *c)
 	return next_header == PROTOCOL_TCP ? enter_tcp(p, c) : enter_tunnel(p, c, next_header);
 }
 
-static enum packet_result enter_ethertype(struct packet *p, struct cursor *c, uint16_t ethertype)
+/* Of a VLAN tag, or what it says follows. */
+static OUT_OF_LINE enum packet_result enter_ethertype(struct packet *p, struct cursor *c,
+						      uint16_t ethertype)
 {
 	for (int tags = 0; tags < VLAN_TAGS_MAX; tags++) {
 		const uint8_t *tag;
@@ -264,7 +268,11 @@ static enum packet_result enter_ethernet(struct packet *p, struct cursor *c)
 {
 	const uint8_t *header = cursor_take(c, ETHERNET_HEADER_LEN);
 
-	return header ? enter_ethertype(p, c, get_be16(header + 12)) : PACKET_MALFORMED;
+	if (!header)
+		return PACKET_MALFORMED;
+	if (get_be16(header + 12) == ETHERTYPE_OF_IPV4)
+		return enter_ipv4(p, c);
+	return enter_ethertype(p, c, get_be16(header + 12));
 }
 
 static enum packet_result enter_tunnel(struct packet *p, struct cursor *c, uint8_t protocol)

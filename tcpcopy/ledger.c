@@ -47,12 +47,6 @@ static struct ledger_copy *find_copy(const struct ledger *l, size_t target, size
 	return l->copies ? &l->copies[target * l->copy_count + copy] : NULL;
 }
 
-void ledger_packet(struct ledger *l, enum packet_fate fate)
-{
-	l->packets.captured++;
-	l->packets.fate[fate]++;
-}
-
 static void amount_add(struct ledger_amount *a, uint64_t bytes, uint64_t requests)
 {
 	a->bytes += bytes;

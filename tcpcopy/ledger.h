@@ -145,7 +145,11 @@ void ledger_clear(struct ledger *l);
 void ledger_fini(struct ledger *l);
 
 /* A packet has been captured, and this became of it: exactly one call a packet. */
-void ledger_packet(struct ledger *l, enum packet_fate fate);
+static inline void ledger_packet(struct ledger *l, enum packet_fate fate)
+{
+	l->packets.captured++;
+	l->packets.fate[fate]++;
+}
 
 /* Stream bytes enter, ... */
 void ledger_captured(struct ledger *l, size_t target, size_t copy, uint64_t bytes,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/out_of_line.h"
 #include "common/packet.h"
 #include "common/tcp_option.h"
 #include "tcpcopy/replay_private.h"
@@ -364,17 +365,22 @@ static enum packet_fate on_unknown(struct replay *r, const struct packet *p)
 	return PACKET_FATE_USED;
 }
 
-static enum packet_fate on_client(struct replay *r, struct online *o, const struct packet *p)
+/* It is not known, or was left out by choice. */
+static enum packet_fate on_new_client(struct replay *r, const struct packet *p)
 {
-	struct left_out_entry *left_out = o ? NULL : replay_find_left_out(r, p);
-	enum packet_fate fate;
+	struct left_out_entry *left_out = replay_find_left_out(r, p);
 
 	if (left_out)
 		return replay_on_left_out(r, left_out, p);
+	return (p->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN ? on_first_syn(r, p) : on_unknown(r, p);
+}
+
+static enum packet_fate on_client(struct replay *r, struct online *o, const struct packet *p)
+{
+	enum packet_fate fate;
+
 	if ((p->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
-		return o ? on_syn_again(r, o, p) : on_first_syn(r, p);
-	if (!o)
-		return on_unknown(r, p);
+		return on_syn_again(r, o, p);
 	if (o->has_reuse && p->seq == o->reuse.isn + 1) {
 		o = confirm_reuse(r, o);
 		if (!o)
@@ -418,26 +424,51 @@ static void tell_once(struct replay *r, bool *told, enum replay_notice what)
 	*told = true;
 }
 
-/* Our direction first: one look-up for what clients send, which is nearly everything. */
-static enum packet_fate dispatch(struct replay *r, const struct packet *p)
+/* Of a server, or of a client whose connection is not known. */
+static OUT_OF_LINE enum packet_fate on_no_known_client(struct replay *r, const struct packet *p)
 {
-	struct online *o = replay_find_online(r, &p->tuple);
+	struct tuple reverse = tuple_reverse(&p->tuple);
 	bool is_rare = p->flags & (TCP_SYN | TCP_FIN | TCP_RST);
-	struct tuple reverse;
 
-	if (o)
-		return on_client(r, o, p);
-	reverse = tuple_reverse(&p->tuple);
 	if (is_rare) {
-		o = replay_find_online(r, &reverse);
+		struct online *o = replay_find_online(r, &reverse);
+
 		if (o)
 			return on_server(r, o, p);
 	}
 	if (is_source(r, &p->tuple.dst))
-		return on_client(r, NULL, p);
+		return on_new_client(r, p);
 	if (!is_source(r, &p->tuple.src))
 		return PACKET_FATE_NOT_OURS;
 	return is_rare ? replay_on_left_out_server(r, &reverse, p) : PACKET_FATE_DUPLICATE;
+}
+
+/* Our direction first: one look-up for what clients send, which is nearly everything. */
+static enum packet_fate dispatch(struct replay *r, const struct packet *p)
+{
+	struct online *o = replay_find_online(r, &p->tuple);
+
+	return o ? on_client(r, o, p) : on_no_known_client(r, p);
+}
+
+/* What packet_parse makes nothing of. */
+static OUT_OF_LINE enum packet_fate fate_of_unread(struct replay *r, enum packet_result result,
+						   int link_type)
+{
+	switch (result) {
+	case PACKET_OK:
+	case PACKET_NOT_TCP:
+		break;
+	case PACKET_FRAGMENT:
+		tell_once(r, &r->told_fragment,
+			  link_type & PACKET_LINK_MIRRORED ? REPLAY_NOTICE_MIRROR_FRAGMENTS
+							   : REPLAY_NOTICE_FRAGMENT);
+		return PACKET_FATE_FRAGMENT;
+	case PACKET_MALFORMED:
+	case PACKET_UNKNOWN_LINK:
+		return PACKET_FATE_MALFORMED;
+	}
+	return PACKET_FATE_NOT_OURS;
 }
 
 static enum packet_fate fate_of(struct replay *r, int link_type, const uint8_t *frame,
@@ -449,20 +480,8 @@ static enum packet_fate fate_of(struct replay *r, int link_type, const uint8_t *
 
 	if (p.is_cut)
 		tell_once(r, &r->told_cut, REPLAY_NOTICE_CUT);
-	switch (result) {
-	case PACKET_OK:
-		break;
-	case PACKET_NOT_TCP:
-		return PACKET_FATE_NOT_OURS;
-	case PACKET_FRAGMENT:
-		tell_once(r, &r->told_fragment,
-			  link_type & PACKET_LINK_MIRRORED ? REPLAY_NOTICE_MIRROR_FRAGMENTS
-							   : REPLAY_NOTICE_FRAGMENT);
-		return PACKET_FATE_FRAGMENT;
-	case PACKET_MALFORMED:
-	case PACKET_UNKNOWN_LINK:
-		return PACKET_FATE_MALFORMED;
-	}
+	if (result != PACKET_OK)
+		return fate_of_unread(r, result, link_type);
 	if (!online_share_takes(&r->share, &p.tuple))
 		return PACKET_FATE_NOT_OURS;
 	if (is_corrupt(r, &p))
@@ -475,7 +494,8 @@ void replay_on_frame(struct replay *r, int link_type, const uint8_t *frame,
 {
 	r->env.now_us = now_us;
 	ledger_packet(&r->ledger, fate_of(r, link_type, frame, captured_len_bytes, wire_len_bytes));
-	replay_relieve(r);
+	if (!replay_has_plenty(r))
+		replay_relieve(r);
 }
 
 /*

@@ -22,8 +22,7 @@ enum {
 	PAYLOAD_SHARE = 16, /* all but this part may be payload */
 	TURNS_SHARE = 4,    /* this part may be turns */
 	TABLES_SHARE = 32,
-	FRAME_BYTES = 65536,                        /* the largest, and ... */
-	FRAME_TURNS = SEGMENT_QUEUE_RANGES_MAX + 1, /* ... what becomes contiguous by it */
+	FRAME_BYTES = 65536,    /* the largest */
 	CROWDING_BYTES = 65536, /* a backlog that may stand for chunks of its own */
 	BACKLOG_SHARE = 4,      /* one connection may queue this part, ... */
 	BACKLOG_LEAST_BYTES =
@@ -124,21 +123,11 @@ bool replay_may_follow(struct replay *r, uint32_t sessions)
 	return used(r) < percent(r, FOLLOW_PERCENT) && fits_another(r, sessions);
 }
 
-/*
- * Far from all limits, as nearly always: asked for every packet. Tables grow with connections only, and were measured
- * when the last one began.
- */
-static bool has_plenty(const struct replay *r)
-{
-	return r->slabs.held_bytes + r->tables_bytes < r->max_memory_bytes / 2 &&
-	       slab_count(r->env.turns) + FRAME_TURNS <= r->turns_max;
-}
-
 static bool is_short(const struct replay *r)
 {
 	return used(r) >= percent(r, SHED_PERCENT) ||
 	       !segment_blocks_have_room(r->env.blocks, FRAME_BYTES) ||
-	       slab_count(r->env.turns) + FRAME_TURNS > r->turns_max;
+	       slab_count(r->env.turns) + REPLAY_FRAME_TURNS > r->turns_max;
 }
 
 /* There is memory for another connection, but payload has it, in chunks that are not full. */
@@ -174,7 +163,7 @@ static void shed_newest(struct replay *r, struct online *o)
 
 void replay_relieve(struct replay *r)
 {
-	if (has_plenty(r))
+	if (replay_has_plenty(r))
 		return;
 	set_budget(r);
 	for (unsigned n = 0; n < SHED_AT_ONCE; n++) {

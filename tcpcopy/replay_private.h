@@ -13,6 +13,10 @@
 #include "tcpcopy/session.h"
 #include "tcpcopy/session_table.h"
 
+enum {
+	REPLAY_FRAME_TURNS = SEGMENT_QUEUE_RANGES_MAX + 1, /* become contiguous by one frame */
+};
+
 struct replay {
 	struct session_env env;
 	struct session_table table;
@@ -118,6 +122,16 @@ void replay_memory_fini(struct replay *r);
 /* Whether a session may begin, as far as -m is concerned; and a connection with so many of them be followed at all. */
 bool replay_may_begin(const struct replay *r);
 bool replay_may_follow(struct replay *r, uint32_t sessions);
-/* Sheds what is too much. Between two packets: nobody holds on to a connection or session. */
+/*
+ * Far from all limits, as nearly always: asked for every packet. Tables grow with connections only, and were measured
+ * when the last one began.
+ */
+static inline bool replay_has_plenty(const struct replay *r)
+{
+	return r->slabs.held_bytes + r->tables_bytes < r->max_memory_bytes / 2 &&
+	       slab_count(r->env.turns) + REPLAY_FRAME_TURNS <= r->turns_max;
+}
+
+/* Otherwise: sheds what is too much. Between two packets: nobody holds on to a connection or session. */
 void replay_relieve(struct replay *r);
 #endif
