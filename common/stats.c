@@ -100,6 +100,16 @@ static size_t utf8_len(const unsigned char *s)
 	return len;
 }
 
+/* Bytes at s that stand for themselves, none of which ends the text. */
+static size_t plain_len(const unsigned char *s)
+{
+	size_t len = 0;
+
+	while (s[len] >= ' ' && s[len] < 0x7f && s[len] != '"' && s[len] != '\\')
+		len++;
+	return len;
+}
+
 static void append_string(struct stats_json *j, const char *value)
 {
 	const unsigned char *s = (const unsigned char *)value;
@@ -108,6 +118,11 @@ static void append_string(struct stats_json *j, const char *value)
 
 	append_text(j, "\"");
 	for (; *s; s += len ? len : 1) {
+		len = plain_len(s);
+		if (len) {
+			append(j, (const char *)s, len);
+			continue;
+		}
 		len = utf8_len(s);
 		if (len == 0) {
 			append_text(j, "\\ufffd");
@@ -185,11 +200,15 @@ void stats_json_end(struct stats_json *j)
 
 void stats_json_uint(struct stats_json *j, const char *key, uint64_t value)
 {
-	char digits[24];
+	char digits[20]; /* of the largest; from the last one on */
+	size_t at = sizeof(digits);
 
 	begin_value(j, key);
-	snprintf(digits, sizeof(digits), "%ju", (uintmax_t)value);
-	append_text(j, digits);
+	do {
+		digits[--at] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	append(j, digits + at, sizeof(digits) - at);
 }
 
 void stats_json_string(struct stats_json *j, const char *key, const char *value)
