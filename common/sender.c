@@ -388,7 +388,7 @@ static int put_packet(struct sender *s, const struct sender_path *p, struct send
 	}
 	if (is_link)
 		sender_link_prefix(p->link, slot, p->next_hop->neighbour.mac, p->source_mac,
-				   segment, part->unfinished);
+				   segment);
 	sender_batch_add(b, len, is_link ? NULL : &segment->tuple.dst.addr);
 	if (b->count == SENDER_BATCH_MAX)
 		sender_batch_flush(b, &s->stats);
@@ -414,19 +414,34 @@ static int put_pieces(struct sender *s, const struct sender_path *p, struct send
 	return 0;
 }
 
+/* Without a virtio header nobody completes what is left to do. */
+static bool is_completed(const struct sender_path *p)
+{
+	return p->mode == SENDER_LINK && p->link && p->link->completes;
+}
+
+static int put_whole(struct sender *s, const struct sender_path *p, struct sender_batch *b,
+		     const struct segment *segment)
+{
+	const struct sender_part all = {
+		.len_bytes = segment->payload_len_bytes,
+		.unfinished = is_completed(p),
+	};
+
+	return put_packet(s, p, b, segment, &all);
+}
+
 static int put_super_packet(struct sender *s, const struct sender_path *p, struct sender_batch *b,
 			    const struct segment *segment)
 {
-	struct sender_part all = {.len_bytes = segment->payload_len_bytes, .unfinished = true};
-
 	if (sender_headers_len(segment) + segment->gso_size_bytes > (size_t)p->mtu_bytes) {
 		sender_count_failure(&s->stats, EMSGSIZE);
 		return 0;
 	}
-	if (p->mode == SENDER_IP || !p->link->cuts_segments)
+	if (!is_completed(p))
 		return put_pieces(s, p, b, segment);
 	/* The kernel numbers the pieces from our id on. */
-	if (put_packet(s, p, b, segment, &all) < 0)
+	if (put_whole(s, p, b, segment) < 0)
 		return -1;
 	s->ip_id += (uint16_t)(segment->payload_len_bytes / segment->gso_size_bytes);
 	return 0;
@@ -435,7 +450,6 @@ static int put_super_packet(struct sender *s, const struct sender_path *p, struc
 int sender_send(struct sender *s, const struct segment *segment)
 {
 	struct sender_path *p = path_find(s, &segment->tuple.dst.addr);
-	struct sender_part all = {.len_bytes = segment->payload_len_bytes};
 	struct sender_batch *b;
 
 	assert(p);
@@ -451,9 +465,9 @@ int sender_send(struct sender *s, const struct segment *segment)
 	} else {
 		b = &p->link->batch;
 	}
-	if (segment->gso_size_bytes > 0 && segment->payload_len_bytes > segment->gso_size_bytes)
+	if (sender_is_cut(segment))
 		return put_super_packet(s, p, b, segment);
-	return put_packet(s, p, b, segment, &all);
+	return put_whole(s, p, b, segment);
 }
 
 void sender_flush(struct sender *s)
@@ -477,7 +491,7 @@ bool sender_cuts(const struct sender *s, const struct ip_addr *target)
 {
 	const struct sender_path *p = path_find(s, target);
 
-	return p && p->mode == SENDER_LINK && p->link && p->link->cuts_segments;
+	return p && is_completed(p);
 }
 
 enum sender_mode sender_mode_of(const struct sender *s, const struct ip_addr *target,

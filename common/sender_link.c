@@ -7,6 +7,10 @@
  * A socket with protocol 0 has no receive hook, so it costs the host nothing a packet. That for
  * neighbour discovery sees every IPv6 packet that comes in, and lets it go at the second
  * instruction of its filter; it is there only while an IPv6 neighbour counts.
+ *
+ * With a virtio header in front of them packets are handed over as a host's own TCP does: cut and summed behind us, by the
+ * device or, where that cannot, by the kernel (skb_checksum_help). A capture on this host, and on virtual devices up to a target
+ * on it, sees them before that: tcpdump calls their checksums incorrect, as those of all that the host itself sends.
  */
 #include "common/sender_private.h"
 
@@ -71,10 +75,9 @@ struct sender_link *sender_link_open(const struct netdev *device)
 	fd = packet_socket(device->index, 0, NULL);
 	if (fd < 0)
 		goto fail;
-	l->cuts_segments = setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) == 0;
+	l->completes = setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) == 0;
 	sender_enlarge_buffer(fd);
-	if (sender_batch_init(&l->batch, fd, ETHER_HDR_LEN + (l->cuts_segments ? VIRTIO_LEN : 0)) <
-	    0)
+	if (sender_batch_init(&l->batch, fd, ETHER_HDR_LEN + (l->completes ? VIRTIO_LEN : 0)) < 0)
 		goto fail;
 	return l;
 fail:
@@ -114,19 +117,16 @@ bool sender_link_is_alive(const struct sender_link *l)
 
 /* ---- in front of the packet ---- */
 
-static void write_virtio(uint8_t *slot, const struct segment *segment, bool is_cut_by_kernel)
+static void write_virtio(uint8_t *slot, const struct segment *segment, bool is_v4)
 {
-	bool is_v4 = ip_addr_is_v4(&segment->tuple.dst.addr);
-	struct virtio_net_hdr h;
-	size_t tcp_len;
+	struct virtio_net_hdr h = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.csum_start = ETHER_HDR_LEN + (is_v4 ? 20 : 40),
+		.csum_offset = TCP_CHECKSUM_OFFSET,
+	};
 
-	memset(&h, 0, sizeof(h));
-	if (is_cut_by_kernel) {
-		h.csum_start = ETHER_HDR_LEN + (is_v4 ? 20 : 40);
-		h.csum_offset = TCP_CHECKSUM_OFFSET;
-		tcp_len = sender_headers_len(segment) - (is_v4 ? 20 : 40);
-		h.hdr_len = (uint16_t)(h.csum_start + tcp_len);
-		h.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	if (sender_is_cut(segment)) {
+		h.hdr_len = (uint16_t)(ETHER_HDR_LEN + sender_headers_len(segment));
 		h.gso_type = is_v4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6;
 		h.gso_size = segment->gso_size_bytes;
 	}
@@ -134,13 +134,12 @@ static void write_virtio(uint8_t *slot, const struct segment *segment, bool is_c
 }
 
 void sender_link_prefix(const struct sender_link *l, uint8_t *slot, const uint8_t to[MAC_LEN],
-			const uint8_t from[MAC_LEN], const struct segment *segment,
-			bool is_cut_by_kernel)
+			const uint8_t from[MAC_LEN], const struct segment *segment)
 {
 	bool is_v4 = ip_addr_is_v4(&segment->tuple.dst.addr);
 
-	if (l->cuts_segments) {
-		write_virtio(slot, segment, is_cut_by_kernel);
+	if (l->completes) {
+		write_virtio(slot, segment, is_v4);
 		slot += VIRTIO_LEN;
 	}
 	memcpy(slot, to, MAC_LEN);

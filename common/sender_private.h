@@ -35,8 +35,14 @@ enum {
 struct sender_part {
 	size_t offset_bytes;
 	size_t len_bytes;
-	bool unfinished; /* leave the bare pseudo-header sum: the kernel cuts and completes it */
+	bool unfinished; /* leave the bare pseudo-header sum: the kernel cuts and completes */
 };
+
+/* More than one packet. */
+static inline bool sender_is_cut(const struct segment *segment)
+{
+	return segment->gso_size_bytes > 0 && segment->payload_len_bytes > segment->gso_size_bytes;
+}
 
 /* Bytes of IP and TCP headers in front of this segment's payload. */
 size_t sender_headers_len(const struct segment *segment);
@@ -101,7 +107,7 @@ struct sender_link {
 	struct sender_batch batch;
 	struct netdev device;
 	int ears[SENDER_EARS]; /* sockets that hear neighbours; -1: none of that kind counts */
-	bool cuts_segments;    /* PACKET_VNET_HDR: the kernel cuts by gso_size */
+	bool completes;        /* PACKET_VNET_HDR: the kernel cuts by gso_size, and sums up */
 };
 
 /* NULL with errno. */
@@ -109,10 +115,9 @@ struct sender_link *sender_link_open(const struct netdev *device);
 void sender_link_close(struct sender_link *l);
 /* Whether its sockets are still those of a device of this host. */
 bool sender_link_is_alive(const struct sender_link *l);
-/* Completes the slot: virtio header (if cuts_segments) and Ethernet header. */
+/* Fills the prefix of a slot whose packet holds the whole segment: virtio header (if completes) and Ethernet header. */
 void sender_link_prefix(const struct sender_link *l, uint8_t *slot, const uint8_t to[MAC_LEN],
-			const uint8_t from[MAC_LEN], const struct segment *segment,
-			bool is_cut_by_kernel);
+			const uint8_t from[MAC_LEN], const struct segment *segment);
 /*
  * Only what these addresses say of themselves reaches us from now on: a busy link wakes nobody for
  * others. The sockets that this takes are opened, closed, and put into the epoll set. Without one

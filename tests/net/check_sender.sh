@@ -80,9 +80,22 @@ right() {
   equal "$1: no checksum is wrong" 0 "$(lines "$2" 'incorrect\|bad cksum')"
 }
 
+# offloads 0|1: without, the kernel itself cuts, and finishes the checksums
+offloads() {
+  on near python3 - "$1" <<'END'
+import array, fcntl, socket, struct, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for command in (0x17, 0x1F):  # ETHTOOL_STXCSUM, ETHTOOL_STSO
+    value = array.array("B", struct.pack("II", command, int(sys.argv[1])))
+    request = struct.pack("16sP", b"eth0", value.buffer_info()[0]) + bytes(16)
+    fcntl.ioctl(s, 0x8946, request)  # SIOCETHTOOL
+END
+}
+
 hosts_up
 
 # ---- both backends, both families, with and without payload ------------------------------------
+offloads 0
 for mode in link ip; do
   for payload in 0 1 999 1448; do
     flags=S; [ $payload = 0 ] || flags=P.
@@ -108,6 +121,18 @@ for mode in link ip; do
   right "IPv6 by $mode" "$mode-v6" 100 P.
 done
 
+# On a device that sums up, by link the checksum is left to it: a virtual one leaves it for good.
+offloads 1
+for address in '10.93.0.2' 'fd93::2 --source fd92::7'; do
+  target=${address%% *}
+  dump far "unsummed-$target"
+  # shellcheck disable=SC2086
+  probe --mode link --target $address --count 100 --payload 501
+  undump
+  equal "to $target by link: all arrive" 100 "$(lines "unsummed-$target" 'Flags \[P\.\]')"
+  equal "to $target by link: the checksums are the device's" 100 "$(lines "unsummed-$target" '(incorrect')"
+done
+
 # ---- super-packets: cut by the kernel on the link, by the sender otherwise ---------------------
 for mode in link ip; do
   dump far "$mode-gso"
@@ -119,18 +144,8 @@ done
 right "14480 bytes by ip are ten packets" ip-gso 10 'P\?\.'
 equal "and only the last has PSH" 1 "$(lines ip-gso 'Flags \[P\.\]')"
 
-# A device without offloads: the kernel itself cuts, and finishes the checksums.
-offloads_off() {
-  on near python3 - <<'END'
-import array, fcntl, socket, struct
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-for command in (0x1F, 0x17):  # ETHTOOL_STSO, ETHTOOL_STXCSUM
-    value = array.array("B", struct.pack("II", command, 0))
-    request = struct.pack("16sP", b"eth0", value.buffer_info()[0]) + bytes(16)
-    fcntl.ioctl(s, 0x8946, request)  # SIOCETHTOOL
-END
-}
-offloads_off
+# A device without offloads: the kernel itself cuts.
+offloads 0
 dump far cut
 probe --mode link --target 10.93.0.2 --count 1 --payload 14481 --gso 1448
 undump
