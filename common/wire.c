@@ -410,7 +410,7 @@ static void get_syn_options(const uint8_t *p, uint8_t presence, struct wire_reco
 		r->mss = get_be16(p);
 		p += 2;
 	}
-	if (r->has_window_scale)
+	if (r->has_window_scale) /* RFC 7323, section 2.3 */
 		r->window_scale = *p < TCP_WINDOW_SCALE_MAX ? *p : TCP_WINDOW_SCALE_MAX;
 }
 

@@ -78,7 +78,7 @@ static void reset_of_the_client_is_settling(struct fixture *f)
 	pass_in_silence(f, 5);
 	target_says(f, "P. 1:101(100) ack 7");
 	expect_nothing(f);
-	assert_true(f->urgent);
+	assert_false(f->urgent);
 }
 
 static void leftover_of_a_settling_gate_does_not_spin(void **state)
