@@ -64,12 +64,13 @@ static bool is_tunnel(const struct cursor *c, uint8_t protocol)
 	return c->is_mirrored && packet_tunnel_is_in(protocol);
 }
 
-static enum packet_result enter_tunnel(struct packet *p, struct cursor *c, uint8_t protocol);
+static OUT_OF_LINE enum packet_result enter_tunnel(struct packet *p, struct cursor c,
+						   uint8_t protocol);
 
 /* RFC 9293, section 3.1. */
-static enum packet_result enter_tcp(struct packet *p, struct cursor *c)
+static IN_LINE enum packet_result enter_tcp(struct packet *p, struct cursor c)
 {
-	const uint8_t *tcp = cursor_take(c, TCP_HEADER_LEN);
+	const uint8_t *tcp = cursor_take(&c, TCP_HEADER_LEN);
 	size_t header_len;
 
 	if (!tcp)
@@ -78,7 +79,7 @@ static enum packet_result enter_tcp(struct packet *p, struct cursor *c)
 	if (header_len < TCP_HEADER_LEN)
 		return PACKET_MALFORMED;
 	p->options_len_bytes = (uint8_t)(header_len - TCP_HEADER_LEN);
-	p->options = cursor_take(c, p->options_len_bytes);
+	p->options = cursor_take(&c, p->options_len_bytes);
 	if (!p->options)
 		return PACKET_MALFORMED;
 
@@ -92,60 +93,60 @@ static enum packet_result enter_tcp(struct packet *p, struct cursor *c)
 	p->flags = tcp[13] & (TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK | TCP_URG);
 	p->window = get_be16(tcp + 14);
 	p->tcp_checksum = get_be16(tcp + 16);
-	p->payload = c->captured.at;
-	p->payload_len_bytes = (uint32_t)byte_reader_left(&c->captured);
-	p->payload_wire_len_bytes = (uint32_t)c->wire_left_bytes;
+	p->payload = c.captured.at;
+	p->payload_len_bytes = (uint32_t)byte_reader_left(&c.captured);
+	p->payload_wire_len_bytes = (uint32_t)c.wire_left_bytes;
 	return PACKET_OK;
 }
 
 /* For too_big.c; an ICMP message is no packet of ours, whatever is wrong with it. */
-static enum packet_result enter_icmp(struct packet *p, const struct cursor *c, bool is_v4)
+static OUT_OF_LINE enum packet_result enter_icmp(struct packet *p, struct cursor c, bool is_v4)
 {
-	p->icmp = c->captured.at;
-	p->icmp_len_bytes = (uint32_t)byte_reader_left(&c->captured);
+	p->icmp = c.captured.at;
+	p->icmp_len_bytes = (uint32_t)byte_reader_left(&c.captured);
 	p->icmp_is_v4 = is_v4;
 	return PACKET_NOT_TCP;
 }
 
 /* The rest of an IPv4 header before ICMP: RFC 792. */
-static OUT_OF_LINE enum packet_result enter_ipv4_icmp(struct packet *p, struct cursor *c,
+static OUT_OF_LINE enum packet_result enter_ipv4_icmp(struct packet *p, struct cursor c,
 						      const uint8_t *ip)
 {
 	size_t header_len = (size_t)(ip[0] & 0x0f) * 4, total_len = get_be16(ip + 2);
-	size_t wire_len = c->wire_left_bytes + IPV4_HEADER_LEN;
+	size_t wire_len = c.wire_left_bytes + IPV4_HEADER_LEN;
 
 	if (header_len < IPV4_HEADER_LEN || total_len < header_len || total_len > wire_len ||
 	    get_be16(ip + 6) & 0x3fff)
 		return PACKET_NOT_TCP;
-	cursor_clip(c, total_len - IPV4_HEADER_LEN);
-	if (!cursor_take(c, header_len - IPV4_HEADER_LEN))
+	cursor_clip(&c, total_len - IPV4_HEADER_LEN);
+	if (!cursor_take(&c, header_len - IPV4_HEADER_LEN))
 		return PACKET_NOT_TCP;
 	return enter_icmp(p, c, true);
 }
 
 /* RFC 791, section 3.1. */
-static enum packet_result enter_ipv4(struct packet *p, struct cursor *c)
+static IN_LINE enum packet_result enter_ipv4(struct packet *p, struct cursor c)
 {
-	size_t wire_len = c->wire_left_bytes, header_len, total_len;
-	const uint8_t *ip = cursor_take(c, IPV4_HEADER_LEN);
+	size_t wire_len = c.wire_left_bytes, header_len, total_len;
+	const uint8_t *ip = cursor_take(&c, IPV4_HEADER_LEN);
 
 	if (!ip || ip[0] >> 4 != 4)
 		return PACKET_MALFORMED;
 	if (ip[9] == PROTOCOL_OF_ICMP)
 		return enter_ipv4_icmp(p, c, ip);
-	if (ip[9] != PROTOCOL_TCP && !is_tunnel(c, ip[9]))
+	if (ip[9] != PROTOCOL_TCP && !is_tunnel(&c, ip[9]))
 		return PACKET_NOT_TCP;
 	header_len = (size_t)(ip[0] & 0x0f) * 4;
 	total_len = get_be16(ip + 2);
 	if (total_len == 0 && is_super_packet(wire_len))
 		total_len = wire_len;
 	if (header_len < IPV4_HEADER_LEN || total_len < header_len ||
-	    (total_len > wire_len && !is_cut(p, c)))
+	    (total_len > wire_len && !is_cut(p, &c)))
 		return PACKET_MALFORMED;
 	if (get_be16(ip + 6) & 0x3fff) /* more fragments, or an offset */
 		return PACKET_FRAGMENT;
-	cursor_clip(c, total_len - IPV4_HEADER_LEN);
-	if (!cursor_take(c, header_len - IPV4_HEADER_LEN))
+	cursor_clip(&c, total_len - IPV4_HEADER_LEN);
+	if (!cursor_take(&c, header_len - IPV4_HEADER_LEN))
 		return PACKET_MALFORMED;
 
 	if (ip[9] != PROTOCOL_TCP)
@@ -206,9 +207,9 @@ static enum packet_result skip_extensions(struct cursor *c, uint8_t *next_header
 }
 
 /* RFC 8200, section 3. A jumbo option (RFC 2675) is not read: the frame tells its length. */
-static enum packet_result enter_ipv6(struct packet *p, struct cursor *c)
+static OUT_OF_LINE enum packet_result enter_ipv6(struct packet *p, struct cursor c)
 {
-	const uint8_t *ip = cursor_take(c, IPV6_HEADER_LEN);
+	const uint8_t *ip = cursor_take(&c, IPV6_HEADER_LEN);
 	enum packet_result result;
 	uint8_t next_header;
 	size_t payload_len;
@@ -216,9 +217,9 @@ static enum packet_result enter_ipv6(struct packet *p, struct cursor *c)
 	if (!ip || ip[0] >> 4 != 6)
 		return PACKET_MALFORMED;
 	payload_len = get_be16(ip + 4);
-	if (payload_len == 0 && is_super_packet(c->wire_left_bytes))
-		payload_len = c->wire_left_bytes;
-	if (payload_len > c->wire_left_bytes && !is_cut(p, c))
+	if (payload_len == 0 && is_super_packet(c.wire_left_bytes))
+		payload_len = c.wire_left_bytes;
+	if (payload_len > c.wire_left_bytes && !is_cut(p, &c))
 		return PACKET_MALFORMED;
 	p->tuple.src.addr = ip_addr_v6_bytes(ip + 8);
 	p->tuple.dst.addr = ip_addr_v6_bytes(ip + 24);
@@ -228,18 +229,18 @@ static enum packet_result enter_ipv6(struct packet *p, struct cursor *c)
 	p->ttl = ip[7];
 	p->ip_id = 0;
 	p->ip = ip;
-	cursor_clip(c, payload_len);
+	cursor_clip(&c, payload_len);
 	if (ip[6] == PROTOCOL_OF_ICMPV6)
 		return enter_icmp(p, c, false);
 	next_header = ip[6];
-	result = skip_extensions(c, &next_header);
+	result = skip_extensions(&c, &next_header);
 	if (result != PACKET_OK)
 		return result;
 	return next_header == PROTOCOL_TCP ? enter_tcp(p, c) : enter_tunnel(p, c, next_header);
 }
 
 /* Of a VLAN tag, or what it says follows. */
-static OUT_OF_LINE enum packet_result enter_ethertype(struct packet *p, struct cursor *c,
+static OUT_OF_LINE enum packet_result enter_ethertype(struct packet *p, struct cursor c,
 						      uint16_t ethertype)
 {
 	for (int tags = 0; tags < VLAN_TAGS_MAX; tags++) {
@@ -248,7 +249,7 @@ static OUT_OF_LINE enum packet_result enter_ethertype(struct packet *p, struct c
 		if (ethertype != ETHERTYPE_OF_VLAN && ethertype != ETHERTYPE_OF_SERVICE_VLAN &&
 		    ethertype != ETHERTYPE_OF_OUTER_VLAN)
 			break;
-		tag = cursor_take(c, VLAN_TAG_LEN);
+		tag = cursor_take(&c, VLAN_TAG_LEN);
 		if (!tag)
 			return PACKET_MALFORMED;
 		p->vlan_tags++;
@@ -264,9 +265,9 @@ static OUT_OF_LINE enum packet_result enter_ethertype(struct packet *p, struct c
 	}
 }
 
-static enum packet_result enter_ethernet(struct packet *p, struct cursor *c)
+static IN_LINE enum packet_result enter_ethernet(struct packet *p, struct cursor c)
 {
-	const uint8_t *header = cursor_take(c, ETHERNET_HEADER_LEN);
+	const uint8_t *header = cursor_take(&c, ETHERNET_HEADER_LEN);
 
 	if (!header)
 		return PACKET_MALFORMED;
@@ -275,14 +276,15 @@ static enum packet_result enter_ethernet(struct packet *p, struct cursor *c)
 	return enter_ethertype(p, c, get_be16(header + 12));
 }
 
-static enum packet_result enter_tunnel(struct packet *p, struct cursor *c, uint8_t protocol)
+static OUT_OF_LINE enum packet_result enter_tunnel(struct packet *p, struct cursor c,
+						   uint8_t protocol)
 {
 	enum packet_result result;
 	uint16_t ethertype;
 
 	if (p->tunnels == PACKET_TUNNELS_MAX)
 		return PACKET_NOT_TCP;
-	result = packet_tunnel_enter(c, protocol, &ethertype);
+	result = packet_tunnel_enter(&c, protocol, &ethertype);
 	if (result != PACKET_OK)
 		return result;
 	p->tunnels++;
@@ -298,9 +300,9 @@ static uint8_t sll_direction(unsigned packet_type)
 	return packet_type == 4 ? PACKET_OUTGOING : PACKET_INCOMING;
 }
 
-static enum packet_result enter_sll(struct packet *p, struct cursor *c)
+static OUT_OF_LINE enum packet_result enter_sll(struct packet *p, struct cursor c)
 {
-	const uint8_t *header = cursor_take(c, SLL_HEADER_LEN);
+	const uint8_t *header = cursor_take(&c, SLL_HEADER_LEN);
 
 	if (!header)
 		return PACKET_MALFORMED;
@@ -308,9 +310,9 @@ static enum packet_result enter_sll(struct packet *p, struct cursor *c)
 	return enter_ethertype(p, c, get_be16(header + 14));
 }
 
-static enum packet_result enter_sll2(struct packet *p, struct cursor *c)
+static OUT_OF_LINE enum packet_result enter_sll2(struct packet *p, struct cursor c)
 {
-	const uint8_t *header = cursor_take(c, SLL2_HEADER_LEN);
+	const uint8_t *header = cursor_take(&c, SLL2_HEADER_LEN);
 
 	if (!header)
 		return PACKET_MALFORMED;
@@ -322,9 +324,9 @@ static enum packet_result enter_sll2(struct packet *p, struct cursor *c)
  * The address family comes in the byte order of the host that captured, which a file does not
  * tell; families are small numbers, so the half that is not zero does. AF_INET6 differs by system.
  */
-static enum packet_result enter_loop(struct packet *p, struct cursor *c)
+static OUT_OF_LINE enum packet_result enter_loop(struct packet *p, struct cursor c)
 {
-	const uint8_t *header = cursor_take(c, LOOP_HEADER_LEN);
+	const uint8_t *header = cursor_take(&c, LOOP_HEADER_LEN);
 	unsigned family;
 
 	if (!header)
@@ -348,11 +350,11 @@ static enum packet_result enter_loop(struct packet *p, struct cursor *c)
 	}
 }
 
-static enum packet_result enter_raw(struct packet *p, struct cursor *c)
+static OUT_OF_LINE enum packet_result enter_raw(struct packet *p, struct cursor c)
 {
-	if (byte_reader_left(&c->captured) == 0)
+	if (byte_reader_left(&c.captured) == 0)
 		return PACKET_MALFORMED;
-	return c->captured.at[0] >> 4 == 6 ? enter_ipv6(p, c) : enter_ipv4(p, c);
+	return c.captured.at[0] >> 4 == 6 ? enter_ipv6(p, c) : enter_ipv4(p, c);
 }
 
 enum packet_result packet_parse(struct packet *p, int link_type, const uint8_t *frame,
@@ -372,23 +374,24 @@ enum packet_result packet_parse(struct packet *p, int link_type, const uint8_t *
 	p->tunnels = 0;
 	p->is_cut = false;
 	p->icmp = NULL;
-	switch (link_type & ~PACKET_LINK_MIRRORED) {
-	case PACKET_LINK_ETHERNET:
-		return enter_ethernet(p, &c);
+	link_type &= ~PACKET_LINK_MIRRORED;
+	if (link_type == PACKET_LINK_ETHERNET) /* nearly always */
+		return enter_ethernet(p, c);
+	switch (link_type) {
 	case PACKET_LINK_LINUX_SLL:
-		return enter_sll(p, &c);
+		return enter_sll(p, c);
 	case PACKET_LINK_LINUX_SLL2:
-		return enter_sll2(p, &c);
+		return enter_sll2(p, c);
 	case PACKET_LINK_NULL:
 	case PACKET_LINK_LOOP:
-		return enter_loop(p, &c);
+		return enter_loop(p, c);
 	case PACKET_LINK_RAW_BSD:
 	case PACKET_LINK_RAW:
-		return enter_raw(p, &c);
+		return enter_raw(p, c);
 	case PACKET_LINK_IPV4:
-		return enter_ipv4(p, &c);
+		return enter_ethertype(p, c, ETHERTYPE_OF_IPV4);
 	case PACKET_LINK_IPV6:
-		return enter_ipv6(p, &c);
+		return enter_ipv6(p, c);
 	default:
 		return PACKET_UNKNOWN_LINK;
 	}

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "common/bytes.h"
+#include "common/out_of_line.h"
 
 struct cursor {
 	struct byte_reader captured;
@@ -17,7 +18,7 @@ struct cursor {
 	bool is_mirrored;       /* tunnels are followed, and packets may have been cut short */
 };
 
-static inline const uint8_t *cursor_take(struct cursor *c, size_t len_bytes)
+static IN_LINE const uint8_t *cursor_take(struct cursor *c, size_t len_bytes)
 {
 	const uint8_t *p = byte_reader_take(&c->captured, len_bytes);
 

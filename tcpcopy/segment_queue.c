@@ -210,7 +210,8 @@ static uint32_t *slot_of(uint32_t *node, uint64_t block, unsigned height)
 }
 
 /* The data block that *at leads to, made if it is missing; NULL with errno. */
-static uint8_t *data_block(struct segment_queue *q, struct segment_blocks *blocks, uint32_t *at)
+static IN_LINE uint8_t *data_block(struct segment_queue *q, struct segment_blocks *blocks,
+				   uint32_t *at)
 {
 	uint8_t *data;
 

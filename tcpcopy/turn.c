@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+#include "common/out_of_line.h"
+
 void turn_list_init(struct turn_list *l)
 {
 	*l = (struct turn_list){.first = SLAB_NONE, .last = SLAB_NONE};
@@ -15,8 +17,8 @@ void turn_list_fini(struct turn_list *l, struct slab *turns)
 }
 
 /* A turn of this kind [start, end); the rest of it is 0. NULL with errno. */
-static struct turn *append(struct turn_list *l, struct slab *turns, enum turn_kind kind,
-			   uint64_t start, uint64_t end)
+static IN_LINE struct turn *append(struct turn_list *l, struct slab *turns, enum turn_kind kind,
+				   uint64_t start, uint64_t end)
 {
 	uint32_t index;
 	struct turn *t = slab_take(turns, &index);
