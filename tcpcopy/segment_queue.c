@@ -224,7 +224,8 @@ static IN_LINE uint8_t *data_block(struct segment_queue *q, struct segment_block
 }
 
 /* Likewise of a block number. */
-static uint8_t *block_make(struct segment_queue *q, struct segment_blocks *blocks, uint64_t block)
+static OUT_OF_LINE uint8_t *block_make(struct segment_queue *q, struct segment_blocks *blocks,
+				       uint64_t block)
 {
 	uint32_t *at = &q->root;
 
@@ -243,14 +244,22 @@ static uint8_t *block_make(struct segment_queue *q, struct segment_blocks *block
 	return data_block(q, blocks, at);
 }
 
-static const uint8_t *block_find(const struct segment_queue *q, const struct segment_blocks *blocks,
-				 uint64_t block)
+static OUT_OF_LINE const uint8_t *block_search(const struct segment_queue *q,
+					       const struct segment_blocks *blocks, uint64_t block)
 {
 	uint32_t at = q->root;
 
 	for (unsigned h = q->height; h; h--)
 		at = *slot_of(slab_at(blocks->blocks, at), block, h);
 	return slab_at(blocks->blocks, at);
+}
+
+/* The data block of stream offset off, which is held. */
+static inline const uint8_t *block_find(const struct segment_queue *q,
+					const struct segment_blocks *blocks, uint64_t off)
+{
+	return q->height ? block_search(q, blocks, block_of(q, off))
+			 : slab_at(blocks->blocks, q->root);
 }
 
 /* Empties the slots of the blocks in [first, last], both inclusive. */
@@ -314,10 +323,12 @@ static int reserve(struct segment_queue *q, struct segment_blocks *blocks, uint6
 	return 0;
 }
 
-/* One block has room for all that is held, and for what comes up to end. */
-static bool is_one_block(const struct segment_queue *q, uint64_t end)
+/* [off, end) lies in one block, which the tree has a place for. */
+static bool is_one_block(const struct segment_queue *q, uint64_t off, uint64_t end)
 {
-	return q->height == 0 && block_of(q, end - 1) == block_of(q, q->start);
+	uint64_t block = block_of(q, end - 1);
+
+	return block_of(q, off) == block && block - block_of(q, q->start) < tree_blocks(q->height);
 }
 
 static void copy_in(struct segment_queue *q, struct segment_blocks *blocks, uint64_t off,
@@ -431,9 +442,10 @@ long segment_queue_push(struct segment_queue *q, struct segment_blocks *blocks, 
 	}
 	if (q->root == SLAB_NONE) /* nothing is held: what comes begins with a block of its own */
 		q->shift = (uint16_t)(q->start % SEGMENT_BLOCK_BYTES);
-	if (off > q->end || q->ranges || !is_one_block(q, end))
+	if (off > q->end || q->ranges || !is_one_block(q, off, end))
 		return push_blocks(q, blocks, off, data, end, note);
-	block = data_block(q, blocks, &q->root);
+	block = q->height ? block_make(q, blocks, block_of(q, off))
+			  : data_block(q, blocks, &q->root);
 	if (!block)
 		return -1;
 	memcpy(block + place_of(q, off), data, (size_t)(end - off));
@@ -490,7 +502,7 @@ static void move_up(struct segment_queue *q, struct segment_blocks *blocks, stru
 
 		if (n > r->end - off)
 			n = (size_t)(r->end - off);
-		copy_in(q, blocks, off - by, block_find(q, blocks, block_of(q, off)) + at, n);
+		copy_in(q, blocks, off - by, block_find(q, blocks, off) + at, n);
 		off += n;
 	}
 	r->start -= by;
@@ -545,7 +557,7 @@ static OUT_OF_LINE size_t peek_blocks(const struct segment_queue *q,
 
 		if (piece > len_bytes - total)
 			piece = len_bytes - total;
-		iov[n].iov_base = (uint8_t *)block_find(q, blocks, block_of(q, off)) + at;
+		iov[n].iov_base = (uint8_t *)block_find(q, blocks, off) + at;
 		iov[n++].iov_len = piece;
 		off += piece;
 		total += piece;
@@ -561,9 +573,9 @@ size_t segment_queue_peek(const struct segment_queue *q, const struct segment_bl
 	assert(off >= q->start && off <= q->end);
 	if (len_bytes > q->end - off)
 		len_bytes = (size_t)(q->end - off);
-	if (q->height || !len_bytes || !max)
+	if ((q->height && place_of(q, off) + len_bytes > SEGMENT_BLOCK_BYTES) || !len_bytes || !max)
 		return peek_blocks(q, blocks, off, len_bytes, iov, max, count);
-	iov[0].iov_base = (uint8_t *)slab_at(blocks->blocks, q->root) + place_of(q, off);
+	iov[0].iov_base = (uint8_t *)block_find(q, blocks, off) + place_of(q, off);
 	iov[0].iov_len = len_bytes;
 	*count = 1;
 	return len_bytes;
