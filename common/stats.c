@@ -139,6 +139,14 @@ static void append_string(struct stats_json *j, const char *value)
 	append_text(j, "\"");
 }
 
+static void append_indent(struct stats_json *j)
+{
+	static const char spaces[] = "                ";
+
+	static_assert(sizeof(spaces) > (size_t)2 * STATS_DEPTH_MAX, "two a level");
+	append(j, spaces, 2 * (size_t)j->depth);
+}
+
 /* What stands before a value: a comma, a line, its key. */
 static void begin_value(struct stats_json *j, const char *key)
 {
@@ -153,8 +161,7 @@ static void begin_value(struct stats_json *j, const char *key)
 		append_text(j, j->comma[j->depth - 1] ? ",\n" : "\n");
 		j->comma[j->depth - 1] = true;
 	}
-	for (unsigned i = 0; i < j->depth; i++)
-		append_text(j, "  ");
+	append_indent(j);
 	if (key) {
 		append_string(j, key);
 		append_text(j, ": ");
@@ -192,8 +199,7 @@ void stats_json_end(struct stats_json *j)
 	j->depth--;
 	if (j->comma[j->depth]) {
 		append_text(j, "\n");
-		for (unsigned i = 0; i < j->depth; i++)
-			append_text(j, "  ");
+		append_indent(j);
 	}
 	append(j, &j->closer[j->depth], 1);
 }

@@ -18,11 +18,6 @@ void backlog_init(struct backlog *b, const struct slab *onlines)
 		b->first[i] = SLAB_NONE;
 }
 
-size_t backlog_bytes(const struct online *o)
-{
-	return segment_queue_memory(&o->queue) + o->turns.count * sizeof(struct turn);
-}
-
 static uint8_t class_of(size_t bytes)
 {
 	uint8_t n = 0;

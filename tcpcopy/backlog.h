@@ -42,6 +42,4 @@ void backlog_remove(struct backlog *b, struct online *o);
 void backlog_update(struct backlog *b, struct online *o);
 /* One of the largest, or, where all are small, the newest; NULL: there is none. */
 struct online *backlog_largest(const struct backlog *b);
-/* Bytes of memory that it holds for its stream. */
-size_t backlog_bytes(const struct online *o);
 #endif

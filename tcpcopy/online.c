@@ -220,6 +220,15 @@ bool online_is_encrypted(const struct online *o, const struct session_env *env, 
 	return at > off;
 }
 
+/* It may be one, or the rest of one. */
+static OUT_OF_LINE void match_hello(struct online *o, const struct session_env *env, uint64_t start)
+{
+	uint8_t bytes[TLS_HELLO_LEN];
+
+	o->hello =
+		tls_match_hello(o->hello, bytes, read_stream(o, env, start, bytes, sizeof(bytes)));
+}
+
 /*
  * The client begins to speak TLS with the segment at start, or goes on with what may be a
  * ClientHello: at its beginning, after an answer (STARTTLS), or behind a short write that no answer
@@ -230,8 +239,6 @@ static bool begins_tls(struct online *o, const struct session_env *env, uint64_t
 		       bool is_request)
 {
 	uint64_t said = o->queue.end - start;
-	struct iovec iov[2];
-	uint16_t count;
 
 	if (is_request)
 		o->said = 0;
@@ -241,9 +248,10 @@ static bool begins_tls(struct online *o, const struct session_env *env, uint64_t
 	o->said = (uint8_t)(said < (uint64_t)(UINT8_MAX - o->said) ? o->said + said : UINT8_MAX);
 	if (o->hello == TLS_HELLO_NONE)
 		return false;
-	segment_queue_peek(&o->queue, env->blocks, start, TLS_HELLO_LEN, iov, 2, &count);
-	for (unsigned i = 0; i < count; i++)
-		o->hello = tls_match_hello(o->hello, iov[i].iov_base, iov[i].iov_len);
+	if (o->hello == 0 && segment_queue_byte(&o->queue, env->blocks, start) != TLS_HELLO_FIRST)
+		o->hello = TLS_HELLO_NONE;
+	else
+		match_hello(o, env, start);
 	return o->hello == TLS_HELLO_LEN;
 }
 
@@ -728,7 +736,7 @@ static enum packet_fate on_client_open(struct online *o, struct session_env *env
 	online_watch_hole(o, env, o->queue.end != end_before);
 	if (!online_has_live_session(o))
 		online_release(o, env); /* nobody will: its sessions have ended */
-	backlog_update(&env->backlog, o);
+	online_weigh(o, env);
 	return is_news || fresh ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;
 }
 

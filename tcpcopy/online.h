@@ -113,6 +113,12 @@ struct online {
 	uint8_t backlog_class; /* how much of the memory it holds: backlog.h */
 };
 
+/* Bytes of memory that it holds for its stream. */
+static inline size_t backlog_bytes(const struct online *o)
+{
+	return segment_queue_memory(&o->queue) + o->turns.count * sizeof(struct turn);
+}
+
 /* began: isn is that of its SYN; otherwise just before the first byte that was captured. */
 void online_init(struct online *o, const struct tuple *tuple, uint32_t isn, bool began);
 /* Gives back queue and turns; the sessions are the caller's. */

@@ -11,6 +11,13 @@ static inline uint32_t online_next_seq(const struct online *o)
 	return o->isn + 1 + (uint32_t)o->queue.end;
 }
 
+/* What it holds has changed. Next to nothing before and now, as of a request in flight, is no change. */
+static inline void online_weigh(struct online *o, struct session_env *env)
+{
+	if (o->backlog_class || backlog_bytes(o) >= BACKLOG_SMALL_BYTES)
+		backlog_update(&env->backlog, o);
+}
+
 /* The ledger's account of all sessions: captured; captured, but for nobody (a connection that is not followed). */
 void online_account_captured(struct online *o, struct session_env *env, uint64_t bytes,
 			     uint64_t requests);

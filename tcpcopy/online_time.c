@@ -136,5 +136,5 @@ void online_release(struct online *o, struct session_env *env)
 	segment_queue_release(&o->queue, env->blocks, needed);
 	while ((t = turn_list_first(&o->turns, env->turns)) && !is_needed(o, t))
 		turn_list_release_first(&o->turns, env->turns);
-	backlog_update(&env->backlog, o);
+	online_weigh(o, env);
 }

@@ -581,6 +581,13 @@ size_t segment_queue_peek(const struct segment_queue *q, const struct segment_bl
 	return len_bytes;
 }
 
+uint8_t segment_queue_byte(const struct segment_queue *q, const struct segment_blocks *blocks,
+			   uint64_t off)
+{
+	assert(off >= q->start && off < q->end);
+	return block_find(q, blocks, off)[place_of(q, off)];
+}
+
 void segment_queue_release(struct segment_queue *q, struct segment_blocks *blocks, uint64_t off)
 {
 	assert(off <= q->end);

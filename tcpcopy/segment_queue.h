@@ -126,6 +126,10 @@ size_t segment_queue_peek(const struct segment_queue *q, const struct segment_bl
 			  uint64_t off, size_t len_bytes, struct iovec *iov, size_t max,
 			  uint16_t *count);
 
+/* The byte at off (start <= off < end). */
+uint8_t segment_queue_byte(const struct segment_queue *q, const struct segment_blocks *blocks,
+			   uint64_t off);
+
 /* No reader needs bytes before off any more (off <= end). */
 void segment_queue_release(struct segment_queue *q, struct segment_blocks *blocks, uint64_t off);
 #endif

@@ -5,8 +5,7 @@
 
 enum {
 	TYPE_FIRST = 20, /* change_cipher_spec */
-	TYPE_HANDSHAKE = 22,
-	TYPE_LAST = 23, /* application_data */
+	TYPE_LAST = 23,  /* application_data */
 	MESSAGE_CLIENT_HELLO = 1,
 	VERSION_MAJOR = 3,
 	HELLO_MINOR_MAX = 4,
@@ -18,7 +17,7 @@ static bool hello_goes_on(unsigned at, uint8_t byte)
 {
 	switch (at) {
 	case 0:
-		return byte == TYPE_HANDSHAKE;
+		return byte == TLS_HELLO_FIRST;
 	case 1:
 	case 9:
 		return byte == VERSION_MAJOR;

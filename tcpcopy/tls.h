@@ -16,6 +16,11 @@ enum {
 	TLS_HELLO_NONE,     /* ... and these were none */
 };
 
+/* The first byte of a ClientHello, as of few other things that clients say. */
+enum {
+	TLS_HELLO_FIRST = 22, /* a record of the handshake */
+};
+
 /*
  * The bytes follow those of which `matched` were the beginning of a ClientHello (0 at first),
  * however they are cut. Returns how many are by now: TLS_HELLO_LEN is one, TLS_HELLO_NONE none.
