@@ -347,7 +347,8 @@ void session_arm(struct session *s, struct session_env *env)
 	at = earlier(at, s->ack_at_us);
 	at = earlier(at, s->settle_at_us);
 	if (session_is_awaiting_target(s)) { /* otherwise there is nothing to ask for either */
-		at = earlier(at, session_ask_at(s));
+		if (s->target.snd_una == s->target.snd_max)
+			at = earlier(at, session_ask_at(s));
 		at = earlier(at,
 			     s->progress_us + (s->state == SESSION_TIME_WAIT ? SESSION_TIME_WAIT_US
 									     : env->give_up_us));

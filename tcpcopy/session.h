@@ -402,8 +402,6 @@ void session_gate_on_answer(struct session *s, struct session_env *env, const st
 bool session_gate_has_whole_answer(const struct session *s);
 /* A turn waits for the rest of an answer: the target may wait for our ACK to send it. */
 bool session_gate_is_partly_answered(const struct session *s, const struct session_env *env);
-bool session_is_at_gap(const struct session *s, const struct session_env *env);
-bool session_is_outlived(const struct session *s, const struct session_env *env);
 uint64_t session_send_limit(const struct session *s, const struct session_env *env);
 
 /* loss and congestion, session_recovery.c (RFC 5681, 6298, 6582) */
@@ -417,7 +415,7 @@ void session_recovery_on_duplicate(struct session *s, struct session_env *env, u
 void session_recovery_on_timeout(struct session *s, struct session_env *env);
 
 /* what the way to the target takes, session_path.c */
-/* Sets mss to what is known, unless something is in flight. */
+/* Sets mss to what is known; nothing is in flight. */
 void session_path_follow(struct session *s, const struct session_env *env);
 /* Behind session_recovery_on_timeout. */
 void session_path_on_timeout(struct session *s, struct session_env *env);

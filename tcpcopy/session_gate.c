@@ -359,28 +359,6 @@ bool session_gate_has_whole_answer(const struct session *s)
 	       s->answered >= o->seen - o->turns.seen;
 }
 
-/* The target has closed and had all before; the client begins something new. */
-bool session_is_outlived(const struct session *s, const struct session_env *env)
-{
-	const struct turn *t;
-
-	if (!s->target_closed || !env->joins || s->gate_turn == SLAB_NONE)
-		return false;
-	t = slab_at(env->turns, s->gate_turn);
-	return t->is_boundary && s->una_off == t->start;
-}
-
-/* All that was captured before a gap is acknowledged. */
-bool session_is_at_gap(const struct session *s, const struct session_env *env)
-{
-	const struct turn *t;
-
-	if (s->gate_turn == SLAB_NONE)
-		return false;
-	t = slab_at(env->turns, s->gate_turn);
-	return t->kind == TURN_GAP && s->una_off == t->start;
-}
-
 void session_gate_update(struct session *s, struct session_env *env)
 {
 	s->settle_at_us = 0;

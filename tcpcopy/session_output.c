@@ -215,8 +215,6 @@ static bool output_question(struct session *s, struct session_env *env)
 {
 	struct segment seg;
 
-	if (!s->ask_due)
-		return true;
 	compose(&seg, s, env, TCP_ACK, s->target.snd_una - 1);
 	if (!hand_over(s, env, &seg))
 		return false;
@@ -312,8 +310,8 @@ static void restart_window(struct session *s, const struct session_env *env)
 	struct session_target *t = &s->target;
 	uint32_t initial = SESSION_INITIAL_WINDOW * (uint32_t)t->mss;
 
-	if (t->snd_nxt == t->snd_una && t->cwnd > initial && s->last_sent_us &&
-	    env->now_us - s->last_sent_us > t->rto_us)
+	if (env->now_us - s->last_sent_us > t->rto_us && s->last_sent_us &&
+	    t->snd_nxt == t->snd_una && t->cwnd > initial)
 		t->cwnd = initial;
 }
 
@@ -426,7 +424,8 @@ static bool output_data(struct session *s, struct session_env *env, uint64_t lim
 {
 	if (has_no_data_due(s, limit))
 		return true;
-	session_path_follow(s, env);
+	if (s->target.snd_una == s->target.snd_max)
+		session_path_follow(s, env);
 	restart_window(s, env);
 	if (s->retransmit_una && !output_retransmission(s, env, limit))
 		return false;
@@ -453,15 +452,28 @@ static void say_client_reset(struct session *s, struct session_env *env)
 	s->rst_due = true;
 }
 
-/* The turn that waits for an answer or, having been released, for room in the window; NULL: none. */
-static const struct turn *turn_that_waits(const struct session *s, const struct session_env *env,
-					  uint64_t limit)
+/*
+ * Why this connection ends in front of the turn at the gate, all before it being acknowledged: the target has closed, and the
+ * client begins something new; or here is a gap in what was captured. DROP_CAUSES: it goes on.
+ */
+static enum drop_cause ends_before(const struct session *s, const struct session_env *env,
+				   const struct turn *gate)
 {
-	if (s->gate_turn != SLAB_NONE) {
-		const struct turn *t = slab_at(env->turns, s->gate_turn);
+	if (s->una_off != gate->start)
+		return DROP_CAUSES;
+	if (s->target_closed && env->joins && gate->is_boundary)
+		return DROP_TARGET_CLOSED;
+	return gate->kind == TURN_GAP ? DROP_CAPTURE_GAP : DROP_CAUSES;
+}
 
-		return t->kind == TURN_DATA ? t : NULL; /* nobody waits behind an end */
-	}
+/*
+ * The turn that waits for an answer, at the gate, or, having been released, for room in the window; NULL: none.
+ */
+static const struct turn *turn_that_waits(const struct session *s, const struct session_env *env,
+					  const struct turn *gate, uint64_t limit)
+{
+	if (gate)
+		return gate->kind == TURN_DATA ? gate : NULL; /* nobody waits behind an end */
 	if (s->acked_turn != SLAB_NONE && session_off_of(s, s->target.snd_nxt) < limit)
 		return slab_at(env->turns, s->acked_turn);
 	return NULL;
@@ -471,9 +483,10 @@ static const struct turn *turn_that_waits(const struct session *s, const struct 
  * Waiting is usual: the SYN-ACK and a first answer may come with others in one record message. Who has fallen behind
  * the client wants each at once. Judged when something happens to the session, as that is what it waits for.
  */
-static void update_late(struct session *s, struct session_env *env, uint64_t limit)
+static void update_late(struct session *s, struct session_env *env, const struct turn *gate,
+			uint64_t limit)
 {
-	const struct turn *t = turn_that_waits(s, env, limit);
+	const struct turn *t = turn_that_waits(s, env, gate, limit);
 
 	session_set_late(
 		s, env, t && env->now_us >= t->known_us + session_lag_us(s, env) + SESSION_LATE_US);
@@ -482,6 +495,12 @@ static void update_late(struct session *s, struct session_env *env, uint64_t lim
 /* Ends this connection at the target; what is left in the stream goes on with another one. */
 static bool leave(struct session *s, struct session_env *env, enum drop_cause cause)
 {
+	struct ledger_sessions *count = &account(s, env)->sessions;
+
+	if (cause == DROP_TARGET_CLOSED)
+		count->ended_by_target++;
+	else
+		count->ended_by_us++;
 	session_leave(s, env, cause, false);
 	s->rst_due = true;
 	return output_rst(s, env);
@@ -489,7 +508,8 @@ static bool leave(struct session *s, struct session_env *env, enum drop_cause ca
 
 static bool output_synchronized(struct session *s, struct session_env *env)
 {
-	uint64_t limit;
+	const struct turn *gate = NULL;
+	uint64_t limit = s->online->queue.end;
 	bool done;
 
 	if (session_handshake_is_far(s, env)) {
@@ -501,17 +521,18 @@ static bool output_synchronized(struct session *s, struct session_env *env)
 		say_client_reset(s, env);
 		return output_rst(s, env);
 	}
-	if (s->gate_turn != SLAB_NONE && session_is_outlived(s, env)) {
-		account(s, env)->sessions.ended_by_target++;
-		return leave(s, env, DROP_TARGET_CLOSED);
+	if (s->gate_turn != SLAB_NONE) {
+		enum drop_cause cause;
+
+		gate = slab_at(env->turns, s->gate_turn);
+		cause = ends_before(s, env, gate);
+		if (cause != DROP_CAUSES)
+			return leave(s, env, cause);
+		limit = gate->start;
 	}
-	if (s->gate_turn != SLAB_NONE && session_is_at_gap(s, env)) {
-		account(s, env)->sessions.ended_by_us++;
-		return leave(s, env, DROP_CAPTURE_GAP);
-	}
-	limit = session_send_limit(s, env);
-	done = output_data(s, env, limit) && output_ack(s, env) && output_question(s, env);
-	update_late(s, env, limit);
+	done = output_data(s, env, limit) && output_ack(s, env) &&
+	       (!s->ask_due || output_question(s, env));
+	update_late(s, env, gate, limit);
 	session_arm(s, env);
 	return done;
 }

@@ -67,8 +67,7 @@ static bool is_in_flight(const struct session *s)
 
 void session_path_follow(struct session *s, const struct session_env *env)
 {
-	if (!is_in_flight(s))
-		s->target.mss = mss_now(s, env);
+	s->target.mss = mss_now(s, env);
 }
 
 static void stop_pairs(struct session *s)
