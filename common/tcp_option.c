@@ -12,6 +12,9 @@ enum {
 	SACK_PERMITTED_LEN = 2,
 	SACK_BLOCK_LEN = 8,
 	TIMESTAMPS_LEN = 10,
+	/* Padding, kind and length, in one word. */
+	TIMESTAMPS_WORD = TCP_OPTION_NOP << 24 | TCP_OPTION_NOP << 16 | TCP_OPTION_TIMESTAMPS << 8 |
+			  TIMESTAMPS_LEN,
 };
 
 static uint8_t clamp_window_scale(uint8_t shift)
@@ -117,6 +120,13 @@ size_t tcp_options_write(uint8_t *buf, const struct tcp_options *o)
 {
 	uint8_t *at = buf;
 
+	if (o->has_timestamps && !o->has_mss && !o->has_sack_permitted && !o->has_window_scale) {
+		/* As on every segment behind the SYN. */
+		put_be32(at, TIMESTAMPS_WORD);
+		put_be32(at + 4, o->ts_val);
+		put_be32(at + 8, o->ts_ecr);
+		return 12;
+	}
 	if (o->has_mss) {
 		at = put_kind(at, TCP_OPTION_MSS, MSS_LEN);
 		put_be16(at, o->mss);

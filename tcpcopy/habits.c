@@ -1,17 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tcpcopy/habits.h"
 
-void habits_on_kept(struct habits *h, bool is_joined)
-{
-	if (is_joined) {
-		h->keeps_joined = true;
-		h->brief_joins = 0;
-	} else {
-		h->keeps_whole = true;
-		h->whole_resets = 0;
-	}
-}
-
 bool habits_on_brief(struct habits *h, bool is_joined)
 {
 	if (!is_joined)
@@ -31,19 +20,6 @@ void habits_on_whole_reset(struct habits *h)
 bool habits_resets_all(const struct habits *h)
 {
 	return h->whole_resets >= HABITS_RESETS;
-}
-
-void habits_on_first_byte(struct habits *h, uint64_t us)
-{
-	if (us > h->slowest_us)
-		h->slowest_us = us;
-}
-
-void habits_on_answer(struct habits *h, uint64_t now_us)
-{
-	if (h->mute_ends)
-		h->upset_us = now_us;
-	h->mute_ends = 0;
 }
 
 bool habits_on_mute_end(struct habits *h)

@@ -43,7 +43,17 @@ struct habits {
 };
 
 /* The target has answered HABITS_TURNS - 1 turns of a session that is HABITS_AGE_US old, and has not closed. */
-void habits_on_kept(struct habits *h, bool is_joined);
+static inline void habits_on_kept(struct habits *h, bool is_joined)
+{
+	if (is_joined) {
+		h->keeps_joined = true;
+		h->brief_joins = 0;
+	} else {
+		h->keeps_whole = true;
+		h->whole_resets = 0;
+	}
+}
+
 /* It has answered a connection that it had from its beginning, and reset it when that was young. */
 void habits_on_whole_reset(struct habits *h);
 /* It has answered the first turn of a young connection, and closed it. True if that must be told now. */
@@ -51,9 +61,20 @@ bool habits_on_brief(struct habits *h, bool is_joined);
 /* Whoever it resets, it does not do so for want of a beginning. */
 bool habits_resets_all(const struct habits *h);
 /* It took so long for the first byte of an answer. */
-void habits_on_first_byte(struct habits *h, uint64_t us);
+static inline void habits_on_first_byte(struct habits *h, uint64_t us)
+{
+	if (us > h->slowest_us)
+		h->slowest_us = us;
+}
+
 /* The target has answered something. If it had been mute, what it has refused says nothing. */
-void habits_on_answer(struct habits *h, uint64_t now_us);
+static inline void habits_on_answer(struct habits *h, uint64_t now_us)
+{
+	if (h->mute_ends)
+		h->upset_us = now_us;
+	h->mute_ends = 0;
+}
+
 /* It ended a connection that it had from its beginning, and to which it had not said a byte. True if that must be told now. */
 bool habits_on_mute_end(struct habits *h);
 /* True the first time. */

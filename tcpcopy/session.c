@@ -143,16 +143,6 @@ void session_restart_on(struct session *s, struct session_env *env, const struct
 	begin_handshake(s, env, tuple, delay_us);
 }
 
-void session_mark_dirty(struct session *s, struct session_env *env)
-{
-	if (s->is_dirty)
-		return;
-	s->is_dirty = true;
-	s->next_dirty = NULL;
-	*env->dirty_tail = s;
-	env->dirty_tail = &s->next_dirty;
-}
-
 void session_account_captured(struct session *s, struct session_env *env, uint64_t bytes,
 			      uint64_t requests)
 {
@@ -217,17 +207,6 @@ void session_take_back(struct session *s, struct session_env *env, enum drop_cau
 		ledger_dropped(env->ledger, s->target_index, s->copy, cause, 0, 1);
 	else
 		s->requests_in_flight++;
-}
-
-void session_set_late(struct session *s, struct session_env *env, bool late)
-{
-	if (s->is_late == late)
-		return;
-	s->is_late = late;
-	if (late)
-		env->late++;
-	else
-		env->late--;
 }
 
 void session_stop(struct session *s, struct session_env *env)

@@ -357,7 +357,15 @@ static inline bool session_is_live(const struct session *s)
 	return s->state != SESSION_CLOSED;
 }
 
-void session_mark_dirty(struct session *s, struct session_env *env);
+static inline void session_mark_dirty(struct session *s, struct session_env *env)
+{
+	if (s->is_dirty)
+		return;
+	s->is_dirty = true;
+	s->next_dirty = NULL;
+	*env->dirty_tail = s;
+	env->dirty_tail = &s->next_dirty;
+}
 
 /* The stream grew to a new end: turn is the turn it went to, fresh or extended. */
 void session_on_stream(struct session *s, struct session_env *env, struct turn *turn, bool is_new);
@@ -419,7 +427,7 @@ void session_recovery_on_timeout(struct session *s, struct session_env *env);
 void session_path_follow(struct session *s, const struct session_env *env);
 /* Behind session_recovery_on_timeout. */
 void session_path_on_timeout(struct session *s, struct session_env *env);
-/* Behind session_recovery_on_ack: snd_una has moved. */
+/* Behind session_recovery_on_ack: snd_una has moved, and a pair is out. */
 void session_path_on_ack(struct session *s, struct session_env *env, uint32_t acked_bytes);
 /* A segment of mss bytes was acknowledged that was sent once. */
 void session_path_on_carried(const struct session *s, struct session_env *env);
@@ -478,10 +486,26 @@ void session_doubt_on_timeout(struct session *s, const struct session_env *env);
 void session_doubt_hurry(struct session *s);
 /* When a target that owes an answer, or its FIN, is asked whether it still has the connection; UINT64_MAX: never. */
 uint64_t session_ask_at(const struct session *s);
-void session_doubt_end(struct session *s);
+static inline void session_doubt_end(struct session *s)
+{
+	s->is_asking = false;
+	s->has_repeat = false;
+	s->target.doubt_count = 0;
+	s->target.unheard = 0;
+}
 
 /* lifecycle, session.c */
-void session_set_late(struct session *s, struct session_env *env, bool late);
+static inline void session_set_late(struct session *s, struct session_env *env, bool late)
+{
+	if (s->is_late == late)
+		return;
+	s->is_late = late;
+	if (late)
+		env->late++;
+	else
+		env->late--;
+}
+
 void session_acknowledged(struct session *s, struct session_env *env, uint64_t una_off);
 void session_close(struct session *s, struct session_env *env, enum drop_cause cause);
 /* Says and hears no more on this connection; a RST may be due. */

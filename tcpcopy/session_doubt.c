@@ -52,14 +52,6 @@ void session_ask(struct session *s, const struct session_env *env)
 		s->ask_due = true;
 }
 
-void session_doubt_end(struct session *s)
-{
-	s->is_asking = false;
-	s->has_repeat = false;
-	s->target.doubt_count = 0;
-	s->target.unheard = 0;
-}
-
 /* Data or a probe of ours stayed unanswered. */
 void session_doubt_on_timeout(struct session *s, const struct session_env *env)
 {

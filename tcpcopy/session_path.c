@@ -203,8 +203,6 @@ void session_path_on_ack(struct session *s, struct session_env *env, uint32_t ac
 	struct path_mtu *p = &env->paths[s->target_index];
 	uint32_t larger = acked_bytes + (s->target.snd_max - s->target.snd_una);
 
-	if (!s->smaller_mss)
-		return;
 	if (larger > s->target.mss)
 		larger = s->target.mss;
 	if (acked_bytes != s->smaller_mss) { /* the larger one, or what was in flight before */

@@ -252,7 +252,8 @@ static void on_new_ack(struct session *s, struct session_env *env, uint32_t ack)
 		t->snd_nxt = ack;
 	session_acknowledged(s, env, una_off);
 	session_recovery_on_ack(s, env, acked);
-	session_path_on_ack(s, env, acked);
+	if (s->smaller_mss)
+		session_path_on_ack(s, env, acked);
 	s->progress_us = env->now_us;
 	if (fin_acked)
 		fin_acknowledged(s, env);
