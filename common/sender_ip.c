@@ -12,6 +12,7 @@
 
 #include "common/bytes.h"
 #include "common/checksum.h"
+#include "common/out_of_line.h"
 #include "common/packet.h"
 
 enum {
@@ -108,8 +109,8 @@ static uint64_t copy_at_odd(uint64_t sum, uint8_t *to, const uint8_t *from, size
 }
 
 /* Copies the part and adds its sum to *sum. False if the iovecs end before it does. */
-static bool copy_payload(uint8_t *to, const struct segment *segment, const struct sender_part *part,
-			 uint64_t *sum)
+static OUT_OF_LINE bool copy_pieces(uint8_t *to, const struct segment *segment,
+				    const struct sender_part *part, uint64_t *sum)
 {
 	size_t skip = part->offset_bytes, done = 0;
 
@@ -135,6 +136,21 @@ static bool copy_payload(uint8_t *to, const struct segment *segment, const struc
 		done += len;
 	}
 	return done == part->len_bytes;
+}
+
+/* The same: most requests are one piece. */
+static bool copy_payload(uint8_t *to, const struct segment *segment, const struct sender_part *part,
+			 uint64_t *sum)
+{
+	const struct iovec *only = &segment->iov[0];
+
+	if (segment->iov_count != 1 || only->iov_len != part->len_bytes)
+		return copy_pieces(to, segment, part, sum);
+	if (part->unfinished)
+		memcpy(to, only->iov_base, only->iov_len);
+	else
+		*sum = checksum_copy(*sum, to, only->iov_base, only->iov_len);
+	return true;
 }
 
 size_t sender_build_part(uint8_t *buf, size_t size, const struct segment *segment, uint16_t id,
