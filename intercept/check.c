@@ -31,19 +31,12 @@ static void check_device(const struct intercept_options *o, const char *device, 
 	capture_close(capture);
 }
 
-static void after_link(void *ctx, uint64_t now_us)
-{
-	(void)ctx;
-	(void)now_us;
-}
-
 static void check_port(const struct intercept_options *o, struct findings *f)
 {
 	const struct link_server_config config = {.bind = o->bind, .port = o->port};
 	struct event_base *base = event_base_new();
 	char error[LINK_SERVER_ERROR_MAX] = "no memory, or no descriptors";
-	struct link_server *server =
-		base ? link_server_open(base, &config, after_link, NULL, error) : NULL;
+	struct link_server *server = base ? link_server_open(base, &config, error) : NULL;
 
 	if (server)
 		findings_ok(f, "port %u is free for tcpcopy", (unsigned)o->port);

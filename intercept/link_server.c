@@ -26,6 +26,7 @@ enum {
 	BACKLOG = 64,
 	ACCEPT_BATCH = 16,
 	READ_LEN = 64 * 1024,
+	READ_ROUNDS = 16, /* of these, before others get their turn */
 	DRAIN_READS = 8,
 };
 
@@ -47,8 +48,6 @@ struct listener {
 struct link_server {
 	struct event_base *base;
 	struct response *response;
-	void (*after)(void *ctx, uint64_t now_us);
-	void *ctx;
 	struct listener listeners[LISTENERS_MAX];
 	size_t listener_count;
 	bool is_paused; /* out of descriptors: accepting would only fail, again and again */
@@ -215,7 +214,6 @@ static void adopt(struct link_server *s, int fd, const struct sockaddr_storage *
 		log_err("out of memory for a connection");
 		response_on_peer_closed(s->response, (unsigned)number);
 	}
-	s->after(s->ctx, now_us);
 }
 
 static void pause_listening(struct link_server *s)
@@ -248,23 +246,30 @@ static void on_connection(evutil_socket_t listener, short what, void *arg)
 	}
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+/* One read. True if there may be more. */
+static bool read_some(struct client *c)
 {
-	struct client *c = arg;
 	struct link_server *s = c->server;
-	ssize_t n = recv(fd, s->input, sizeof(s->input), MSG_DONTWAIT);
-	uint64_t now_us = clock_now_us();
+	ssize_t n = recv(c->fd, s->input, sizeof(s->input), MSG_DONTWAIT);
 
-	(void)what;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n > 0) {
-		response_on_peer_bytes(s->response, c->number, s->input, (size_t)n, now_us);
-	} else {
+		return false;
+	if (n <= 0) {
 		response_on_peer_closed(s->response, c->number);
 		client_free(c);
+		return false;
 	}
-	s->after(s->ctx, now_us);
+	response_on_peer_bytes(s->response, c->number, s->input, (size_t)n, clock_now_us());
+	return n == sizeof(s->input) && c->fd >= 0;
+}
+
+/* Some rounds, because time may pass before the next call. */
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	for (int i = 0; i < READ_ROUNDS && read_some(arg); i++)
+		continue;
 }
 
 /* One write. True if the kernel took less than there is. */
@@ -331,7 +336,6 @@ struct ip_addr link_server_peer_address(const struct link_server *s, unsigned pe
 
 struct link_server *link_server_open(struct event_base *base,
 				     const struct link_server_config *config,
-				     void (*after)(void *ctx, uint64_t now_us), void *ctx,
 				     char error[LINK_SERVER_ERROR_MAX])
 {
 	struct link_server *s = calloc(1, sizeof(*s));
@@ -341,8 +345,6 @@ struct link_server *link_server_open(struct event_base *base,
 		return NULL;
 	}
 	s->base = base;
-	s->after = after;
-	s->ctx = ctx;
 	for (unsigned i = 0; i < RESPONSE_CONNECTIONS_MAX; i++)
 		s->clients[i] = (struct client){.fd = -1, .number = i, .server = s};
 	if (listen_all(s, config)) {

@@ -25,15 +25,14 @@ struct link_server_config {
 
 struct link_server;
 
-/*
- * Listens. NULL with one sentence in error. after is called with ctx when the core has been told
- * of something and wants response_flush.
- */
+/* Listens. NULL with one sentence in error. */
 struct link_server *link_server_open(struct event_base *base,
 				     const struct link_server_config *config,
-				     void (*after)(void *ctx, uint64_t now_us), void *ctx,
 				     char error[LINK_SERVER_ERROR_MAX]);
-/* Takes connections for r from now on. 0, or -1. */
+/*
+ * Takes connections for r from now on. 0, or -1. What comes is told to the core in the event loop; response_flush is called
+ * by whoever runs that.
+ */
 int link_server_start(struct link_server *s, struct response *r);
 /* Closes what is open without a word; response_shutdown says it. */
 void link_server_close(struct link_server *s);

@@ -29,11 +29,13 @@ struct connection {
 	bool is_dirty; /* a batch or output to be looked at by response_flush */
 };
 
-/* How fast frames come, measured over intervals that wake-ups end. */
+/* How fast frames come, measured over intervals that wake-ups end, and what follows of it. */
 struct pace {
 	uint64_t start_us;
 	uint64_t frames;
+	uint64_t gather_us;
 	bool is_fast;
+	bool was_asked; /* somebody became urgent in this interval */
 };
 
 struct response {
@@ -64,7 +66,7 @@ struct response *response_new(const struct response_config *config,
 	r->effects = effects;
 	r->ctx = ctx;
 	r->next_us = UINT64_MAX;
-	r->pace.start_us = now_us;
+	r->pace = (struct pace){.start_us = now_us, .gather_us = RESPONSE_GATHER_MAX_US};
 	r->router = router_new(&config->key, &config->limits);
 	r->held = held_new(&config->key);
 	if (!r->router || !r->held) {
@@ -324,6 +326,7 @@ static void set_urgent(struct response *r, unsigned number, bool urgent)
 	struct connection *c = &r->connections[number];
 
 	r->urgent += (unsigned)urgent - (unsigned)c->is_urgent;
+	r->pace.was_asked |= urgent && !c->is_urgent;
 	c->is_urgent = urgent;
 }
 
@@ -587,25 +590,34 @@ uint64_t response_next_us(const struct response *r)
 	return r->next_us;
 }
 
+/* At the end of an interval. */
+static void judge_pace(struct pace *pace, uint64_t elapsed_us, bool is_urgent)
+{
+	pace->is_fast = pace->frames * 1000000 > elapsed_us * RESPONSE_PACE_FAST_PER_S;
+	if (pace->was_asked) {
+		pace->gather_us -= pace->gather_us / 4;
+		if (pace->gather_us < RESPONSE_GATHER_MIN_US)
+			pace->gather_us = RESPONSE_GATHER_MIN_US;
+	} else if (pace->is_fast && !is_urgent && pace->gather_us < RESPONSE_GATHER_MAX_US) {
+		pace->gather_us += RESPONSE_GATHER_STEP_US;
+	}
+}
+
 uint64_t response_gather_us(struct response *r, uint64_t now_us)
 {
 	struct pace *pace = &r->pace;
 	uint64_t elapsed_us = now_us - pace->start_us;
 
 	if (elapsed_us >= RESPONSE_PACE_INTERVAL_US) {
-		pace->is_fast = pace->frames * 1000000 > elapsed_us * RESPONSE_PACE_FAST_PER_S;
+		judge_pace(pace, elapsed_us, r->urgent > 0);
 		pace->frames = 0;
+		pace->was_asked = false;
 		pace->start_us = now_us;
 	}
 	if (!pace->is_fast || r->urgent > 0)
 		return 0;
 	r->counters.gathers++;
-	return RESPONSE_GATHER_US;
-}
-
-bool response_is_urgent(const struct response *r)
-{
-	return r->urgent > 0;
+	return pace->gather_us;
 }
 
 void response_set_kernel_dropped(struct response *r, uint64_t packets)
@@ -636,6 +648,7 @@ void response_get_counters(const struct response *r, struct response_counters *c
 	*c = r->counters;
 	c->held = held_count(r->held);
 	c->routes = router_count(r->router);
+	c->peers_urgent = r->urgent;
 	c->peers_up = 0;
 	for (unsigned i = 0; i < RESPONSE_CONNECTIONS_MAX; i++)
 		c->peers_up +=

@@ -35,8 +35,11 @@
  * this host. Such a message about a packet whose answers have a route is passed on (PATH_MTU); nothing of it is believed here.
  *
  * Moderation: a wake-up and a write cost many times what a packet costs. So when packets come
- * fast, response_gather_us() asks the shell to leave the capture alone for a moment, as a network
- * card does with its interrupts, unless a peer has said that turns or acknowledgements wait.
+ * fast, response_gather_us() asks the shell to leave captures and links alone for a moment, as a network
+ * card does with its interrupts. A peer that falls behind for want of records says so: then nothing is gathered
+ * until it no longer does, and less from then on; while nobody is urgent it slowly becomes more. So who
+ * does not wait for records gets them in few batches, who waits a little for them gets them a little sooner, and
+ * a closed loop is held back for some milliseconds before it is served at once.
  *
  * No sockets, clock or files: time comes in as monotonic microseconds, effects go out through one
  * table. Every peer is bounded (peer.h, router.h) and none can stall another.
@@ -64,8 +67,11 @@ enum {
 	RESPONSE_REGISTERED_TOLD = 16, /* the first registrations are told to the shell */
 
 	RESPONSE_PACE_INTERVAL_US = 10 * 1000, /* over which the rate is measured, at least */
-	RESPONSE_PACE_FAST_PER_S = 2000,       /* above: gather */
-	RESPONSE_GATHER_US = 2000,
+	RESPONSE_PACE_FAST_PER_S = 500,        /* above: gather */
+	/* At first; a quarter less when a peer becomes urgent, a step more with every interval without. */
+	RESPONSE_GATHER_MAX_US = 5000,
+	RESPONSE_GATHER_MIN_US = 1000,
+	RESPONSE_GATHER_STEP_US = 20,
 };
 
 enum response_notice {
@@ -127,6 +133,7 @@ struct response_counters {
 	uint64_t connections;
 	uint64_t peer_faults[PEER_FAULTS]; /* ends of connections by cause */
 	uint64_t peers_up;                 /* now */
+	uint64_t peers_urgent;             /* now: they wait for records */
 	uint64_t routes;                   /* now */
 };
 
@@ -165,10 +172,11 @@ void response_flush(struct response *r, uint64_t now_us);
 void response_on_time(struct response *r, uint64_t now_us);
 /* When response_on_time wants to be called next, perhaps too early; UINT64_MAX without peers. */
 uint64_t response_next_us(const struct response *r);
-/* For how long not to read the capture; 0: read on. Call after each wake-up's frames. */
+/*
+ * For how long to leave captures and peers alone, whatever comes; 0: read on. Call after each wake-up's frames. Read peers
+ * before captures then, so that answers find what was registered for them.
+ */
 uint64_t response_gather_us(struct response *r, uint64_t now_us);
-/* Whether a peer waits, so that no gathering is due. */
-bool response_is_urgent(const struct response *r);
 /* What the kernel dropped since the start: peers are told with the heartbeat. */
 void response_set_kernel_dropped(struct response *r, uint64_t packets);
 /* Says goodbye to all peers and closes them. */

@@ -2,13 +2,12 @@
 /*
  * worker.c - see worker.h.
  *
- * Reading the captures has two modes. Ordinarily each is an event: a wake-up, its frames, a flush.
- * When the core asks for gathering, the events are taken away and a timer reads all captures, until
- * the core no longer asks or a peer has become urgent; so a busy time costs a wake-up in 2 ms and
- * not one a packet.
+ * The loop goes in turns. Ordinarily one begins when there is something to read. While the core asks for gathering it
+ * begins when that time is over: the thread sleeps, whatever comes, and then asks once what there is. So a
+ * busy time costs a wake-up in some milliseconds instead of one a packet and one a word of a peer.
  *
- * That timer is a timerfd of our own. Those of libevent are either 4 ms coarse, which is
- * fine for all that happens once a second, or precise at the price of a system call a wake-up.
+ * In a turn the links are read first and the captures last, when all events have been handled: the answer to a session
+ * then finds it registered. Then all that has become of it is written, in one go a peer.
  */
 #include "intercept/worker.h"
 
@@ -19,8 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
+#include <time.h>
 
 #include <event2/event.h>
 
@@ -55,6 +53,7 @@ struct source {
 	uint64_t dropped_before; /* by captures of this device that were closed */
 	uint64_t dropped_now;
 	bool is_down; /* the log knows */
+	bool is_due;  /* has frames to be read in this turn */
 };
 
 struct worker {
@@ -65,16 +64,15 @@ struct worker {
 	struct host_check host;
 	char *filter; /* owned */
 	struct source sources[INTERCEPT_DEVICES_MAX];
-	int gather_fd; /* timerfd */
-	struct event *gather_timer;
 	struct event *core_timer;
 	struct event *tick_timer;
 	struct event *signals[SIGNALS];
-	bool is_gathering;
+	uint64_t gather_us; /* how long to sleep before the next turn; 0: until something comes */
 	uint64_t core_timer_us; /* when core_timer fires; UINT64_MAX: not set */
 	uint64_t now_us;        /* of the frames that are being read */
 	uint64_t started_us;
 	unsigned ticks;
+	bool is_stopping;
 	bool stats_failed; /* said once */
 };
 
@@ -103,22 +101,14 @@ static void arm_core_timer(struct worker *w, uint64_t now_us)
 	evtimer_add(w->core_timer, &in);
 }
 
-static void flush(struct worker *w, uint64_t now_us)
-{
-	response_flush(w->response, now_us);
-	arm_core_timer(w, now_us);
-}
-
 static void on_core_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *w = arg;
-	uint64_t now_us = clock_now_us();
 
 	(void)fd;
 	(void)what;
 	w->core_timer_us = UINT64_MAX;
-	response_on_time(w->response, now_us);
-	flush(w, now_us);
+	response_on_time(w->response, clock_now_us());
 }
 
 /* ---- captures ---- */
@@ -141,6 +131,7 @@ static void source_close(struct source *s)
 	capture_close(s->capture);
 	s->capture = NULL;
 	s->is_down = false;
+	s->is_due = false;
 	s->dropped_before += s->dropped_now;
 	s->dropped_now = 0;
 }
@@ -163,67 +154,13 @@ static void read_source(struct source *s)
 	}
 }
 
-static void set_gathering(struct worker *w, bool gather)
-{
-	if (gather == w->is_gathering)
-		return;
-	w->is_gathering = gather;
-	for (size_t i = 0; i < w->options->device_count; i++) {
-		struct source *s = &w->sources[i];
-
-		if (s->readable && gather)
-			event_del(s->readable);
-		else if (s->readable)
-			event_add(s->readable, NULL);
-	}
-}
-
-/* 0 stops it. Setting also forgets an expiry that nobody has read, so nobody has to. */
-static void set_gather_timer(struct worker *w, uint64_t in_us)
-{
-	const struct itimerspec in = {
-		.it_value = {.tv_sec = (time_t)(in_us / 1000000),
-			     .tv_nsec = (long)(in_us % 1000000) * 1000},
-	};
-
-	timerfd_settime(w->gather_fd, 0, &in, NULL);
-}
-
-/* What follows every reading. */
-static void after_frames(struct worker *w)
-{
-	uint64_t gather_us = response_gather_us(w->response, w->now_us);
-
-	flush(w, w->now_us);
-	if (gather_us > 0 || w->is_gathering)
-		set_gather_timer(w, gather_us);
-	set_gathering(w, gather_us > 0);
-}
-
 static void on_capture(evutil_socket_t fd, short what, void *arg)
 {
 	struct source *s = arg;
 
 	(void)fd;
 	(void)what;
-	s->worker->now_us = clock_now_us();
-	read_source(s);
-	after_frames(s->worker);
-}
-
-static void read_all(struct worker *w)
-{
-	w->now_us = clock_now_us();
-	for (size_t i = 0; i < w->options->device_count; i++)
-		read_source(&w->sources[i]);
-	after_frames(w);
-}
-
-static void on_gather_timer(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	read_all(arg);
+	s->is_due = true;
 }
 
 static int source_open(struct source *s, char error[WORKER_ERROR_MAX])
@@ -243,7 +180,7 @@ static int source_open(struct source *s, char error[WORKER_ERROR_MAX])
 		return -1;
 	s->readable =
 		event_new(w->base, capture_fd(s->capture), EV_READ | EV_PERSIST, on_capture, s);
-	if (s->readable && (w->is_gathering || event_add(s->readable, NULL) == 0))
+	if (s->readable && event_add(s->readable, NULL) == 0)
 		return 0;
 	snprintf(error, WORKER_ERROR_MAX, "out of memory");
 	source_close(s);
@@ -434,16 +371,6 @@ static const struct response_effects effects = {
 	.registered = registered,
 };
 
-/* A peer said something: perhaps that it waits for what is being gathered. */
-static void after_link(void *ctx, uint64_t now_us)
-{
-	struct worker *w = ctx;
-
-	flush(w, now_us);
-	if (w->is_gathering && response_is_urgent(w->response))
-		read_all(w);
-}
-
 /* ---- signals ---- */
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
@@ -461,7 +388,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 		log_report(w, "now: ");
 		break;
 	default:
-		event_base_loopbreak(w->base);
+		w->is_stopping = true;
 		break;
 	}
 }
@@ -504,18 +431,15 @@ static int make_parts(struct worker *w)
 	const struct timeval second = {.tv_sec = 1};
 
 	w->base = event_base_new();
-	w->gather_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	if (!w->base || w->gather_fd < 0)
+	if (!w->base)
 		return -1;
 	w->response = new_response(w);
 	w->filter = make_filter(w->options);
-	w->gather_timer =
-		event_new(w->base, w->gather_fd, EV_READ | EV_PERSIST, on_gather_timer, w);
 	w->core_timer = evtimer_new(w->base, on_core_timer, w);
 	w->tick_timer = event_new(w->base, -1, EV_PERSIST, on_tick, w);
-	if (!w->response || !w->filter || !w->gather_timer || !w->core_timer || !w->tick_timer)
+	if (!w->response || !w->filter || !w->core_timer || !w->tick_timer)
 		return -1;
-	if (event_add(w->gather_timer, NULL) || event_add(w->tick_timer, &second))
+	if (event_add(w->tick_timer, &second))
 		return -1;
 	return add_signals(w);
 }
@@ -524,7 +448,7 @@ static int open_sockets(struct worker *w, char error[WORKER_ERROR_MAX])
 {
 	const struct link_server_config link = {.bind = w->options->bind, .port = w->options->port};
 
-	w->server = link_server_open(w->base, &link, after_link, w, error);
+	w->server = link_server_open(w->base, &link, error);
 	if (!w->server)
 		return -1;
 	for (size_t i = 0; i < w->options->device_count; i++) {
@@ -549,7 +473,6 @@ struct worker *worker_open(const struct intercept_options *options, char error[W
 	w->options = options;
 	w->started_us = clock_now_us();
 	w->core_timer_us = UINT64_MAX;
-	w->gather_fd = -1;
 	if (make_parts(w)) {
 		snprintf(error, WORKER_ERROR_MAX, "out of memory or descriptors");
 		goto fail;
@@ -563,13 +486,42 @@ fail:
 	return NULL;
 }
 
+/* Time passes and whatever comes waits. A signal may end it sooner, for which nobody is the worse. */
+static void gather(const struct worker *w)
+{
+	const struct timespec time = {.tv_nsec = (long)w->gather_us * 1000};
+
+	static_assert(RESPONSE_GATHER_MAX_US < 1000000, "less than a second");
+	nanosleep(&time, NULL);
+}
+
+/* When the events of a turn have been handled. */
+static void end_turn(struct worker *w)
+{
+	w->now_us = clock_now_us();
+	for (size_t i = 0; i < w->options->device_count; i++) {
+		if (w->sources[i].is_due)
+			read_source(&w->sources[i]);
+		w->sources[i].is_due = false;
+	}
+	response_flush(w->response, w->now_us);
+	w->gather_us = response_gather_us(w->response, w->now_us);
+	arm_core_timer(w, w->now_us);
+}
+
 int worker_run(struct worker *w)
 {
-	int result;
+	int result = 0;
 
 	log_plain(LOG_LEVEL_INFO, "capturing on %s%s, listening on port %u", w->options->devices[0],
 		  w->options->device_count > 1 ? " and others" : "", (unsigned)w->options->port);
-	result = event_base_dispatch(w->base);
+	while (!w->is_stopping && result >= 0) {
+		if (w->gather_us > 0)
+			gather(w);
+		result = event_base_loop(w->base,
+					 EVLOOP_ONCE | (w->gather_us > 0 ? EVLOOP_NONBLOCK : 0));
+		end_turn(w);
+	}
 	response_shutdown(w->response, clock_now_us());
 	ask_kernel(w);
 	log_report(w, "at the end: ");
@@ -591,10 +543,6 @@ void worker_close(struct worker *w)
 		event_free(w->tick_timer);
 	if (w->core_timer)
 		event_free(w->core_timer);
-	if (w->gather_timer)
-		event_free(w->gather_timer);
-	if (w->gather_fd >= 0)
-		close(w->gather_fd);
 	response_free(w->response);
 	if (w->base)
 		event_base_free(w->base);

@@ -142,6 +142,13 @@ static void give_frame(struct world *w, const struct flight *flight)
 	response_on_frame(a->response, PACKET_LINK_ETHERNET, a->buffer, len, wire_len, w->now_us);
 }
 
+bool assistant_is_asleep(const struct world *w)
+{
+	const struct assistant *a = &w->assistant;
+
+	return a->response && a->is_gathering && w->now_us < a->read_us;
+}
+
 static void read_frames(struct world *w)
 {
 	struct assistant *a = &w->assistant;
@@ -167,6 +174,7 @@ void assistant_read(struct world *w)
 {
 	if (w->assistant.read_us > w->now_us)
 		return;
+	link_read_far(w);
 	w->assistant.read_us = UINT64_MAX;
 	read_frames(w);
 }
@@ -212,9 +220,8 @@ void assistant_link_bytes(struct world *w, struct link_connection *c, const uint
 	if (c->peer < 0 || !a->response)
 		return;
 	response_on_peer_bytes(a->response, (unsigned)c->peer, bytes, len_bytes, w->now_us);
-	flush(w);
-	if (a->is_gathering && response_is_urgent(a->response))
-		read_frames(w);
+	if (!a->is_gathering)
+		flush(w);
 }
 
 void assistant_link_writable(struct world *w, struct link_connection *c)

@@ -42,6 +42,9 @@ void assistant_link_bytes(struct world *w, struct link_connection *c, const uint
 			  size_t len_bytes);
 void assistant_link_writable(struct world *w, struct link_connection *c);
 
+/* It gathers: what comes by the link waits until assistant_read. */
+bool assistant_is_asleep(const struct world *w);
+
 /* Another tcpcopy holds the tuples of some conversations to come. False if it could not connect. */
 bool assistant_rival_begins(struct world *w);
 void assistant_rival_ends(struct world *w);

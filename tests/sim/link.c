@@ -221,6 +221,16 @@ static void deliver(struct world *w, struct link_connection *c, enum link_side s
 	tell_writable(w, c, side);
 }
 
+/* When the first of what is under way to this side is read. */
+static uint64_t next_us(const struct world *w, const struct link_connection *c, enum link_side side)
+{
+	uint64_t at_us = c->to[side].first->at_us;
+
+	if (side == LINK_FAR && assistant_is_asleep(w) && at_us < w->assistant.read_us)
+		return w->assistant.read_us;
+	return at_us;
+}
+
 void link_wake(struct world *w, struct link_connection *c)
 {
 	c->events--;
@@ -234,11 +244,20 @@ void link_wake(struct world *w, struct link_connection *c)
 		return;
 	}
 	deliver(w, c, LINK_NEAR);
-	deliver(w, c, LINK_FAR);
+	if (!assistant_is_asleep(w))
+		deliver(w, c, LINK_FAR);
 	for (int side = 0; side < 2; side++)
 		if (c->to[side].first)
-			wake(w, c, c->to[side].first->at_us);
+			wake(w, c, next_us(w, c, (enum link_side)side));
 	free_if_over(w, c);
+}
+
+void link_read_far(struct world *w)
+{
+	if (w->now_us < w->link.stalled_until_us)
+		return;
+	for (struct link_connection *c = w->link.connections; c; c = c->next)
+		deliver(w, c, LINK_FAR);
 }
 
 /* ---- faults ---- */

@@ -68,6 +68,8 @@ size_t link_write(struct world *w, struct link_connection *c, enum link_side fro
 /* This side closes its socket; the other hears of it behind what is on its way. */
 void link_close(struct world *w, struct link_connection *c, enum link_side by);
 struct link_connection *link_of_peer(struct world *w, unsigned peer);
+/* What has come to the far side, whose process has slept. */
+void link_read_far(struct world *w);
 /* EVENT_LINK */
 void link_wake(struct world *w, struct link_connection *c);
 

@@ -339,10 +339,10 @@ static uint64_t gather_at_rate(struct fixture *f, unsigned frames_per_s, unsigne
 	for (unsigned i = 0; i < frames; i++) {
 		FRAME(f, .flags = ".", .seq = 1, .ack = i);
 		f->now_us += SECOND / frames_per_s;
+		response_flush(f->r, f->now_us);
+		f->read[0] = '\0';
 		gather_us = response_gather_us(f->r, f->now_us);
 	}
-	response_flush(f->r, f->now_us);
-	f->read[0] = '\0';
 	return gather_us;
 }
 
@@ -351,7 +351,7 @@ static void few_packets_are_reported_at_once(void **state)
 	struct fixture *f = fixture_registered();
 
 	(void)state;
-	assert_int_equal(gather_at_rate(f, 1900, 100), 0);
+	assert_int_equal(gather_at_rate(f, 450, 100), 0);
 	assert_int_equal(counters(f).gathers, 0);
 	fixture_free(f);
 }
@@ -361,10 +361,10 @@ static void many_packets_are_gathered_until_there_are_few(void **state)
 	struct fixture *f = fixture_registered();
 
 	(void)state;
-	assert_int_equal(gather_at_rate(f, 10000, 200), RESPONSE_GATHER_US);
-	assert_int_equal(gather_at_rate(f, 1000, 20), 0);
+	assert_int_equal(gather_at_rate(f, 10000, 200), RESPONSE_GATHER_MAX_US);
+	assert_int_equal(gather_at_rate(f, 300, 20), 0);
 	/* A packet after a pause is no rush. */
-	assert_int_equal(gather_at_rate(f, 10000, 200), RESPONSE_GATHER_US);
+	assert_int_equal(gather_at_rate(f, 10000, 200), RESPONSE_GATHER_MAX_US);
 	f->now_us += 10 * SECOND;
 	FRAME(f, .flags = ".", .seq = 1, .ack = 1);
 	assert_int_equal(response_gather_us(f->r, f->now_us), 0);
@@ -379,15 +379,52 @@ static void urgent_peer_is_told_at_once_however_fast(void **state)
 	peer_up(f);
 	say_urgent(f, 0, true);
 	say_urgent(f, 0, true); /* said twice is said once */
-	assert_true(response_is_urgent(f->r));
+	assert_int_equal(counters(f).peers_urgent, 1);
 	assert_int_equal(gather_at_rate(f, 10000, 200), 0);
 	say_urgent(f, 1, true);
 	say_urgent(f, 0, false);
 	assert_int_equal(gather_at_rate(f, 10000, 200), 0);
 	/* A peer that goes waits no more. */
 	response_on_peer_closed(f->r, 1);
-	assert_false(response_is_urgent(f->r));
-	assert_int_equal(gather_at_rate(f, 10000, 200), RESPONSE_GATHER_US);
+	assert_int_equal(counters(f).peers_urgent, 0);
+	assert_true(gather_at_rate(f, 10000, 200) > 0);
+	fixture_free(f);
+}
+
+/* Somebody waits, and then no longer; returns how long to gather afterwards. */
+static uint64_t gather_after_urgency(struct fixture *f)
+{
+	say_urgent(f, 0, true);
+	gather_at_rate(f, 10000, 101); /* an interval and the frame that ends it */
+	say_urgent(f, 0, false);
+	return gather_at_rate(f, 10000, 1);
+}
+
+static void urgency_shortens_the_gathering_for_a_while(void **state)
+{
+	struct fixture *f = fixture_registered();
+	uint64_t intervals, shorter_us = RESPONSE_GATHER_MAX_US - RESPONSE_GATHER_MAX_US / 4;
+
+	(void)state;
+	assert_int_equal(gather_at_rate(f, 10000, 200), RESPONSE_GATHER_MAX_US);
+	assert_int_equal(gather_after_urgency(f), shorter_us);
+	assert_int_equal(gather_after_urgency(f), shorter_us - shorter_us / 4);
+	for (int i = 0; i < 10; i++)
+		shorter_us = gather_after_urgency(f);
+	assert_int_equal(shorter_us, RESPONSE_GATHER_MIN_US);
+
+	/* It does not become longer while somebody waits, nor by little traffic. */
+	say_urgent(f, 0, true);
+	gather_at_rate(f, 10000, 1000);
+	say_urgent(f, 0, false);
+	gather_at_rate(f, 300, 100);
+	shorter_us = gather_at_rate(f, 10000, 201);
+	assert_in_range(shorter_us, RESPONSE_GATHER_MIN_US,
+			RESPONSE_GATHER_MIN_US + 3 * RESPONSE_GATHER_STEP_US);
+	assert_int_equal(gather_at_rate(f, 10000, 100), shorter_us + RESPONSE_GATHER_STEP_US);
+	intervals = (RESPONSE_GATHER_MAX_US - shorter_us) / RESPONSE_GATHER_STEP_US;
+	gather_at_rate(f, 10000, (unsigned)intervals * 100);
+	assert_int_equal(gather_at_rate(f, 10000, 200), RESPONSE_GATHER_MAX_US);
 	fixture_free(f);
 }
 
@@ -440,6 +477,7 @@ int main(void)
 		cmocka_unit_test(few_packets_are_reported_at_once),
 		cmocka_unit_test(many_packets_are_gathered_until_there_are_few),
 		cmocka_unit_test(urgent_peer_is_told_at_once_however_fast),
+		cmocka_unit_test(urgency_shortens_the_gathering_for_a_while),
 		cmocka_unit_test(heartbeat_carries_the_counters),
 	};
 
