@@ -336,28 +336,34 @@ static size_t record_len(uint8_t presence)
 	       (presence & RECORD_MSS ? 2 : 0) + (presence & RECORD_WINDOW_SCALE ? 1 : 0);
 }
 
-static void put_record(struct byte_writer *w, const struct wire_record *r)
+/* There is room for it. Returns where it ends. */
+static uint8_t *put_record(uint8_t *at, const struct wire_record *r)
 {
 	uint8_t presence = record_presence(r);
 
 	assert(r->segments > 0);
-	byte_writer_u8(w, (uint8_t)record_len(presence));
-	byte_writer_u8(w, presence);
-	byte_writer_u8(w, r->flags & FLAGS_MASK);
-	byte_writer_be16(w, r->segments);
-	byte_writer_be32(w, r->session_id);
-	byte_writer_be32(w, r->seq);
-	byte_writer_be32(w, r->len_bytes);
-	byte_writer_be32(w, r->ack);
-	byte_writer_be16(w, r->window);
+	*at++ = (uint8_t)record_len(presence);
+	at[0] = presence;
+	at[1] = r->flags & FLAGS_MASK;
+	put_be16(at + 2, r->segments);
+	put_be32(at + 4, r->session_id);
+	put_be32(at + 8, r->seq);
+	put_be32(at + 12, r->len_bytes);
+	put_be32(at + 16, r->ack);
+	put_be16(at + 20, r->window);
+	at += RECORD_FIXED_LEN;
 	if (presence & RECORD_TIMESTAMPS) {
-		byte_writer_be32(w, r->ts_val);
-		byte_writer_be32(w, r->ts_ecr);
+		put_be32(at, r->ts_val);
+		put_be32(at + 4, r->ts_ecr);
+		at += 8;
 	}
-	if (presence & RECORD_MSS)
-		byte_writer_be16(w, r->mss);
+	if (presence & RECORD_MSS) {
+		put_be16(at, r->mss);
+		at += 2;
+	}
 	if (presence & RECORD_WINDOW_SCALE)
-		byte_writer_u8(w, r->window_scale);
+		*at++ = r->window_scale;
+	return at;
 }
 
 size_t wire_put_responses(struct byte_writer *w, const struct wire_record *records, size_t count)
@@ -385,7 +391,7 @@ size_t wire_put_responses(struct byte_writer *w, const struct wire_record *recor
 		return 0;
 	byte_writer_be16(&b, (uint16_t)n);
 	for (size_t i = 0; i < n; i++)
-		put_record(&b, &records[i]);
+		b.at = put_record(b.at, &records[i]);
 	message_end(&b);
 	return n;
 }
