@@ -12,6 +12,7 @@ enum {
 	SACK_PERMITTED_LEN = 2,
 	SACK_BLOCK_LEN = 8,
 	TIMESTAMPS_LEN = 10,
+	TIMESTAMPS_ALONE_LEN = 12, /* with the padding that RFC 7323, appendix A, recommends */
 	/* Padding, kind and length, in one word. */
 	TIMESTAMPS_WORD = TCP_OPTION_NOP << 24 | TCP_OPTION_NOP << 16 | TCP_OPTION_TIMESTAMPS << 8 |
 			  TIMESTAMPS_LEN,
@@ -79,6 +80,10 @@ int tcp_options_parse(struct tcp_options *o, const uint8_t *data, size_t len_byt
 	struct byte_reader r = byte_reader_on(data, len_bytes);
 
 	*o = (struct tcp_options){0};
+	if (len_bytes == TIMESTAMPS_ALONE_LEN && get_be32(data) == TIMESTAMPS_WORD) {
+		take_option(o, TCP_OPTION_TIMESTAMPS, data + 4);
+		return 0;
+	}
 	while (byte_reader_left(&r) > 0) {
 		uint8_t kind = byte_reader_u8(&r);
 		const uint8_t *value;
