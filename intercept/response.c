@@ -45,6 +45,7 @@ struct response {
 	struct router *router;
 	struct held *held;
 	struct connection connections[RESPONSE_CONNECTIONS_MAX];
+	unsigned numbers; /* all that were ever given to connections are below */
 	unsigned connected;
 	unsigned urgent;
 	unsigned registered_told;
@@ -306,6 +307,8 @@ int response_on_peer_connected(struct response *r, uint64_t now_us)
 		return -1;
 	}
 	r->connections[number] = (struct connection){.peer = peer};
+	if (number >= r->numbers)
+		r->numbers = number + 1;
 	if (r->config.batch_records)
 		peer_limit_batch(peer, r->config.batch_records);
 	if (++r->connected > RESPONSE_PEERS_MAX) {
@@ -545,7 +548,7 @@ void response_flush(struct response *r, uint64_t now_us)
 	size_t len;
 
 	r->counters.unrouted += held_expire(r->held, now_us);
-	for (unsigned i = 0; i < RESPONSE_CONNECTIONS_MAX; i++) {
+	for (unsigned i = 0; i < r->numbers; i++) {
 		struct connection *c = &r->connections[i];
 
 		if (!c->is_dirty)
