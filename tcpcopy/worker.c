@@ -591,7 +591,8 @@ static void set_timer(struct worker *w, uint64_t now_us)
 	uint64_t due_us = next_due_us(w, now_us);
 	struct itimerspec at = {0};
 
-	if (w->is_riding && due_us < pace_until_us(&w->pace))
+	/* What is due now is what this turn has left over. */
+	if (w->is_riding && due_us > now_us && due_us < pace_until_us(&w->pace))
 		due_us = pace_until_us(&w->pace);
 	if (due_us >= w->timer_us)
 		return;
