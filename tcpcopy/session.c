@@ -209,6 +209,19 @@ void session_take_back(struct session *s, struct session_env *env, enum drop_cau
 		s->requests_in_flight++;
 }
 
+uint64_t session_late_until(const struct session *s, const struct session_env *env)
+{
+	uint64_t since = s->begun_us;
+
+	if (env->is_deaf)
+		return UINT64_MAX;
+	since = env->heard_us > since ? env->heard_us : since;
+	since = s->turn_said_us > since ? s->turn_said_us : since;
+	since = s->acked_us > since ? s->acked_us : since;
+	since = s->last_answer_us > since ? s->last_answer_us : since;
+	return since + SESSION_LATE_WAIT_US;
+}
+
 void session_stop(struct session *s, struct session_env *env)
 {
 	s->retransmit_at_us = s->ack_at_us = s->settle_at_us = 0;
@@ -328,6 +341,8 @@ void session_arm(struct session *s, struct session_env *env)
 	if (session_is_awaiting_target(s)) { /* otherwise there is nothing to ask for either */
 		if (s->target.snd_una == s->target.snd_max)
 			at = earlier(at, session_ask_at(s));
+		if (s->is_late)
+			at = earlier(at, session_late_until(s, env));
 		at = earlier(at,
 			     s->progress_us + (s->state == SESSION_TIME_WAIT ? SESSION_TIME_WAIT_US
 									     : env->give_up_us));

@@ -110,6 +110,9 @@ enum {
 	SESSION_ASK_AGAIN_US = 60000000, /* and, having said that it is there, again */
 	SESSION_LATE_US =
 		4000, /* what waits for the target no longer is on time: records may be gathered */
+	SESSION_LATE_WAIT_US =
+		100000, /* a target silent for so long is slow: gathered records are not why */
+	SESSION_QUANTUM_BYTES = 65536, /* that one session says before others have their turn */
 	SESSION_LAG_US = 1024, /* between two copies of one connection: a tick of the wheel, ... */
 	SESSION_LAG_MAX_US = 51200, /* ... but all of them follow within this */
 };
@@ -511,6 +514,11 @@ void session_close(struct session *s, struct session_env *env, enum drop_cause c
 /* Says and hears no more on this connection; a RST may be due. */
 void session_stop(struct session *s, struct session_env *env);
 /* Sets the timer if the earliest deadline is before what it is set to. */
+/*
+ * Until when it may be late: as long as the target goes on. Of one that is silent for long the session waits for an answer, not for
+ * its record, and everybody pays for urgency.
+ */
+uint64_t session_late_until(const struct session *s, const struct session_env *env);
 void session_arm(struct session *s, struct session_env *env);
 /* As the next one, in any state. */
 bool session_state_awaits_target(const struct session *s);

@@ -489,7 +489,9 @@ static void update_late(struct session *s, struct session_env *env, const struct
 	const struct turn *t = turn_that_waits(s, env, gate, limit);
 
 	session_set_late(
-		s, env, t && env->now_us >= t->known_us + session_lag_us(s, env) + SESSION_LATE_US);
+		s, env,
+		t && env->now_us >= t->known_us + session_lag_us(s, env) + SESSION_LATE_US &&
+			env->now_us < session_late_until(s, env));
 }
 
 /* Ends this connection at the target; what is left in the stream goes on with another one. */
