@@ -17,6 +17,8 @@ enum {
 	MTU_SLACK = 50,       /* devices may take a little more than they say */
 	HURRY_MIN_US = 50000, /* after a link came up: registrations go first */
 	HURRY_SPREAD_US = 500000,
+	BATCH_MAX_BYTES =
+		1 << 20, /* of streams, before packets, records and timers are looked at again */
 	URGENCY_LINGER_US = 10000, /* waiting comes and goes: intercept need not hear of each */
 	HALF_OPEN_SHARE = 4, /* connections with only a SYN may take this part of the sessions */
 	HALF_OPEN_LEAST = 1024,
@@ -713,24 +715,39 @@ void replay_on_time(struct replay *r, uint64_t now_us)
 	check_breakers(r);
 }
 
+/* The first of those that have something to say has spoken; what it has left comes behind all others. */
+static void pass_turn(struct session_env *env, bool is_left)
+{
+	struct session *s = env->dirty;
+
+	env->dirty = s->next_dirty;
+	if (!env->dirty)
+		env->dirty_tail = &env->dirty;
+	s->is_dirty = false;
+	if (is_left)
+		session_mark_dirty(s, env);
+}
+
 void replay_end_batch(struct replay *r, uint64_t now_us)
 {
 	struct session_env *env = &r->env;
 
 	env->now_us = now_us;
 	r->is_blocked = false;
-	while (env->dirty) {
+	env->said_bytes = 0;
+	while (env->dirty && env->said_bytes < BATCH_MAX_BYTES) {
 		struct session *s = env->dirty;
+		uint32_t before = env->said_bytes;
 
-		/* It stays first until it has said all, so what it marks meanwhile is itself. */
+		env->has_more = false;
+		/* It stays first until it has spoken, so what it marks meanwhile is itself. */
 		if (!session_output(s, env)) {
 			r->is_blocked = true;
+			if (env->said_bytes != before)
+				pass_turn(env, true);
 			break;
 		}
-		env->dirty = s->next_dirty;
-		if (!env->dirty)
-			env->dirty_tail = &env->dirty;
-		s->is_dirty = false;
+		pass_turn(env, env->has_more);
 		if (s->state != SESSION_ESTABLISHED) /* which asks nothing */
 			replay_settle_session(r, s);
 	}

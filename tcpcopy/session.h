@@ -299,7 +299,9 @@ struct session_env {
 	uint64_t now_us;
 	struct session *dirty; /* list */
 	struct session **dirty_tail;
-	size_t late; /* sessions with is_late */
+	size_t late;         /* sessions with is_late */
+	uint32_t said_bytes; /* of streams, since the owner set it to 0 */
+	bool has_more;       /* session_output stopped at its quantum */
 	int mtu_bytes[TRANSFERS_MAX];
 	bool cuts[TRANSFERS_MAX]; /* emit takes several segments at once, and cuts them */
 };
@@ -376,7 +378,10 @@ void session_on_target(struct session *s, struct session_env *env, const struct 
 void session_on_timer(struct session *s, struct session_env *env);
 /* A router says that a packet of this session was too big. */
 void session_on_path_mtu(struct session *s, struct session_env *env, const struct wire_path_mtu *m);
-/* Says all that is due. False if the sender is full: call again later. */
+/*
+ * Says all that is due, but of the stream about a quantum: env->has_more says whether something is left, which the owner lets it say
+ * behind the others. False if the sender is full: call again later.
+ */
 bool session_output(struct session *s, struct session_env *env);
 /*
  * Nothing is due, in flight or waiting, and will not be by time alone: until somebody speaks it is numbers. quiet_us: nor has
@@ -509,16 +514,16 @@ static inline void session_set_late(struct session *s, struct session_env *env, 
 		env->late--;
 }
 
-void session_acknowledged(struct session *s, struct session_env *env, uint64_t una_off);
-void session_close(struct session *s, struct session_env *env, enum drop_cause cause);
-/* Says and hears no more on this connection; a RST may be due. */
-void session_stop(struct session *s, struct session_env *env);
-/* Sets the timer if the earliest deadline is before what it is set to. */
 /*
  * Until when it may be late: as long as the target goes on. Of one that is silent for long the session waits for an answer, not for
  * its record, and everybody pays for urgency.
  */
 uint64_t session_late_until(const struct session *s, const struct session_env *env);
+void session_acknowledged(struct session *s, struct session_env *env, uint64_t una_off);
+void session_close(struct session *s, struct session_env *env, enum drop_cause cause);
+/* Says and hears no more on this connection; a RST may be due. */
+void session_stop(struct session *s, struct session_env *env);
+/* Sets the timer if the earliest deadline is before what it is set to. */
 void session_arm(struct session *s, struct session_env *env);
 /* As the next one, in any state. */
 bool session_state_awaits_target(const struct session *s);

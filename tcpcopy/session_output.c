@@ -297,6 +297,7 @@ static bool output_segment(struct session *s, struct session_env *env, uint64_t 
 	count->segments_sent += several - 1;
 	count->payload_segments_sent += len > 0 ? several : 0;
 	count->bytes_sent += len;
+	env->said_bytes += (uint32_t)len;
 	count->retransmitted += again;
 	session_recovery_on_sent(s, env, seq, (uint32_t)len + fin);
 	if (fin)
@@ -372,6 +373,7 @@ static uint32_t limited_transmit(const struct session *s)
 static bool output_stream(struct session *s, struct session_env *env, uint64_t limit)
 {
 	struct session_target *t = &s->target;
+	uint32_t before = env->said_bytes;
 
 	for (;;) {
 		uint64_t off = session_off_of(s, t->snd_nxt);
@@ -390,6 +392,10 @@ static bool output_stream(struct session *s, struct session_env *env, uint64_t l
 		fin = may_carry_fin(s) && off + len == limit && limit == s->online->queue.end;
 		if (!len && !fin)
 			return true;
+		if (env->said_bytes - before >= SESSION_QUANTUM_BYTES) {
+			env->has_more = true;
+			return true;
+		}
 		if (!output_segment(s, env, off, len, len == left, fin))
 			return false;
 		t->snd_nxt += (uint32_t)len + fin;
