@@ -246,6 +246,21 @@ void answers_capture(struct answers *a, struct stopwatch *w, const uint32_t *who
 	run_frames(a, w);
 }
 
+void answers_greet(struct answers *a, struct stopwatch *w, uint32_t first, unsigned count)
+{
+	keep_peer(a);
+	for (unsigned i = 0; i < count; i++) {
+		struct frame_words words = {.tuple = response_tuple(a, first + i),
+					    .flags = TCP_SYN | TCP_ACK,
+					    .seq = 1000,
+					    .ack = 500};
+
+		add_frame(a, &words);
+	}
+	a->captured += count;
+	run_frames(a, w);
+}
+
 void answers_stray(struct answers *a, struct stopwatch *w, uint32_t first, unsigned count)
 {
 	keep_peer(a);

@@ -26,6 +26,8 @@ void answers_free(struct answers *a);
 
 /* In each at most ANSWERS_BATCH_MAX. */
 void answers_register(struct answers *a, struct stopwatch *w, uint32_t first, unsigned count);
+/* SYN-ACKs that overtake the registrations of these, which follow: they are held. */
+void answers_greet(struct answers *a, struct stopwatch *w, uint32_t first, unsigned count);
 void answers_unregister(struct answers *a, struct stopwatch *w, uint32_t first, unsigned count);
 /* The target answers these, in a packet each. */
 void answers_capture(struct answers *a, struct stopwatch *w, const uint32_t *who, unsigned count);

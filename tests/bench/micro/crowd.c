@@ -23,6 +23,8 @@ enum {
 	SERVER_ISN = 50000,
 	TARGET_ISS = 7000000,
 	TARGET_WINDOW = 510,
+	SESSIONS_A_MB = 1024, /* as in worker_open.c */
+	MEMORY_PLENTY_MB = 8192,
 	FRAMES_MAX = CROWD_BATCH_MAX * 2,
 };
 
@@ -46,6 +48,8 @@ struct crowd {
 	uint64_t asked;
 	uint64_t connected;
 	uint64_t notices;
+	uint64_t registered;
+	uint64_t unregistered;
 	unsigned frame_count;
 	uint32_t frame_of[FRAMES_MAX];
 	struct frame frames[FRAMES_MAX];
@@ -115,12 +119,15 @@ static void on_register(void *ctx, uint32_t session_id, const struct tuple *resp
 
 	c->member_of[place(c, &response->dst)] = c->speaking;
 	c->members[c->speaking].session_id = session_id;
+	c->registered++;
 }
 
 static void on_unregister(void *ctx, uint32_t session_id)
 {
-	(void)ctx;
+	struct crowd *c = ctx;
+
 	(void)session_id;
+	c->unregistered++;
 }
 
 static void on_urgency(void *ctx, bool urgent)
@@ -140,7 +147,7 @@ static void on_notice(void *ctx, enum replay_notice notice, size_t target_index)
 
 /* ---- making ---- */
 
-static void make_replay(struct crowd *c)
+static void make_replay(struct crowd *c, uint32_t memory_mb)
 {
 	struct transfer transfer = {.source = server(c), .target = target(c)};
 	struct addr_range pool = {address(c, 0x0a5b0000, 4),
@@ -155,8 +162,8 @@ static void make_replay(struct crowd *c)
 		.copies = 1,
 		.give_up_us = 120 * UINT64_C(1000000),
 		.keep_alive_us = 7200 * UINT64_C(1000000),
-		.max_memory_bytes = UINT64_C(8) << 30,
-		.max_sessions = 4000000,
+		.max_memory_bytes = (uint64_t)memory_mb << 20,
+		.max_sessions = memory_mb * SESSIONS_A_MB,
 		.check_checksums = true,
 		.online_mtu_bytes = 1500,
 	};
@@ -170,6 +177,11 @@ static void make_replay(struct crowd *c)
 }
 
 struct crowd *crowd_new(uint32_t members, bool is_ipv6)
+{
+	return crowd_new_within(members, is_ipv6, MEMORY_PLENTY_MB);
+}
+
+struct crowd *crowd_new_within(uint32_t members, bool is_ipv6, uint32_t memory_mb)
 {
 	struct crowd *c = bench_memory(sizeof(*c));
 
@@ -185,7 +197,7 @@ struct crowd *crowd_new(uint32_t members, bool is_ipv6)
 		.urgency = on_urgency,
 		.notice = on_notice,
 	};
-	make_replay(c);
+	make_replay(c, memory_mb);
 	return c;
 }
 
@@ -348,11 +360,22 @@ static void target_says(struct crowd *c, uint32_t number, uint8_t flags, uint32_
 
 void crowd_connect(struct crowd *c, struct stopwatch *w, uint32_t first, unsigned count)
 {
+	crowd_knock(c, w, first, count);
+	crowd_enter(c, w, first, count);
+}
+
+void crowd_knock(struct crowd *c, struct stopwatch *w, uint32_t first, unsigned count)
+{
 	assert(count <= CROWD_BATCH_MAX);
 	for (unsigned i = 0; i < count; i++)
 		client_says(c, first + i, TCP_SYN, CLIENT_ISN, 0);
 	run_frames(c, w);
 	crowd_pass(c, w, 100);
+}
+
+void crowd_enter(struct crowd *c, struct stopwatch *w, uint32_t first, unsigned count)
+{
+	assert(count <= CROWD_BATCH_MAX);
 	for (unsigned i = 0; i < count; i++) {
 		server_says(c, first + i, TCP_SYN | TCP_ACK, SERVER_ISN, CLIENT_ISN + 1);
 		client_says(c, first + i, TCP_ACK, CLIENT_ISN + 1, SERVER_ISN + 1);
@@ -423,7 +446,30 @@ void crowd_flood(struct crowd *c, struct stopwatch *w, uint32_t first, unsigned 
 	run_frames(c, w);
 }
 
+void crowd_greet(struct crowd *c, struct stopwatch *w, uint32_t first, unsigned count)
+{
+	assert(count <= CROWD_BATCH_MAX);
+	for (unsigned i = first; i < first + count; i++) {
+		if (!c->members[i].snd_nxt)
+			continue;
+		target_says(c, i, TCP_SYN | TCP_ACK, 0);
+		c->connected++;
+	}
+	run_records(c, w);
+}
+
 /* ---- afterwards ---- */
+
+uint64_t crowd_now_us(const struct crowd *c)
+{
+	return c->now_us;
+}
+
+uint64_t crowd_registered(const struct crowd *c, uint64_t *now)
+{
+	*now = c->registered - c->unregistered;
+	return c->registered;
+}
 
 struct replay *crowd_replay(struct crowd *c)
 {

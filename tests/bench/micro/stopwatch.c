@@ -8,11 +8,11 @@
 #include <sys/mman.h>
 #include <time.h>
 
-static uint64_t now_ns(void)
+static uint64_t now_ns(const struct stopwatch *w)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(w->is_of_processor ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
@@ -29,9 +29,9 @@ void stopwatch_run(struct stopwatch *w, void (*fn)(void *ctx), void *ctx)
 		fn(ctx);
 		return;
 	}
-	began = now_ns();
+	began = now_ns(w);
 	stopwatch_call(fn, ctx);
-	w->ns += now_ns() - began;
+	w->ns += now_ns(w) - began;
 }
 
 static void die(const char *what)

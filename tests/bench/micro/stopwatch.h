@@ -11,7 +11,8 @@
 #include <stdint.h>
 
 struct stopwatch {
-	bool is_on; /* off: what is run is neither timed nor counted */
+	bool is_on;           /* off: what is run is neither timed nor counted */
+	bool is_of_processor; /* its time: not what others took meanwhile; reading it costs more */
 	uint64_t ns;
 };
 
