@@ -181,6 +181,19 @@ size_t tuple_map_count(const struct tuple_map *m)
 	return m->count;
 }
 
+uint32_t tuple_map_longest_search(const struct tuple_map *m)
+{
+	uint32_t longest = 0;
+
+	for (uint32_t i = 0; i <= m->mask; i++) {
+		uint32_t looked_at = ((i - m->slots[i].hash) & m->mask) + 1;
+
+		if (m->slots[i].value != TUPLE_MAP_NONE && looked_at > longest)
+			longest = looked_at;
+	}
+	return longest;
+}
+
 size_t tuple_map_memory(const struct tuple_map *m)
 {
 	return sizeof(*m) + ((size_t)m->mask + 1) * sizeof(struct slot);

@@ -39,6 +39,8 @@ void tuple_map_replace(struct tuple_map *m, const struct tuple *t, uint32_t valu
 /* The value that was removed, or TUPLE_MAP_NONE. */
 uint32_t tuple_map_remove(struct tuple_map *m, const struct tuple *t);
 size_t tuple_map_count(const struct tuple_map *m);
+/* Slots that the search for what is in it looks at, at most. Walks over all: for tests. */
+uint32_t tuple_map_longest_search(const struct tuple_map *m);
 /* Bytes of memory that it holds. */
 size_t tuple_map_memory(const struct tuple_map *m);
 #endif

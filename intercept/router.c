@@ -347,6 +347,27 @@ size_t router_peer_count(const struct router *r, unsigned peer)
 	return r->by_id[peer].count;
 }
 
+uint32_t router_longest_search(const struct router *r)
+{
+	uint32_t longest = tuple_map_longest_search(r->by_tuple);
+
+	for (unsigned peer = 0; peer < ROUTER_PEERS_MAX; peer++) {
+		const struct id_table *t = &r->by_id[peer];
+
+		for (uint32_t i = 0; t->slots && i <= t->mask; i++) {
+			uint32_t handle = t->slots[i], looked_at;
+
+			if (handle == HANDLE_NONE)
+				continue;
+			looked_at =
+				((i - id_home(r, t, route_at(r, handle)->session_id)) & t->mask) +
+				1;
+			longest = looked_at > longest ? looked_at : longest;
+		}
+	}
+	return longest;
+}
+
 size_t router_memory(const struct router *r)
 {
 	size_t bytes = sizeof(*r) + slab_memory(r->v4) + slab_memory(r->v6) +

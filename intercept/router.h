@@ -76,6 +76,8 @@ bool router_remove(struct router *r, unsigned peer, uint32_t session_id);
 size_t router_remove_peer(struct router *r, unsigned peer);
 size_t router_count(const struct router *r);
 size_t router_peer_count(const struct router *r, unsigned peer);
+/* Slots that a search, by a tuple or by a peer's id, looks at, at most. Walks over all: for tests. */
+uint32_t router_longest_search(const struct router *r);
 /* Bytes of memory that it holds. */
 size_t router_memory(const struct router *r);
 #endif
