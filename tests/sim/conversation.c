@@ -404,7 +404,10 @@ static void begin(struct world *w, struct conversation *c)
 
 	c->is_begun = true;
 	c->port = conversation_chance(c, CHANCE_PORT) % 100 < s->second_port_percent;
-	script_init(&c->script, &s->profiles[c->port], s->seed, c->id);
+	if (s->bulk_bytes && c->id == 0)
+		script_init_bulk(&c->script, s->seed, c->id, s->bulk_bytes);
+	else
+		script_init(&c->script, &s->profiles[c->port], s->seed, c->id);
 	if (!reuse_tuple(w, c)) {
 		c->tuple = (struct tuple){.src = conversation_client(s, c->id),
 					  .dst = target_online_endpoint(s, c->port),

@@ -84,6 +84,7 @@ static int effect_emit(void *ctx, const struct segment *s)
 	    (w->now_us < w->incidents.sender_full_until_us ||
 	     fault_strikes(&w->faults, FAULT_FULL, LEG_TARGET, f->owner->id, w->copy.emits++)))
 		return -1;
+	oracle_on_said(w, f, s->payload_len_bytes);
 	for (size_t i = 0; i < s->iov_count; i++) {
 		memcpy(payload + len, s->iov[i].iov_base, s->iov[i].iov_len);
 		len += s->iov[i].iov_len;
@@ -397,6 +398,7 @@ void copy_turn(struct world *w)
 		replay_on_time(c->replay, copy_now(w));
 		oracle_step(w);
 	}
+	oracle_on_batch(w);
 	replay_end_batch(c->replay, copy_now(w));
 	oracle_step(w);
 	resync(c);
@@ -542,6 +544,7 @@ void copy_start(struct world *w)
 void copy_shutdown(struct world *w)
 {
 	w->copy.is_stopping = true;
+	oracle_on_batch(w);
 	replay_shutdown(w->copy.replay, copy_now(w));
 	oracle_step(w);
 }

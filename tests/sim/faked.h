@@ -44,6 +44,8 @@ struct faked {
 	uint64_t repeated_us; /* when it was sent first */
 	uint64_t again_us;    /* and last */
 	bool is_pair;         /* twice at that moment */
+	uint64_t batch;       /* in which it spoke last, */
+	uint64_t batch_bytes; /* and what it said in that */
 	unsigned link_ups;    /* oracle.link_ups then */
 	bool has_rcv;
 	bool target_closed;

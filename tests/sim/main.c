@@ -90,9 +90,11 @@ static void print_counts(const struct summary *s)
 	print_amount("dropped", &s->dropped);
 	printf("sessions=%" PRIu64 " complete=%" PRIu64 " packets=%" PRIu64 " missed=%" PRIu64
 	       " gaps_made=%" PRIu64 " gaps_named=%" PRIu64 " wrong_bytes=%" PRIu64
-	       " stuck=%" PRIu64 " failures=%" PRIu64 "\n",
+	       " batch_most=%" PRIu64 " sessions_most=%" PRIu64 " stuck=%" PRIu64
+	       " failures=%" PRIu64 "\n",
 	       s->sessions, s->complete, s->packets_needed, s->packets_missed, s->gaps_made,
-	       s->gaps_named, s->wrong_bytes, s->stuck, s->failures);
+	       s->gaps_named, s->wrong_bytes, s->batch_most, s->sessions_most, s->stuck,
+	       s->failures);
 }
 
 static void run_seed(const struct options *o, uint64_t seed, struct summary *one)

@@ -15,6 +15,7 @@ enum {
 	SESSIONS_DEFAULT = 100,
 	SESSIONS_OF_A_MIX = 24,
 	SESSIONS_LIMIT = 10000000,
+	BULK_MAX_MB = 64,
 };
 
 enum option_key {
@@ -28,6 +29,8 @@ enum option_key {
 	KEY_CAPTURE_LOSS,
 	KEY_REQUEST_LOSS,
 	KEY_REQUESTS,
+	KEY_ARRIVAL,
+	KEY_BULK,
 	KEY_COPIES,
 	KEY_NO_REJOIN,
 	KEY_SAMPLE,
@@ -57,6 +60,8 @@ static const struct option known[] = {
 	{"capture-loss", required_argument, NULL, KEY_CAPTURE_LOSS},
 	{"request-loss", required_argument, NULL, KEY_REQUEST_LOSS},
 	{"requests", required_argument, NULL, KEY_REQUESTS},
+	{"arrival", required_argument, NULL, KEY_ARRIVAL},
+	{"bulk", required_argument, NULL, KEY_BULK},
 	{"copies", required_argument, NULL, KEY_COPIES},
 	{"no-rejoin", no_argument, NULL, KEY_NO_REJOIN},
 	{"sample", required_argument, NULL, KEY_SAMPLE},
@@ -91,6 +96,9 @@ void options_usage(void)
 	     "  --request-loss P   likewise, but only clients' SYNs and data\n"
 	     "  --requests N       a conversation is N requests of one packet each, and their "
 	     "answers\n"
+	     "  --arrival US       one begins after so long, on average\n"
+	     "  --bulk MB          the first one has so much to say while the target answers "
+	     "nothing\n"
 	     "  --copies N         of each connection at each target, as with tcpcopy -n: 1 to 4\n"
 	     "  --no-rejoin        only whole connections are copied, as with tcpcopy -O\n"
 	     "  --sample PPM       the share of the connections that is copied, in parts of a "
@@ -183,6 +191,16 @@ static int take(struct options *o, int key, const char *value)
 		if (read_number(&number, value, "--requests", SCRIPT_TURNS_MAX))
 			return -1;
 		o->requests = (uint32_t)number;
+		return 0;
+	case KEY_ARRIVAL:
+		if (read_number(&number, value, "--arrival", UINT32_MAX / 2))
+			return -1;
+		o->arrival_us = (uint32_t)number;
+		return 0;
+	case KEY_BULK:
+		if (read_number(&number, value, "--bulk", BULK_MAX_MB))
+			return -1;
+		o->bulk_mb = (uint32_t)number;
 		return 0;
 	case KEY_COPIES:
 		if (read_number(&number, value, "--copies", SIM_COPIES))
@@ -300,6 +318,9 @@ void options_settings(const struct options *o, uint64_t seed, struct settings *s
 	raise_rate(s, LEG_CAPTURE, FAULT_MISS, o->request_loss);
 	if (o->requests)
 		settings_requests(s, o->requests);
+	if (o->arrival_us)
+		s->arrival_us = o->arrival_us;
+	s->bulk_bytes = o->bulk_mb << 20;
 	if (o->copies)
 		s->copies = o->copies;
 	s->joins &= o->joins;
@@ -346,6 +367,12 @@ const char *options_command(const struct options *o, uint64_t seed, char text[OP
 	if (o->requests)
 		at += (size_t)snprintf(text + at, OPTIONS_COMMAND_MAX - at, " --requests %u",
 				       o->requests);
+	if (o->arrival_us)
+		at += (size_t)snprintf(text + at, OPTIONS_COMMAND_MAX - at, " --arrival %u",
+				       o->arrival_us);
+	if (o->bulk_mb)
+		at += (size_t)snprintf(text + at, OPTIONS_COMMAND_MAX - at, " --bulk %u",
+				       o->bulk_mb);
 	if (o->sample_ppm)
 		at += (size_t)snprintf(text + at, OPTIONS_COMMAND_MAX - at, " --sample %u",
 				       o->sample_ppm);

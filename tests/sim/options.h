@@ -25,15 +25,17 @@ struct options {
 	double corrupt;
 	double capture_loss;
 	double request_loss;
-	uint32_t copies;   /* 0: one, or as the seed chooses */
-	uint32_t requests; /* a conversation; 0: as the scripts have it */
+	uint32_t copies;     /* 0: one, or as the seed chooses */
+	uint32_t requests;   /* a conversation; 0: as the scripts have it */
+	uint32_t arrival_us; /* 0: the usual time between two conversations */
+	uint32_t bulk_mb;    /* of the first conversation; 0: it is as the others */
 	bool joins;
 	uint32_t sample_ppm; /* 0: all */
 	uint32_t rate_per_s; /* 0: no limit */
 	uint32_t memory_kb;  /* 0: plenty */
 	uint64_t park_after_us;
-	uint32_t rtt_ms;     /* 0: none */
-	uint32_t path_mtu;   /* 0: everything gets through, or as the seed chooses */
+	uint32_t rtt_ms;   /* 0: none */
+	uint32_t path_mtu; /* 0: everything gets through, or as the seed chooses */
 	bool path_is_mute;
 	bool no_wait;
 	bool counts;

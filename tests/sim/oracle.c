@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "tcpcopy/session.h"
 #include "tests/sim/world.h"
 
 void oracle_fail(struct world *w, const char *format, ...)
@@ -53,12 +54,52 @@ void oracle_step(struct world *w)
 				    t->stream.delivered.bytes, i,
 				    w->target.accepted[i] - w->target.before[i]);
 	}
+	if (active > w->oracle.sessions_most)
+		w->oracle.sessions_most = active;
 	if (active != w->copy.fakes.registered)
 		oracle_fail(w, "%" PRIu64 " sessions are active, %" PRIu64 " are registered",
 			    active, w->copy.fakes.registered);
 	if (memory > w->settings->max_memory_bytes)
 		oracle_fail(w, "replay holds %zu bytes, its limit is %" PRIu64, memory,
 			    w->settings->max_memory_bytes);
+}
+
+/* ---- 10: nobody is starved ---- */
+
+enum {
+	BATCH_MAX_BYTES = 1 << 20, /* replay.c */
+	TURN_MAX_BYTES =
+		SESSION_QUANTUM_BYTES + 32768, /* the last descriptor, and what is repeated */
+};
+
+void oracle_on_batch(struct world *w)
+{
+	w->oracle.batch++;
+	w->oracle.batch_bytes = w->oracle.bytes_of_one = 0;
+}
+
+/* What another one's turn brings forth (a session that joins) may come behind a second turn. */
+void oracle_on_said(struct world *w, struct faked *f, uint32_t len_bytes)
+{
+	struct oracle *o = &w->oracle;
+
+	if (f->batch != o->batch) {
+		f->batch_bytes = 0;
+		if (o->bytes_of_one > 2 * TURN_MAX_BYTES)
+			oracle_fail(w,
+				    "conversation %u has its turn behind %" PRIu64
+				    " bytes of another session",
+				    f->owner->id, o->bytes_of_one);
+	}
+	f->batch = o->batch;
+	f->batch_bytes += len_bytes;
+	o->batch_bytes += len_bytes;
+	if (f->batch_bytes > o->bytes_of_one)
+		o->bytes_of_one = f->batch_bytes;
+	if (o->batch_bytes > o->batch_most)
+		o->batch_most = o->batch_bytes;
+	if (o->batch_bytes > BATCH_MAX_BYTES + TURN_MAX_BYTES)
+		oracle_fail(w, "a batch has no end: %" PRIu64 " bytes", o->batch_bytes);
 }
 
 /* ---- 1, 2, 7: what arrives at the target ---- */

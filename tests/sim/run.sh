@@ -154,6 +154,10 @@ check_all() {
   while read -r -a what; do check_capture "${what[@]}"; done < <(captures)
   expect "a fifth of the sessions, and gaps: all requests are in the account" \
     --seed 1 --sessions 2000 --requests $requests --request-loss 0.01 --sample 200000
+  expect "50,000 new sessions a second, for two seconds" --seed 1 --sessions 100000 --requests 1 --arrival 20
+  expect "one with 16 MB in hand, and 1,000 who ask" --seed 1 --sessions 1000 --requests 20 --bulk 16
+  expect "the same, where packets are lost" \
+    --seed 2 --sessions 1000 --requests 20 --bulk 16 --loss 0.01
   expect "200 new sessions a second" --seed 1 --sessions 2000 --rate 200
   expect "requests wait for no answer" --seed 1 --sessions 2000 --loss 0.1 --reorder 0.1 --no-wait
   expect "three copies of everything, a lossy network" --seed 1 --sessions 3000 --copies 3 --loss 0.1 --reorder 0.1

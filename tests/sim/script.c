@@ -11,6 +11,8 @@ enum {
 	MS = 1000,
 	GREETING_MAX = 200,
 	CONTINUE_BYTES = 25,
+	BULK_WAITS_US = 3000 * MS,
+	BULK_WINDOW = 4 << 20, /* of the target */
 };
 
 const uint8_t *script_noise(uint32_t place)
@@ -208,6 +210,20 @@ void script_init(struct script *s, const struct script_profile *profile, uint64_
 	s->end_after_bytes = rng_below(&m.rng, s->turns[s->turn_count - 1].answer_bytes + 1);
 	s->turns = sim_alloc(s->turn_count * sizeof(*s->turns));
 	memcpy(s->turns, turns, s->turn_count * sizeof(*s->turns));
+}
+
+void script_init_bulk(struct script *s, uint64_t seed, uint32_t conversation, uint32_t bytes)
+{
+	const struct script_profile profile = {.think_max_us = MS};
+	struct maker m = {.s = s, .profile = &profile, .rng = rng_of(seed, conversation)};
+
+	*s = (struct script){.conversation = conversation,
+			     .end = END_CLIENT_FIN,
+			     .overlaps = true,
+			     .target_window = BULK_WINDOW,
+			     .turns = sim_alloc(2 * sizeof(*s->turns))};
+	add_turn(&m, SCRIPT_HEADER_LEN, 100)->target_us = BULK_WAITS_US;
+	add_turn(&m, bytes, 100);
 }
 
 void script_fini(struct script *s)

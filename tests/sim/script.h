@@ -104,6 +104,8 @@ struct script_profile {
 
 void script_init(struct script *s, const struct script_profile *profile, uint64_t seed,
 		 uint32_t conversation);
+/* A short request, the target's answer to which takes seconds, and behind it one of so many bytes. */
+void script_init_bulk(struct script *s, uint64_t seed, uint32_t conversation, uint32_t bytes);
 void script_fini(struct script *s);
 
 /* The client's bytes [off, off + len). */

@@ -13,6 +13,7 @@ enum {
 	ACK_DELAY_MAX_US = 150 * MS,
 	SESSIONS_PLENTY = 65536,
 	MEMORY_PLENTY = 256 * MB,
+	MEMORY_A_SESSION = 4096,  /* likewise, where there are more */
 	SINGLE_REQUEST_MAX = 500, /* below every stack's MSS, options and all */
 };
 
@@ -96,6 +97,10 @@ void settings_plain(struct settings *s, uint64_t seed, uint32_t sessions)
 		.max_memory_bytes = MEMORY_PLENTY,
 		.max_sessions = SESSIONS_PLENTY,
 	};
+	if (sessions > SESSIONS_PLENTY / 2) {
+		s->max_sessions = 2 * sessions;
+		s->max_memory_bytes = (uint64_t)s->max_sessions * MEMORY_A_SESSION;
+	}
 	for (int i = 0; i < SIM_PORTS; i++)
 		s->profiles[i] = (struct script_profile){
 			.traits = i ? TRAITS_PLAIN : TRAITS_PLAIN & ~(uint32_t)TRAIT_PIPELINED,

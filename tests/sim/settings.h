@@ -45,6 +45,7 @@ struct settings {
 	uint64_t seed;
 	uint32_t sessions;
 	uint32_t arrival_us; /* between two conversations, on average */
+	uint32_t bulk_bytes; /* that the first one has in hand when the target answers; 0: none */
 	struct script_profile profiles[SIM_PORTS];
 	uint32_t second_port_percent;
 	struct leg_settings legs[LEGS];

@@ -143,6 +143,11 @@ static void add(struct ledger_amount *sum, const struct ledger_amount *one)
 	sum->requests += one->requests;
 }
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 void summary_add(struct summary *sum, const struct summary *one)
 {
 	sum->sessions += one->sessions;
@@ -158,6 +163,8 @@ void summary_add(struct summary *sum, const struct summary *one)
 	sum->gaps_made += one->gaps_made;
 	sum->gaps_named += one->gaps_named;
 	sum->wrong_bytes += one->wrong_bytes;
+	sum->batch_most = larger(sum->batch_most, one->batch_most);
+	sum->sessions_most = larger(sum->sessions_most, one->sessions_most);
 	sum->faults += one->faults;
 	sum->virtual_us += one->virtual_us;
 	sum->trace_hash = rng_join(sum->trace_hash, one->trace_hash);
@@ -179,6 +186,8 @@ static void sum_up(const struct world *w, struct summary *s)
 		.gaps_made = w->oracle.gaps_made,
 		.gaps_named = w->oracle.gaps_named,
 		.wrong_bytes = w->oracle.wrong_bytes,
+		.batch_most = w->oracle.batch_most,
+		.sessions_most = w->oracle.sessions_most,
 		.faults = w->faults.count,
 		.virtual_us = w->now_us - w->started_us,
 		.trace_hash = w->trace.hash,

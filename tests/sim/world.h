@@ -92,6 +92,8 @@ struct summary {
 	uint64_t gaps_named;
 	/* Of all worlds again. */
 	uint64_t wrong_bytes;
+	uint64_t batch_most;    /* bytes that replay said in a batch; of several worlds, the most */
+	uint64_t sessions_most; /* at a time; likewise */
 	uint64_t faults;
 	uint64_t virtual_us;
 	uint64_t trace_hash;
