@@ -5,6 +5,8 @@
 growth.py cost [--most N] [--family 4|6] [--repeat N] [--instructions] [--rows FILE] [--svg FILE]
 growth.py plot ROWS SVG                      the picture again, of rows that were kept
 growth.py memory [SESSIONS]                  bytes a session in tcpcopy, a route in intercept
+growth.py storm [OPTION...]                  50,000 connections a second, then 200,000 SYNs, beside a million sessions:
+                                             what is held against what may be; fails if anything is lost or too much
 
 Builds nothing: BUILD is the directory of the programs (build/gcc), made by "make net-tools"."""
 import json
@@ -35,8 +37,8 @@ OPERATIONS = {
 }
 
 
-def scale_program():
-    program = os.path.join(os.environ.get("BUILD", "build/gcc"), "tests/bench/micro/scale")
+def bench_program(name):
+    program = os.path.join(os.environ.get("BUILD", "build/gcc"), "tests/bench/micro", name)
     if not os.access(program, os.X_OK):
         sys.exit(f"{program} is not built: make net-tools")
     return program
@@ -47,7 +49,7 @@ def arguments(operation, sessions, family, *more):
 
 
 def scale(*words):
-    done = subprocess.run([scale_program(), *words], check=False, text=True, stdout=subprocess.PIPE)
+    done = subprocess.run([bench_program("scale"), *words], check=False, text=True, stdout=subprocess.PIPE)
     if done.returncode:
         sys.exit(f"scale {' '.join(words)}: status {done.returncode}")
     return json.loads(done.stdout)
@@ -66,7 +68,7 @@ def middle(rows):
 
 
 def count_instructions(operation, sessions, family):
-    count, output = callgrind.run(scale_program(), *arguments(operation, sessions, family, "--steps",
+    count, output = callgrind.run(bench_program("scale"), *arguments(operation, sessions, family, "--steps",
                                                               COUNTED_STEPS), toggle=TOGGLE)
     return count / json.loads(output)["operations"]
 
@@ -165,8 +167,15 @@ def memory(sessions=MEMORY_SESSIONS):
     return 0
 
 
+def storm(*words):
+    """Each way of its own; with options, as they say."""
+    runs = [words] if words else [("--rate", "50000"), ("--flood", "200000")]
+    return max([subprocess.run([bench_program("storm"), *run], check=False).returncode for run in runs])
+
+
 def main():
-    commands = {"cost": (cost, 0, 11), "plot": (plot_again, 2, 2), "memory": (memory, 0, 1)}
+    commands = {"cost": (cost, 0, 11), "plot": (plot_again, 2, 2), "memory": (memory, 0, 1),
+                "storm": (storm, 0, 10)}
     command, least, most = commands.get(sys.argv[1] if len(sys.argv) > 1 else "", (None, 0, 0))
     if not command or not least <= len(sys.argv) - 2 <= most:
         sys.exit(__doc__)
