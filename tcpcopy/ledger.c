@@ -40,76 +40,32 @@ size_t ledger_memory(const struct ledger *l)
 	return l->copies ? l->target_count * l->copy_count * sizeof(*l->copies) : 0;
 }
 
-/* NULL if there is but one. */
-static struct ledger_copy *find_copy(const struct ledger *l, size_t target, size_t copy)
-{
-	assert(target < l->target_count && copy < l->copy_count);
-	return l->copies ? &l->copies[target * l->copy_count + copy] : NULL;
-}
-
-static void amount_add(struct ledger_amount *a, uint64_t bytes, uint64_t requests)
-{
-	a->bytes += bytes;
-	a->requests += requests;
-}
-
-static void amount_take(struct ledger_amount *a, uint64_t bytes, uint64_t requests)
-{
-	assert(a->bytes >= bytes && a->requests >= requests);
-	a->bytes -= bytes;
-	a->requests -= requests;
-}
-
 static bool amount_equal(const struct ledger_amount *a, const struct ledger_amount *b)
 {
 	return a->bytes == b->bytes && a->requests == b->requests;
 }
 
-void ledger_captured(struct ledger *l, size_t target, size_t copy, uint64_t bytes,
-		     uint64_t requests)
-{
-	struct ledger_stream *s = &l->targets[target].stream;
-	struct ledger_copy *c = find_copy(l, target, copy);
-
-	amount_add(&s->captured, bytes, requests);
-	amount_add(&s->in_flight, bytes, requests);
-	if (c)
-		amount_add(&c->captured, bytes, requests);
-}
-
-void ledger_delivered(struct ledger *l, size_t target, size_t copy, uint64_t bytes,
-		      uint64_t requests)
-{
-	struct ledger_stream *s = &l->targets[target].stream;
-	struct ledger_copy *c = find_copy(l, target, copy);
-
-	amount_take(&s->in_flight, bytes, requests);
-	amount_add(&s->delivered, bytes, requests);
-	if (c)
-		amount_add(&c->delivered, bytes, requests);
-}
-
 void ledger_taken_back(struct ledger *l, size_t target, size_t copy, uint64_t requests)
 {
 	struct ledger_stream *s = &l->targets[target].stream;
-	struct ledger_copy *c = find_copy(l, target, copy);
+	struct ledger_copy *c = ledger_find_copy(l, target, copy);
 
-	amount_take(&s->delivered, 0, requests);
-	amount_add(&s->in_flight, 0, requests);
+	ledger_amount_take(&s->delivered, 0, requests);
+	ledger_amount_add(&s->in_flight, 0, requests);
 	if (c)
-		amount_take(&c->delivered, 0, requests);
+		ledger_amount_take(&c->delivered, 0, requests);
 }
 
 void ledger_dropped(struct ledger *l, size_t target, size_t copy, enum drop_cause cause,
 		    uint64_t bytes, uint64_t requests)
 {
 	struct ledger_stream *s = &l->targets[target].stream;
-	struct ledger_copy *c = find_copy(l, target, copy);
+	struct ledger_copy *c = ledger_find_copy(l, target, copy);
 
-	amount_take(&s->in_flight, bytes, requests);
-	amount_add(&s->dropped[cause], bytes, requests);
+	ledger_amount_take(&s->in_flight, bytes, requests);
+	ledger_amount_add(&s->dropped[cause], bytes, requests);
 	if (c)
-		amount_add(&c->dropped, bytes, requests);
+		ledger_amount_add(&c->dropped, bytes, requests);
 }
 
 static struct ledger_amount dropped_in_all(const struct ledger_stream *s)
@@ -117,13 +73,13 @@ static struct ledger_amount dropped_in_all(const struct ledger_stream *s)
 	struct ledger_amount sum = {0};
 
 	for (size_t i = 0; i < DROP_CAUSES; i++)
-		amount_add(&sum, s->dropped[i].bytes, s->dropped[i].requests);
+		ledger_amount_add(&sum, s->dropped[i].bytes, s->dropped[i].requests);
 	return sum;
 }
 
 struct ledger_copy ledger_copy_of(const struct ledger *l, size_t target, size_t copy)
 {
-	const struct ledger_copy *c = find_copy(l, target, copy);
+	const struct ledger_copy *c = ledger_find_copy(l, target, copy);
 	const struct ledger_stream *s = &l->targets[target].stream;
 
 	if (c)
@@ -148,16 +104,16 @@ bool ledger_stream_adds_up(const struct ledger_stream *s)
 {
 	struct ledger_amount sum = dropped_in_all(s);
 
-	amount_add(&sum, s->delivered.bytes, s->delivered.requests);
-	amount_add(&sum, s->in_flight.bytes, s->in_flight.requests);
+	ledger_amount_add(&sum, s->delivered.bytes, s->delivered.requests);
+	ledger_amount_add(&sum, s->in_flight.bytes, s->in_flight.requests);
 	return amount_equal(&sum, &s->captured);
 }
 
 static void copy_add(struct ledger_copy *to, const struct ledger_copy *from)
 {
-	amount_add(&to->captured, from->captured.bytes, from->captured.requests);
-	amount_add(&to->delivered, from->delivered.bytes, from->delivered.requests);
-	amount_add(&to->dropped, from->dropped.bytes, from->dropped.requests);
+	ledger_amount_add(&to->captured, from->captured.bytes, from->captured.requests);
+	ledger_amount_add(&to->delivered, from->delivered.bytes, from->delivered.requests);
+	ledger_amount_add(&to->dropped, from->dropped.bytes, from->dropped.requests);
 }
 
 bool ledger_copies_add_up(const struct ledger *l, size_t target)

@@ -16,6 +16,7 @@
 #ifndef TCPCOPY_LEDGER_H
 #define TCPCOPY_LEDGER_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -151,12 +152,53 @@ static inline void ledger_packet(struct ledger *l, enum packet_fate fate)
 	l->packets.fate[fate]++;
 }
 
+static inline void ledger_amount_add(struct ledger_amount *a, uint64_t bytes, uint64_t requests)
+{
+	a->bytes += bytes;
+	a->requests += requests;
+}
+
+static inline void ledger_amount_take(struct ledger_amount *a, uint64_t bytes, uint64_t requests)
+{
+	assert(a->bytes >= bytes && a->requests >= requests);
+	a->bytes -= bytes;
+	a->requests -= requests;
+}
+
+/* NULL if there is but one. */
+static inline struct ledger_copy *ledger_find_copy(const struct ledger *l, size_t target,
+						   size_t copy)
+{
+	assert(target < l->target_count && copy < l->copy_count);
+	return l->copies ? &l->copies[target * l->copy_count + copy] : NULL;
+}
+
 /* Stream bytes enter, ... */
-void ledger_captured(struct ledger *l, size_t target, size_t copy, uint64_t bytes,
-		     uint64_t requests);
+static inline void ledger_captured(struct ledger *l, size_t target, size_t copy, uint64_t bytes,
+				   uint64_t requests)
+{
+	struct ledger_stream *s = &l->targets[target].stream;
+	struct ledger_copy *c = ledger_find_copy(l, target, copy);
+
+	ledger_amount_add(&s->captured, bytes, requests);
+	ledger_amount_add(&s->in_flight, bytes, requests);
+	if (c)
+		ledger_amount_add(&c->captured, bytes, requests);
+}
+
 /* ... and leave in one of two ways. Never more than is in flight (asserted). */
-void ledger_delivered(struct ledger *l, size_t target, size_t copy, uint64_t bytes,
-		      uint64_t requests);
+static inline void ledger_delivered(struct ledger *l, size_t target, size_t copy, uint64_t bytes,
+				    uint64_t requests)
+{
+	struct ledger_stream *s = &l->targets[target].stream;
+	struct ledger_copy *c = ledger_find_copy(l, target, copy);
+
+	ledger_amount_take(&s->in_flight, bytes, requests);
+	ledger_amount_add(&s->delivered, bytes, requests);
+	if (c)
+		ledger_amount_add(&c->delivered, bytes, requests);
+}
+
 /* Requests that were delivered as far as they were known, and go on: in flight again. */
 void ledger_taken_back(struct ledger *l, size_t target, size_t copy, uint64_t requests);
 void ledger_dropped(struct ledger *l, size_t target, size_t copy, enum drop_cause cause,

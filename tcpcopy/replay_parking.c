@@ -63,7 +63,7 @@ void replay_end_all_parked(struct replay *r)
 }
 
 /* Without room for it, after others were shed for it, it is shed itself: NULL. */
-static struct online *wake(struct replay *r, uint32_t handle)
+struct online *replay_wake(struct replay *r, uint32_t handle)
 {
 	struct timer *timer = parking_timer(r->table.parking, handle);
 	struct online *o;
@@ -83,28 +83,10 @@ static struct online *wake(struct replay *r, uint32_t handle)
 	return o;
 }
 
-struct online *replay_find_online(struct replay *r, const struct tuple *tuple)
-{
-	uint32_t parked;
-	struct online *o = session_table_find_online(&r->table, tuple, &parked);
-
-	return parked == PARKING_NONE ? o : wake(r, parked);
-}
-
-struct session *replay_find_session(struct replay *r, uint32_t id)
-{
-	uint32_t parked;
-	struct session *s = session_table_find(&r->table, id, &parked);
-
-	if (parked == PARKING_NONE)
-		return s;
-	return wake(r, parked) ? session_table_find(&r->table, id, &parked) : NULL;
-}
-
 void replay_wake_due(struct replay *r)
 {
 	struct timer *t;
 
 	while ((t = timer_wheel_pop(r->parked_wheel, r->env.now_us)))
-		(void)wake(r, parking_handle(t));
+		(void)replay_wake(r, parking_handle(t));
 }

@@ -86,9 +86,28 @@ void replay_account_dropped(struct replay *r, const struct endpoint *server, enu
 
 /* o is no more, if it rests. */
 void replay_park_if_idle(struct replay *r, struct online *o);
+/* Wakes a connection by its handle; NULL: there is no room for it, and it is shed. */
+struct online *replay_wake(struct replay *r, uint32_t handle);
+
 /* As session_table_find_online and session_table_find, of what is parked too: it is woken. */
-struct online *replay_find_online(struct replay *r, const struct tuple *tuple);
-struct session *replay_find_session(struct replay *r, uint32_t id);
+static inline struct online *replay_find_online(struct replay *r, const struct tuple *tuple)
+{
+	uint32_t parked;
+	struct online *o = session_table_find_online(&r->table, tuple, &parked);
+
+	return parked == PARKING_NONE ? o : replay_wake(r, parked);
+}
+
+static inline struct session *replay_find_session(struct replay *r, uint32_t id)
+{
+	uint32_t parked;
+	struct session *s = session_table_find(&r->table, id, &parked);
+
+	if (parked == PARKING_NONE)
+		return s;
+	return replay_wake(r, parked) ? session_table_find(&r->table, id, &parked) : NULL;
+}
+
 /* Wakes those for which it is time to do something. */
 void replay_wake_due(struct replay *r);
 /* Resets what is parked at the target, and forgets it. */

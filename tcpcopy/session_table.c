@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * session_table.c - see session_table.h. A session's index does not change as long as it lives; its place, which the index leads to, is
- * in the slab of sessions or, with IS_PARKED, the handle of its connection.
+ * in the slab of sessions or, with SESSION_TABLE_PARKED, the handle of its connection.
  */
 #include "tcpcopy/session_table.h"
 
 #include <assert.h>
 #include <stdlib.h>
-
-#define IS_PARKED (UINT32_C(1) << 31)
 
 enum {
 	PLACES_LEAST = 64,
@@ -19,9 +17,9 @@ static const struct tuple *online_tuple(const void *owner, uint32_t value)
 {
 	const struct session_table *t = owner;
 
-	if (!(value & IS_PARKED))
+	if (!(value & SESSION_TABLE_PARKED))
 		return &((const struct online *)slab_at(t->onlines, value))->tuple;
-	parking_get_online(t->parking, value & ~IS_PARKED, t->unpacked);
+	parking_get_online(t->parking, value & ~SESSION_TABLE_PARKED, t->unpacked);
 	return &t->unpacked->tuple;
 }
 
@@ -57,20 +55,6 @@ void session_table_fini(struct session_table *t)
 }
 
 /* ---- online connections ---- */
-
-struct online *session_table_find_online(const struct session_table *t, const struct tuple *tuple,
-					 uint32_t *parked)
-{
-	uint32_t value = tuple_map_find(t->by_tuple, tuple);
-
-	*parked = PARKING_NONE;
-	if (value == TUPLE_MAP_NONE)
-		return NULL;
-	if (!(value & IS_PARKED))
-		return slab_at(t->onlines, value);
-	*parked = value & ~IS_PARKED;
-	return NULL;
-}
 
 struct online *session_table_add_online(struct session_table *t)
 {
@@ -161,23 +145,6 @@ uint32_t session_table_new_id(struct session_table *t, const struct session *s)
 	return (uint32_t)t->generation++ << SESSION_INDEX_BITS | s->index;
 }
 
-/* The place of a free index leads nowhere, or to a session of another one. */
-struct session *session_table_find(const struct session_table *t, uint32_t id, uint32_t *parked)
-{
-	uint32_t index = id & (SESSIONS_MAX - 1);
-	struct session *s;
-
-	*parked = PARKING_NONE;
-	if (index >= t->places_room)
-		return NULL;
-	if (t->places[index] & IS_PARKED) {
-		*parked = t->places[index] & ~IS_PARKED;
-		return NULL;
-	}
-	s = slab_find(t->sessions, t->places[index]);
-	return s && s->has_tuple && s->id == id ? s : NULL;
-}
-
 uint32_t session_table_limit(const struct session_table *t)
 {
 	return t->places_room;
@@ -208,14 +175,14 @@ bool session_table_look(const struct session_table *t, uint32_t index, struct se
 
 	if (index >= t->places_room)
 		return false;
-	if (!(t->places[index] & IS_PARKED)) {
+	if (!(t->places[index] & SESSION_TABLE_PARKED)) {
 		s = slab_find(t->sessions, t->places[index]);
 		if (!s || s->index != index)
 			return false;
 		*copy = *s;
 		return true;
 	}
-	handle = t->places[index] & ~IS_PARKED;
+	handle = t->places[index] & ~SESSION_TABLE_PARKED;
 	unpack(t, handle, &u);
 	for (unsigned i = 0; i < parking_session_count(t->parking, handle); i++) {
 		if (u.sessions[i].index == index) {
@@ -233,13 +200,13 @@ uint32_t session_table_park(struct session_table *t, struct online *o)
 
 	if (handle == PARKING_NONE)
 		return PARKING_NONE;
-	tuple_map_replace(t->by_tuple, &o->tuple, handle | IS_PARKED);
+	tuple_map_replace(t->by_tuple, &o->tuple, handle | SESSION_TABLE_PARKED);
 	for (struct session *s = o->sessions; s; s = next) {
 		uint32_t index = s->index;
 
 		next = s->next_of_online;
 		slab_give(t->sessions, t->places[index]);
-		t->places[index] = handle | IS_PARKED;
+		t->places[index] = handle | SESSION_TABLE_PARKED;
 	}
 	slab_give(t->onlines, o->index);
 	return handle;

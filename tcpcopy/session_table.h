@@ -23,6 +23,9 @@ enum {
 	SESSIONS_MAX = 1 << SESSION_INDEX_BITS,
 };
 
+/* A place is in the slab, or, with this bit, the handle of a parked connection. */
+#define SESSION_TABLE_PARKED (UINT32_C(1) << 31)
+
 struct session_table {
 	struct slab *sessions;
 	struct slab *onlines;
@@ -41,8 +44,20 @@ int session_table_init(struct session_table *t, const struct hash_key *key, uint
 		       struct slab_budget *budget);
 void session_table_fini(struct session_table *t);
 /* The connection of this client -> server tuple, or NULL; if it is parked, NULL and its handle in *parked. */
-struct online *session_table_find_online(const struct session_table *t, const struct tuple *tuple,
-					 uint32_t *parked);
+static inline struct online *session_table_find_online(const struct session_table *t,
+						       const struct tuple *tuple, uint32_t *parked)
+{
+	uint32_t value = tuple_map_find(t->by_tuple, tuple);
+
+	*parked = PARKING_NONE;
+	if (value == TUPLE_MAP_NONE)
+		return NULL;
+	if (!(value & SESSION_TABLE_PARKED))
+		return slab_at(t->onlines, value);
+	*parked = value & ~SESSION_TABLE_PARKED;
+	return NULL;
+}
+
 /* Not initialised but for its index, and not yet found by a tuple. NULL if full. */
 struct online *session_table_add_online(struct session_table *t);
 /* Makes it found by o->tuple, which no other may have. 0, or -1 with errno ENOMEM. */
@@ -58,7 +73,24 @@ uint32_t session_table_new_id(struct session_table *t, const struct session *s);
  * By an id that came from outside; NULL if there is no such session now. If it may be one of a parked connection, NULL and the
  * handle of that in *parked.
  */
-struct session *session_table_find(const struct session_table *t, uint32_t id, uint32_t *parked);
+static inline struct session *session_table_find(const struct session_table *t, uint32_t id,
+						 uint32_t *parked)
+{
+	uint32_t index = id & (SESSIONS_MAX - 1);
+	struct session *s;
+
+	*parked = PARKING_NONE;
+	if (index >= t->places_room)
+		return NULL;
+	if (t->places[index] & SESSION_TABLE_PARKED) {
+		*parked = t->places[index] & ~SESSION_TABLE_PARKED;
+		return NULL;
+	}
+	/* The place of a free index leads nowhere, or to a session of another one. */
+	s = slab_find(t->sessions, t->places[index]);
+	return s && s->has_tuple && s->id == id ? s : NULL;
+}
+
 /* One more than the highest index that a session may have, parked or not. */
 uint32_t session_table_limit(const struct session_table *t);
 /*
