@@ -80,7 +80,7 @@ static void list_remove(struct slab *s, struct slab_chunk *c)
 }
 
 /* It moves to the list of another level; a full one is in none. */
-static OUT_OF_LINE void set_level(struct slab *s, struct slab_chunk *c, uint32_t count)
+static void set_level(struct slab *s, struct slab_chunk *c, uint32_t count)
 {
 	if (c->count < SLAB_CHUNK_OBJECTS)
 		list_remove(s, c);
@@ -168,7 +168,7 @@ static uint32_t first_free_slot(const struct slab_chunk *c)
 }
 
 /* None has room. NULL with errno. */
-static OUT_OF_LINE struct slab_chunk *make_room(struct slab *s)
+static struct slab_chunk *make_room(struct slab *s)
 {
 	struct slab_chunk *c;
 
@@ -182,25 +182,46 @@ static OUT_OF_LINE struct slab_chunk *make_room(struct slab *s)
 	return c;
 }
 
-void *slab_take(struct slab *s, uint32_t *index)
+/* Its count is the caller's. */
+static IN_LINE void *take_from(struct slab *s, struct slab_chunk *c, uint32_t *index)
 {
-	struct slab_chunk *c = s->count < s->max_objects ? fullest_with_room(s) : NULL;
-	uint32_t slot;
+	uint32_t slot = first_free_slot(c);
 
-	if (!c && !(c = make_room(s)))
-		return NULL;
-	slot = first_free_slot(c);
 	c->taken[slot / 64] |= UINT64_C(1) << slot % 64;
-	if (c->count == 0)
-		s->chunks_empty--;
-	set_count(s, c, c->count + 1);
 	s->count++;
 	s->budget->used_bytes += s->object_size;
 	*index = c->number << SLAB_CHUNK_SHIFT | slot;
 	return c->objects + slot * s->object_size;
 }
 
-static OUT_OF_LINE void drop_chunk(struct slab *s, struct slab_chunk *c)
+/* From a chunk that goes to another level by it, or from one that is made for it (c is NULL). */
+static OUT_OF_LINE void *take_at_border(struct slab *s, struct slab_chunk *c, uint32_t *index)
+{
+	if (!c && !(c = make_room(s)))
+		return NULL;
+	if (c->count == 0)
+		s->chunks_empty--;
+	set_count(s, c, c->count + 1);
+	return take_from(s, c, index);
+}
+
+/* With one object less, so many would be of the level below. */
+static bool is_border(uint32_t count)
+{
+	return count % (1U << SLAB_LEVEL_SHIFT) == 0;
+}
+
+void *slab_take(struct slab *s, uint32_t *index)
+{
+	struct slab_chunk *c = s->count < s->max_objects ? fullest_with_room(s) : NULL;
+
+	if (!c || c->count == 0 || is_border(c->count + 1))
+		return take_at_border(s, c, index);
+	c->count++;
+	return take_from(s, c, index);
+}
+
+static void drop_chunk(struct slab *s, struct slab_chunk *c)
 {
 	list_remove(s, c);
 	s->chunks[c->number] = NULL;
@@ -212,6 +233,13 @@ static OUT_OF_LINE void drop_chunk(struct slab *s, struct slab_chunk *c)
 		s->chunk_limit--;
 }
 
+static OUT_OF_LINE void give_at_border(struct slab *s, struct slab_chunk *c)
+{
+	set_count(s, c, c->count - 1);
+	if (c->count == 0 && ++s->chunks_empty > 1)
+		drop_chunk(s, c);
+}
+
 void slab_give(struct slab *s, uint32_t index)
 {
 	struct slab_chunk *c = s->chunks[index >> SLAB_CHUNK_SHIFT];
@@ -221,9 +249,10 @@ void slab_give(struct slab *s, uint32_t index)
 	c->taken[slot / 64] &= ~(UINT64_C(1) << slot % 64);
 	s->count--;
 	s->budget->used_bytes -= s->object_size;
-	set_count(s, c, c->count - 1);
-	if (c->count == 0 && ++s->chunks_empty > 1)
-		drop_chunk(s, c);
+	if (c->count > 1 && !is_border(c->count))
+		c->count--;
+	else
+		give_at_border(s, c);
 }
 
 uint32_t slab_limit(const struct slab *s)

@@ -740,10 +740,20 @@ static enum packet_fate on_client_open(struct online *o, struct session_env *env
 	return is_news || fresh ? PACKET_FATE_USED : PACKET_FATE_DUPLICATE;
 }
 
+/* It may be followed again from here on. */
+static OUT_OF_LINE enum packet_fate on_client_of_lost(struct online *o, struct session_env *env,
+						      const struct packet *p)
+{
+	bool is_news = take_ack(o, env, p);
+
+	if (goes_on_with_tls(o, env, p))
+		refuse_encrypted(o, env);
+	return follow_again(o, env, p) ? on_client_open(o, env, p, is_news)
+				       : on_client_lost(o, env, p, is_news);
+}
+
 enum packet_fate online_on_client(struct online *o, struct session_env *env, const struct packet *p)
 {
-	bool is_news = false;
-
 	if (o->state == ONLINE_ENDED && outlives_reset(o, p))
 		reopen(o);
 	if (o->state == ONLINE_ENDED)
@@ -753,14 +763,8 @@ enum packet_fate online_on_client(struct online *o, struct session_env *env, con
 	if (!o->is_confirmed && o->began && o->has_ack)
 		note_rtt(o, env->now_us - o->last_seen_us); /* since the SYN-ACK */
 	o->last_seen_us = env->now_us;
-	if (o->state == ONLINE_LOST) {
-		is_news = take_ack(o, env, p);
-		if (goes_on_with_tls(o, env, p))
-			refuse_encrypted(o, env);
-		if (!follow_again(o, env, p))
-			return on_client_lost(o, env, p, is_news);
-	}
-	return on_client_open(o, env, p, is_news);
+	return o->state == ONLINE_LOST ? on_client_of_lost(o, env, p)
+				       : on_client_open(o, env, p, false);
 }
 
 void online_on_syn_payload(struct online *o, struct session_env *env, const struct packet *p)
