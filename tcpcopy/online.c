@@ -116,7 +116,7 @@ uint64_t online_seen_by(const struct online *o, uint32_t ack)
 /*
  * An ACK may advance by a window at most, unless many packets were not captured: then the next one goes on from there.
  */
-static bool goes_on_far(struct online *o, uint32_t ack)
+static OUT_OF_LINE bool goes_on_far(struct online *o, uint32_t ack)
 {
 	bool goes_on = o->has_far_ack && ack - o->far_ack <= ONLINE_RESPONSE_JUMP_MAX;
 
@@ -126,7 +126,8 @@ static bool goes_on_far(struct online *o, uint32_t ack)
 }
 
 /* The client's acknowledgement. True if it said something new. */
-static bool take_ack(struct online *o, const struct session_env *env, const struct packet *p)
+static IN_LINE bool take_ack(struct online *o, const struct session_env *env,
+			     const struct packet *p)
 {
 	uint32_t distance = p->ack - o->ack_last;
 
@@ -291,9 +292,9 @@ static void notice_streaming(struct online *o, const struct segment_note *note)
 }
 
 /* The writes of a client that streams end anywhere: only a long silence tells. */
-bool online_is_boundary(const struct online *o, const struct session_env *env,
-			const struct segment_note *before, uint64_t turn_seen,
-			const struct segment_note *note)
+static IN_LINE bool is_boundary_behind(const struct online *o, const struct session_env *env,
+				       const struct segment_note *before, uint64_t turn_seen,
+				       const struct segment_note *note)
 {
 	uint64_t silence_us = note->at_us - before->at_us;
 
@@ -303,10 +304,17 @@ bool online_is_boundary(const struct online *o, const struct session_env *env,
 				: before->small || silence_us >= env->boundary_us);
 }
 
+bool online_is_boundary(const struct online *o, const struct session_env *env,
+			const struct segment_note *before, uint64_t turn_seen,
+			const struct segment_note *note)
+{
+	return is_boundary_behind(o, env, before, turn_seen, note);
+}
+
 static bool is_boundary(const struct online *o, const struct session_env *env,
 			const struct segment_note *note)
 {
-	return o->has_newest && online_is_boundary(o, env, &o->newest, o->turns.seen, note);
+	return o->has_newest && is_boundary_behind(o, env, &o->newest, o->turns.seen, note);
 }
 
 /* p is that segment. Its ACK has been taken. */
