@@ -278,12 +278,13 @@ static bool output_segment(struct session *s, struct session_env *env, uint64_t 
 	struct ledger_traffic *count = &account(s, env)->traffic;
 	uint32_t seq = session_seq_of(s, off);
 	bool again = seq_lt(seq, s->target.snd_max);
-	size_t several = len > s->target.mss ? (len - 1) / s->target.mss + 1 : 1;
+	size_t several;
 	struct segment seg;
 
 	compose(&seg, s, env, TCP_ACK, seq);
-	if (several > 1)
+	if (len > s->target.mss)
 		seg.gso_size_bytes = s->target.mss;
+	several = seg.gso_size_bytes ? (len - 1) / seg.gso_size_bytes + 1 : 1;
 	if (len)
 		len = segment_queue_peek(&s->online->queue, env->blocks, off, len, seg.iov,
 					 SEGMENT_IOV_MAX, &seg.iov_count);
