@@ -301,11 +301,13 @@ static void account_surplus(struct session *s, const struct turn *t)
 	uint64_t surplus = s->answered > t->need ? s->answered - t->need : 0;
 
 	s->overlaps |= !s->answered && !s->may_be_answered && t->need && all >= t->need;
-	s->answered = surplus < surplus_max(s) ? surplus : surplus_max(s);
+	if (surplus && surplus > surplus_max(s))
+		surplus = surplus_max(s);
+	s->answered = surplus;
 	if (all < t->need && !s->gate_is_free)
 		s->deficit += t->need - all;
 	all = all > t->need ? all - t->need : 0;
-	if (is_streaming(s) && all > STREAM_AHEAD * s->online->need_max)
+	if (all && is_streaming(s) && all > STREAM_AHEAD * s->online->need_max)
 		all = STREAM_AHEAD * s->online->need_max;
 	s->forgotten = all > s->answered ? all - s->answered : 0;
 	s->may_be_answered = false;
