@@ -142,7 +142,8 @@ static void source_lost(struct source *s, const char *why)
 	source_close(s);
 }
 
-static void read_source(struct source *s)
+/* True if there may be more. */
+static bool read_source(struct source *s)
 {
 	for (int i = 0; s->capture && i < DISPATCH_ROUNDS; i++) {
 		int n = capture_dispatch(s->capture, DISPATCH_MAX, on_frame, s);
@@ -150,8 +151,9 @@ static void read_source(struct source *s)
 		if (n < 0)
 			source_lost(s, capture_error(s->capture));
 		if (n < DISPATCH_MAX)
-			return;
+			return false;
 	}
+	return s->capture;
 }
 
 static void on_capture(evutil_socket_t fd, short what, void *arg)
@@ -498,14 +500,18 @@ static void gather(const struct worker *w)
 /* When the events of a turn have been handled. */
 static void end_turn(struct worker *w)
 {
+	bool has_more = false;
+
 	w->now_us = clock_now_us();
 	for (size_t i = 0; i < w->options->device_count; i++) {
 		if (w->sources[i].is_due)
-			read_source(&w->sources[i]);
+			has_more |= read_source(&w->sources[i]);
 		w->sources[i].is_due = false;
 	}
 	response_flush(w->response, w->now_us);
 	w->gather_us = response_gather_us(w->response, w->now_us);
+	if (has_more)
+		w->gather_us = 0; /* a flood would fill the ring meanwhile */
 	arm_core_timer(w, w->now_us);
 }
 
