@@ -247,6 +247,18 @@ static uint64_t heard_at(const struct session *s, const struct session_env *env,
 	return goes_on ? t->known_us : t->known_us + session_lag_us(s, env);
 }
 
+/*
+ * An ACK that was to ride on the next request goes now, as that has to wait: the target may need it to go on (its window,
+ * Nagle). Its silence counts from here.
+ */
+static void say_held_ack(struct session *s, const struct session_env *env)
+{
+	if (s->ack_now || s->target.rcv_nxt - s->target.rcv_acked <= s->mss_agreed)
+		return;
+	s->ack_now = true;
+	s->last_answer_us = env->now_us;
+}
+
 /* Whether the gate before t is open; if time will open it, *settle_at says when. */
 static bool gate_is_open(struct session *s, struct session_env *env, const struct turn *t,
 			 uint64_t *settle_at)
@@ -275,6 +287,7 @@ static bool gate_is_open(struct session *s, struct session_env *env, const struc
 		count->gates_by_answer++;
 		return true;
 	}
+	say_held_ack(s, env);
 	if (s->una_off < t->start)
 		return false;
 	at = opens_at(s, env, t);
