@@ -30,6 +30,8 @@ struct link_socket {
 	bool is_full;      /* the kernel takes nothing: writable is armed */
 };
 
+static const char no_event[] = "no room for another event";
+
 static void socket_close(struct link_socket *s)
 {
 	if (s->readable)
@@ -76,15 +78,17 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	link_socket_read(arg, clock_now_us());
 }
 
-void link_socket_watch(struct link_socket *s, bool watch)
+void link_socket_watch(struct link_socket *s, bool watch, uint64_t now_us)
 {
 	if (s->is_unwatched == !watch)
 		return;
 	s->is_unwatched = !watch;
 	if (s->fd == -1 || s->is_connecting)
 		return;
-	/* Neither can fail: the descriptor was an event before, and no memory is needed for it to be one again. */
-	(void)(watch ? event_add(s->readable, NULL) : event_del(s->readable));
+	if (!watch)
+		event_del(s->readable);
+	else if (event_add(s->readable, NULL) == -1)
+		socket_lost(s, no_event, now_us);
 }
 
 static void socket_connected(struct link_socket *s, uint64_t now_us)
@@ -100,7 +104,7 @@ static void socket_connected(struct link_socket *s, uint64_t now_us)
 		return;
 	}
 	if (!s->is_unwatched && event_add(s->readable, NULL) == -1) {
-		socket_lost(s, "no room for another event", now_us);
+		socket_lost(s, no_event, now_us);
 		return;
 	}
 	intercept_link_on_connected(s->link, now_us);

@@ -32,9 +32,9 @@ void link_socket_free(struct link_socket *s);
 struct intercept_link *link_socket_link(struct link_socket *s);
 /*
  * Whether what comes in is an event of the base, as it is at first; otherwise the owner calls
- * link_socket_read from time to time.
+ * link_socket_read from time to time. The connection is lost if the kernel has no room for the event.
  */
-void link_socket_watch(struct link_socket *s, bool watch);
+void link_socket_watch(struct link_socket *s, bool watch, uint64_t now_us);
 /* Takes what has come in. May find the connection lost. */
 void link_socket_read(struct link_socket *s, uint64_t now_us);
 /* Gives the link's output to the kernel; what it does not take follows when it does. */

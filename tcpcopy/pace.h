@@ -34,15 +34,19 @@ static inline void pace_on_capture(struct pace *p, uint64_t now_us)
 	p->captured_us = now_us;
 }
 
-/* Whether captured packets are sure to wake the worker soon, or pace_until_us has not come. */
+/* Whether captured packets are sure to wake the worker soon, or the time to notice that they do not has not come. */
 static inline bool pace_is_steady(const struct pace *p, uint64_t now_us)
 {
 	return p->is_steady && now_us < p->captured_us + PACE_PATIENCE_US;
 }
 
-/* When a steady time ends unless something is captured before. */
-static inline uint64_t pace_until_us(const struct pace *p)
+/*
+ * When to wake a worker that lets all else wait for captured packets, something being due at due_us: at once if that is what a
+ * turn has left over, otherwise when the steady time is over, in case nothing is captured any more. Then
+ * something may have come that nobody has looked at, whatever is due.
+ */
+static inline uint64_t pace_wake_us(const struct pace *p, uint64_t due_us, uint64_t now_us)
 {
-	return p->captured_us + PACE_PATIENCE_US;
+	return due_us <= now_us ? due_us : p->captured_us + PACE_PATIENCE_US;
 }
 #endif

@@ -582,18 +582,14 @@ static uint64_t next_due_us(const struct worker *w, uint64_t now_us)
 	return w->groups_due_us < due_us ? w->groups_due_us : due_us;
 }
 
-/*
- * A timer that fires too early costs less than setting it anew each time that it moves back. While the captures set the
- * pace it is only there for the case that they stop.
- */
+/* A timer that fires too early costs less than setting it anew each time that it moves back. */
 static void set_timer(struct worker *w, uint64_t now_us)
 {
 	uint64_t due_us = next_due_us(w, now_us);
 	struct itimerspec at = {0};
 
-	/* What is due now is what this turn has left over. */
-	if (w->is_riding && due_us > now_us && due_us < pace_until_us(&w->pace))
-		due_us = pace_until_us(&w->pace);
+	if (w->is_riding)
+		due_us = pace_wake_us(&w->pace, due_us, now_us);
 	if (due_us >= w->timer_us)
 		return;
 	w->timer_us = due_us;
@@ -614,19 +610,19 @@ static void ask_about_silence(struct worker *w, uint64_t now_us)
 			sender_doubt(w->sender, &w->options->transfers[i].target.addr, now_us);
 }
 
-/* Who is late wants its records, and its timers, at once. */
+/* Who is late wants its records at once, who found the sender full its timer. */
 static void follow_pace(struct worker *w, uint64_t now_us)
 {
 	bool rides;
 
 	if (w->captured_us > w->pace.captured_us)
 		pace_on_capture(&w->pace, w->captured_us);
-	rides = pace_is_steady(&w->pace, now_us) && !w->is_urgent;
+	rides = pace_is_steady(&w->pace, now_us) && !w->is_urgent && !replay_is_blocked(w->replay);
 	if (rides == w->is_riding)
 		return;
 	w->is_riding = rides;
 	for (size_t i = 0; i < w->link_count; i++)
-		link_socket_watch(w->links[i].socket, !rides);
+		link_socket_watch(w->links[i].socket, !rides, now_us);
 }
 
 /* Not if the event loop has done so. */
