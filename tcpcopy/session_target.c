@@ -162,6 +162,13 @@ static bool is_outdated(const struct session *s, const struct wire_record *r)
 	       !(r->flags & TCP_RST);
 }
 
+/* What we echo: RFC 7323, section 4.3. */
+static void note_timestamp(struct session_target *t, const struct wire_record *r)
+{
+	if (r->has_timestamps && seq_leq(r->seq, t->rcv_acked))
+		t->ts_recent = r->ts_val;
+}
+
 /* The target ends a connection: what that tells of it. */
 static void note_end(struct session *s, struct session_env *env)
 {
@@ -238,15 +245,12 @@ static bool fin_is_out(const struct session *s)
 	       s->state == SESSION_LAST_ACK;
 }
 
-static void on_new_ack(struct session *s, struct session_env *env, uint32_t ack)
+/* snd_una moves up to ack, and in the stream up to una_off. */
+static void advance_una(struct session *s, struct session_env *env, uint32_t ack, uint64_t una_off)
 {
 	struct session_target *t = &s->target;
 	uint32_t acked = ack - t->snd_una;
-	uint64_t una_off = s->una_off + acked;
-	bool fin_acked = fin_is_out(s) && una_off > s->online->queue.end;
 
-	if (fin_acked)
-		una_off = s->online->queue.end;
 	t->snd_una = ack;
 	if (seq_lt(t->snd_nxt, ack))
 		t->snd_nxt = ack;
@@ -255,10 +259,30 @@ static void on_new_ack(struct session *s, struct session_env *env, uint32_t ack)
 	if (s->smaller_mss)
 		session_path_on_ack(s, env, acked);
 	s->progress_us = env->now_us;
+}
+
+static void on_new_ack(struct session *s, struct session_env *env, uint32_t ack)
+{
+	uint64_t una_off = s->una_off + (ack - s->target.snd_una);
+	bool fin_acked = fin_is_out(s) && una_off > s->online->queue.end;
+
+	if (fin_acked)
+		una_off = s->online->queue.end;
+	advance_una(s, env, ack, una_off);
 	if (fin_acked)
 		fin_acknowledged(s, env);
 	if (s->online)
 		online_release(s->online, env);
+}
+
+static void set_window(struct session_target *t, const struct wire_record *r, uint32_t window)
+{
+	t->snd_wnd = window;
+	/* Not beyond what is known to be sent: a forged number must not outbid all that follow. */
+	t->snd_wl1 = seq_min(r->seq, t->rcv_nxt);
+	t->snd_wl2 = r->ack;
+	if (window > t->max_window)
+		t->max_window = window;
 }
 
 static void update_window(struct session *s, const struct session_env *env,
@@ -277,12 +301,7 @@ static void update_window(struct session *s, const struct session_env *env,
 	}
 	if (t->snd_wnd == 0 && s->online->state != ONLINE_ENDED)
 		s->progress_us = env->now_us; /* it says so: RFC 9293, section 3.8.6.1 (MUST-37) */
-	t->snd_wnd = window;
-	/* Not beyond what is known to be sent: a forged number must not outbid all that follow. */
-	t->snd_wl1 = seq_min(r->seq, t->rcv_nxt);
-	t->snd_wl2 = r->ack;
-	if (window > t->max_window)
-		t->max_window = window;
+	set_window(t, r, window);
 }
 
 /*
@@ -410,6 +429,36 @@ static void on_target_time_wait(struct session *s, struct session_env *env,
 	session_mark_dirty(s, env);
 }
 
+/*
+ * Header prediction (Van Jacobson, "4BSD TCP Header Prediction", 1990; it is in most implementations): nearly every record is the next
+ * data, acknowledges all that was sent, and has nothing else to say. Then none of the questions of on_target_synchronized has
+ * another answer: both numbers are plausible (our window is never below 64 KiB), the ACK is no duplicate, the record is
+ * the newest and not outdated, neither a FIN of the client's is out nor one of the target's in.
+ */
+static bool is_predicted(const struct session *s, const struct wire_record *r)
+{
+	const struct session_target *t = &s->target;
+
+	return s->state == SESSION_ESTABLISHED && (r->flags & ~TCP_PSH) == TCP_ACK &&
+	       r->seq == t->rcv_nxt && r->ack == t->snd_max && r->len_bytes &&
+	       r->len_bytes <= UINT16_MAX && t->snd_wnd && !is_outdated(s, r);
+}
+
+/* What on_target_synchronized does with it. */
+static void on_predicted(struct session *s, struct session_env *env, const struct wire_record *r)
+{
+	struct session_target *t = &s->target;
+
+	session_mark_dirty(s, env);
+	note_timestamp(t, r);
+	if (r->ack != t->snd_una) {
+		advance_una(s, env, r->ack, s->una_off + (r->ack - t->snd_una));
+		online_release(s->online, env);
+	}
+	set_window(t, r, (uint32_t)r->window << t->snd_wscale);
+	on_payload(s, env, r);
+}
+
 /* RFC 9293, section 3.10.7.4. */
 static void on_target_synchronized(struct session *s, struct session_env *env,
 				   const struct wire_record *r)
@@ -437,8 +486,7 @@ static void on_target_synchronized(struct session *s, struct session_env *env,
 		ignore(s, env);
 		return;
 	}
-	if (r->has_timestamps && seq_leq(r->seq, t->rcv_acked))
-		t->ts_recent = r->ts_val; /* RFC 7323, section 4.3 */
+	note_timestamp(t, r);
 	on_ack(s, env, r);
 	if (!session_is_live(s))
 		return;
@@ -456,6 +504,10 @@ void session_on_target(struct session *s, struct session_env *env, const struct 
 	count->response_segments += r->segments;
 	if (r->len_bytes)
 		count->response_payload_segments += r->segments;
+	if (is_predicted(s, r)) {
+		on_predicted(s, env, r);
+		return;
+	}
 	switch ((enum session_state)s->state) {
 	case SESSION_SYN_SENT:
 		on_target_syn_sent(s, env, r);
