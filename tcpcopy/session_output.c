@@ -427,40 +427,6 @@ static bool has_no_data_due(const struct session *s, uint64_t limit)
 	       !s->retransmit_una && !s->smaller_due;
 }
 
-/*
- * What nearly every output of data is: nothing is in flight, all that may be said is one new segment, the windows take it, and
- * neither an end nor something again goes with it.
- */
-static bool is_one_segment(const struct session *s, uint64_t left)
-{
-	const struct session_target *t = &s->target;
-
-	return t->snd_una == t->snd_max && t->snd_nxt == t->snd_max && left && left <= t->mss &&
-	       left <= t->cwnd && left <= t->snd_wnd && s->end_said == TURN_DATA &&
-	       !s->retransmit_una && !s->smaller_due;
-}
-
-/* Says it, as output_stream would with more questions: the other half of header prediction (session_target.c). */
-static bool output_one_segment(struct session *s, struct session_env *env, size_t len)
-{
-	struct session_target *t = &s->target;
-	struct ledger_traffic *count = &account(s, env)->traffic;
-	struct segment seg;
-
-	compose(&seg, s, env, TCP_ACK | TCP_PSH, t->snd_nxt);
-	len = segment_queue_peek(&s->online->queue, env->blocks, s->una_off, len, seg.iov,
-				 SEGMENT_IOV_MAX, &seg.iov_count);
-	seg.payload_len_bytes = (uint32_t)len;
-	if (!emit(s, env, &seg))
-		return false;
-	count->payload_segments_sent++;
-	count->bytes_sent += len;
-	env->said_bytes += (uint32_t)len;
-	session_recovery_on_sent(s, env, t->snd_nxt, (uint32_t)len);
-	t->snd_nxt += (uint32_t)len;
-	return true;
-}
-
 static bool output_data(struct session *s, struct session_env *env, uint64_t limit)
 {
 	if (has_no_data_due(s, limit))
@@ -468,8 +434,6 @@ static bool output_data(struct session *s, struct session_env *env, uint64_t lim
 	if (s->target.snd_una == s->target.snd_max)
 		session_path_follow(s, env);
 	restart_window(s, env);
-	if (is_one_segment(s, limit - s->una_off))
-		return output_one_segment(s, env, (size_t)(limit - s->una_off));
 	if (s->retransmit_una && !output_retransmission(s, env, limit))
 		return false;
 	return output_stream(s, env, limit) && output_smaller(s, env);
@@ -551,17 +515,13 @@ static bool leave(struct session *s, struct session_env *env, enum drop_cause ca
 	return output_rst(s, env);
 }
 
-static bool output_synchronized(struct session *s, struct session_env *env)
+/* The gates have been looked at: says what is due behind them. */
+static bool output_due(struct session *s, struct session_env *env)
 {
 	const struct turn *gate = NULL;
 	uint64_t limit = s->online->queue.end;
 	bool done;
 
-	if (session_handshake_is_far(s, env)) {
-		session_arm(s, env);
-		return true;
-	}
-	session_gate_update(s, env);
 	if (client_reset_is_due(s)) {
 		say_client_reset(s, env);
 		return output_rst(s, env);
@@ -580,6 +540,62 @@ static bool output_synchronized(struct session *s, struct session_env *env)
 	update_late(s, env, gate, limit);
 	session_arm(s, env);
 	return done;
+}
+
+/*
+ * What nearly every output behind a request is: all gates are open, nothing is in flight, so many bytes are all that is left, one
+ * segment, the windows take it, and neither an end nor a question nor something again goes with it.
+ */
+static bool is_one_segment(struct session *s, const struct session_env *env, uint64_t left)
+{
+	const struct session_target *t = &s->target;
+
+	if (s->gate_turn != SLAB_NONE || t->snd_una != t->snd_max || t->snd_nxt != t->snd_max ||
+	    !left || left > t->cwnd || left > t->snd_wnd || s->end_said != TURN_DATA ||
+	    s->ask_due || s->retransmit_una || s->smaller_due)
+		return false;
+	session_path_follow(s, env); /* as output_data does */
+	return left <= t->mss;
+}
+
+/* Says it, as output_due would with more questions: the other half of header prediction (session_target.c). */
+static bool output_one_segment(struct session *s, struct session_env *env, size_t len)
+{
+	struct session_target *t = &s->target;
+	struct ledger_traffic *count = &account(s, env)->traffic;
+	struct segment seg;
+
+	restart_window(s, env);
+	compose(&seg, s, env, TCP_ACK | TCP_PSH, t->snd_nxt);
+	seg.payload_len_bytes =
+		(uint32_t)segment_queue_peek(&s->online->queue, env->blocks, s->una_off, len,
+					     seg.iov, SEGMENT_IOV_MAX, &seg.iov_count);
+	if (!emit(s, env, &seg)) {
+		update_late(s, env, NULL, s->online->queue.end);
+		session_arm(s, env);
+		return false;
+	}
+	count->payload_segments_sent++;
+	count->bytes_sent += len;
+	env->said_bytes += (uint32_t)len;
+	session_recovery_on_sent(s, env, t->snd_nxt, (uint32_t)len);
+	t->snd_nxt += (uint32_t)len;
+	session_set_late(s, env, false); /* nothing waits */
+	session_arm(s, env);
+	return true;
+}
+
+static bool output_synchronized(struct session *s, struct session_env *env)
+{
+	uint64_t left = s->online->queue.end - s->una_off;
+
+	if (session_handshake_is_far(s, env)) {
+		session_arm(s, env);
+		return true;
+	}
+	session_gate_update(s, env);
+	return is_one_segment(s, env, left) ? output_one_segment(s, env, (size_t)left)
+					    : output_due(s, env);
 }
 
 /*
