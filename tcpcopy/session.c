@@ -8,6 +8,11 @@
 #include "common/seq.h"
 #include "tcpcopy/online.h"
 
+enum {
+	CACHE_LINE_BYTES = 64, /* as most processors have it */
+	HOT_LINES = 6,
+};
+
 const char *session_state_name(enum session_state state)
 {
 	static const char *const names[SESSION_STATES] = {
@@ -50,6 +55,9 @@ void session_set_state(struct session *s, enum session_state state)
 void session_init(struct session *s, struct online *online, size_t target_index, unsigned copy,
 		  enum drop_cause cause)
 {
+	static_assert(offsetof(struct session, offer) <= HOT_LINES * CACHE_LINE_BYTES,
+		      "what each request touches stays together");
+
 	memset(s, 0, sizeof(*s));
 	s->online = online;
 	s->target_index = (uint8_t)target_index;

@@ -134,7 +134,6 @@ enum session_state {
 
 /* The sequence space towards the target: RFC 9293 section 3.3.1, 5681, 6298, 7323. */
 struct session_target {
-	uint32_t iss;
 	uint32_t snd_una;
 	uint32_t snd_nxt; /* next to send: pulled back to snd_una by a retransmission timeout */
 	uint32_t snd_max; /* the highest ever sent, plus one: what an ACK may cover */
@@ -147,9 +146,7 @@ struct session_target {
 	uint32_t rcv_acked; /* what our last ACK said */
 	uint32_t
 		answer_seq; /* response bytes before this have been counted, or are an earlier turn's */
-	uint32_t doubt_seq;  /* where the target says that it stands, against what is believed */
-	uint32_t turn_seq;   /* rcv_nxt as the last turn was said */
-	uint32_t repeat_seq; /* if has_repeat: the lowest number that it has said again */
+	uint32_t turn_seq; /* rcv_nxt as the last turn was said */
 	uint32_t cwnd;
 	uint32_t ssthresh;
 	uint32_t recover; /* RFC 6582 */
@@ -165,6 +162,10 @@ struct session_target {
 	uint8_t doubt_count; /* how often in a row it has said so */
 	uint8_t backoff;     /* consecutive timeouts */
 	uint8_t unheard; /* timeouts since the target was last heard where it is believed to be */
+	/* Seldom looked at. */
+	uint32_t iss;
+	uint32_t doubt_seq;  /* where the target says that it stands, against what is believed */
+	uint32_t repeat_seq; /* if has_repeat: the lowest number that it has said again */
 };
 
 /* What the client's SYN offered: all that ours copies. */
@@ -177,66 +178,50 @@ struct session_offer {
 	uint8_t unused : 5; /* 0: resting connections are packed by their bytes */
 };
 
+/*
+ * What a kept-alive request and its answer touch comes first, in as few cache lines as may be: who has waited for either finds
+ * the session cold, and each line that is fetched costs as much as a hundred instructions.
+ */
 struct session {
 	struct timer timer; /* first: the wheel hands out timers */
 	struct session *next_of_online;
 	struct session *next_dirty;
 	struct online *online; /* NULL in TIME_WAIT */
-	struct tuple tuple;    /* faked client -> target */
 	uint32_t id;
-	uint32_t index;          /* in the slab */
-	uint64_t una_off;        /* stream offset of snd_una */
-	uint64_t answered;       /* response bytes that count for gate_turn */
-	uint64_t forgotten;      /* and that came too early to count */
-	uint64_t deficit;        /* by which answers were too short when silence opened a gate */
-	uint64_t answer_min_off; /* they count if their ACK reaches this offset */
+	uint32_t gate_turn;  /* slab index: first turn not said yet; SLAB_NONE: all are said */
+	uint32_t acked_turn; /* first turn not wholly acknowledged; SLAB_NONE: all are */
+	uint32_t requests_in_flight;
+	uint64_t bytes_in_flight; /* captured for this session, not delivered: the ledger's view */
+	uint64_t una_off;         /* stream offset of snd_una */
+	uint64_t answered;        /* response bytes that count for gate_turn */
+	uint64_t forgotten;       /* and that came too early to count */
+	uint64_t deficit;         /* by which answers were too short when silence opened a gate */
+	uint64_t answer_min_off;  /* they count if their ACK reaches this offset */
 	uint64_t last_answer_us;
 	uint64_t acked_us;     /* when the target last acknowledged something new */
 	uint64_t turn_said_us; /* when the last turn was released */
 	uint64_t timed_us;     /* start of the RTT sample; 0: none runs */
 	uint64_t last_sent_us;
-	uint64_t start_off;   /* where in the stream this connection of ours began */
-	uint64_t retry_at_us; /* not joined before */
-	uint64_t end_held_us; /* since when the FIN waits for silence; 0: it does not */
-	uint64_t refused_us; /* when the target did not take it without its beginning; 0: it does */
-	uint64_t begun_us;   /* when this connection of ours did */
-	uint64_t progress_us;   /* since when nothing moved */
-	uint64_t challenged_us; /* when a challenge ACK or a question went out; 0: never */
+	uint64_t begun_us;    /* when this connection of ours did */
+	uint64_t progress_us; /* since when nothing moved */
 	/* Deadlines, 0: none. */
 	uint64_t retransmit_at_us; /* SYN, data, FIN, or the probe of a zero window */
 	uint64_t ack_at_us;
 	uint64_t settle_at_us;
-	uint64_t timer_at_us;     /* what the wheel knows */
-	uint32_t gate_turn;       /* slab index: first turn not said yet; SLAB_NONE: all are said */
-	uint32_t acked_turn;      /* first turn not wholly acknowledged; SLAB_NONE: all are */
-	uint64_t bytes_in_flight; /* captured for this session, not delivered: the ledger's view */
-	uint32_t requests_in_flight;
-	struct session_target target;
-	struct session_offer offer;
-	uint16_t mss_agreed;    /* what the target's SYN-ACK allows, whatever the path does */
-	uint16_t smaller_mss;   /* of the pair that tests the path; 0: none is out */
-	uint16_t copy;          /* which of -n, from 0 */
-	uint8_t target_index;   /* which transfer */
-	uint8_t state;          /* enum session_state */
-	uint8_t futile_joins;   /* in a row: nothing was acknowledged */
-	uint8_t refused_joins;  /* in a row */
-	uint8_t join_strikes;   /* ends in a row that looked like a refusal */
-	uint8_t turns_said;     /* on this connection, up to HABITS_TURNS */
-	uint8_t brief_answers;  /* in a row that were complete with their PSH */
-	uint8_t unanswered;     /* turns given up after -t, in a row */
-	uint8_t tuples_refused; /* in a row: others had them */
-	uint8_t closed_cause;   /* enum drop_cause: what becomes of bytes captured after the end */
+	uint64_t timer_at_us;  /* what the wheel knows */
+	uint16_t copy;         /* which of -n, from 0 */
+	uint8_t target_index;  /* which transfer */
+	uint8_t state;         /* enum session_state */
+	uint8_t turns_said;    /* on this connection, up to HABITS_TURNS */
+	uint8_t brief_answers; /* in a row that were complete with their PSH */
+	uint8_t unanswered;    /* turns given up after -t, in a row */
 	uint8_t end_said; /* enum turn_kind: TURN_FIN or TURN_RST once released, otherwise TURN_DATA */
 	bool is_dirty;
 	bool is_late; /* waits for the target's answer or window, for long: wants records at once */
-	bool has_tuple; /* holds a mapping and a registration */
-	bool was_started;
+	bool has_tuple;     /* holds a mapping and a registration */
 	bool may_take_back; /* its last request was delivered as far as it is known */
 	bool overlaps; /* learned: the client does not wait for all answers before it speaks again */
 	bool gate_is_free; /* joined: what the client had seen before its first turn was another's answer */
-	bool syn_due;
-	bool syn_was_refused; /* once, which may be an accident */
-	bool rst_due;
 	bool ack_now;
 	bool ask_due;        /* a question where the target stands: session_doubt.c */
 	bool is_asking;      /* one has gone out and is not answered for good */
@@ -250,12 +235,33 @@ struct session {
 	bool went_on;         /* something came behind that */
 	bool target_closed;   /* its FIN has come */
 	bool may_have_closed; /* it may have come among what was never captured */
-	bool ended_young;     /* by the target */
 	bool is_joined;       /* this connection began in the middle of the stream */
 	bool was_whole : 1;   /* one before it did not */
 	bool uses_timestamps : 1;
 	bool timed_full : 1;  /* the segment of the RTT sample is one of mss bytes */
 	bool smaller_due : 1; /* the smaller one of the pair */
+	uint16_t mss_agreed;  /* what the target's SYN-ACK allows, whatever the path does */
+	uint16_t smaller_mss; /* of the pair that tests the path; 0: none is out */
+	struct tuple tuple;   /* faked client -> target */
+	struct session_target target;
+	/* Seldom looked at: session_init asserts how much is before it. */
+	struct session_offer offer;
+	uint32_t index;         /* in the slab */
+	uint8_t futile_joins;   /* in a row: nothing was acknowledged */
+	uint8_t refused_joins;  /* in a row */
+	uint8_t join_strikes;   /* ends in a row that looked like a refusal */
+	uint8_t tuples_refused; /* in a row: others had them */
+	uint8_t closed_cause;   /* enum drop_cause: what becomes of bytes captured after the end */
+	bool was_started;
+	bool syn_due;
+	bool syn_was_refused; /* once, which may be an accident */
+	bool rst_due;
+	bool ended_young;       /* by the target */
+	uint64_t challenged_us; /* when a challenge ACK or a question went out; 0: never */
+	uint64_t start_off;     /* where in the stream this connection of ours began */
+	uint64_t retry_at_us;   /* not joined before */
+	uint64_t end_held_us;   /* since when the FIN waits for silence; 0: it does not */
+	uint64_t refused_us; /* when the target did not take it without its beginning; 0: it does */
 };
 
 /* What sessions share: owned by replay. */
