@@ -515,13 +515,66 @@ static bool leave(struct session *s, struct session_env *env, enum drop_cause ca
 	return output_rst(s, env);
 }
 
-/* The gates have been looked at: says what is due behind them. */
-static bool output_due(struct session *s, struct session_env *env)
+/*
+ * What nearly every output behind a request is: nothing is in flight, so many bytes up to the gate or the end are all that may
+ * be said, one segment, the windows take it, and neither an end nor a question nor something again goes with it.
+ */
+static bool is_one_segment(struct session *s, const struct session_env *env, uint64_t left)
+{
+	const struct session_target *t = &s->target;
+
+	if (!left || t->snd_una != t->snd_max || t->snd_nxt != t->snd_max || left > t->cwnd ||
+	    left > t->snd_wnd || s->end_said != TURN_DATA || s->ask_due || s->retransmit_una ||
+	    s->smaller_due)
+		return false;
+	session_path_follow(s, env); /* as output_data does */
+	return left <= t->mss;
+}
+
+/* Says it, as output_data would with more questions: the other half of header prediction (session_target.c). */
+static bool output_one_segment(struct session *s, struct session_env *env, size_t len)
+{
+	struct session_target *t = &s->target;
+	struct ledger_traffic *count = &account(s, env)->traffic;
+	struct segment seg;
+
+	restart_window(s, env);
+	compose(&seg, s, env, TCP_ACK | TCP_PSH, t->snd_nxt);
+	seg.payload_len_bytes =
+		(uint32_t)segment_queue_peek(&s->online->queue, env->blocks, s->una_off, len,
+					     seg.iov, SEGMENT_IOV_MAX, &seg.iov_count);
+	if (!emit(s, env, &seg))
+		return false;
+	count->payload_segments_sent++;
+	count->bytes_sent += len;
+	env->said_bytes += (uint32_t)len;
+	session_recovery_on_sent(s, env, t->snd_nxt, (uint32_t)len);
+	t->snd_nxt += (uint32_t)len;
+	return true;
+}
+
+/* All that is due and may be said, up to limit. */
+static bool output_up_to(struct session *s, struct session_env *env, uint64_t limit)
+{
+	uint64_t left = limit - s->una_off; /* or, behind an end, too large to be one segment */
+
+	if (is_one_segment(s, env, left))
+		return output_one_segment(s, env, (size_t)left);
+	return output_data(s, env, limit) && output_ack(s, env) &&
+	       (!s->ask_due || output_question(s, env));
+}
+
+static bool output_synchronized(struct session *s, struct session_env *env)
 {
 	const struct turn *gate = NULL;
 	uint64_t limit = s->online->queue.end;
 	bool done;
 
+	if (session_handshake_is_far(s, env)) {
+		session_arm(s, env);
+		return true;
+	}
+	session_gate_update(s, env);
 	if (client_reset_is_due(s)) {
 		say_client_reset(s, env);
 		return output_rst(s, env);
@@ -535,67 +588,10 @@ static bool output_due(struct session *s, struct session_env *env)
 			return leave(s, env, cause);
 		limit = gate->start;
 	}
-	done = output_data(s, env, limit) && output_ack(s, env) &&
-	       (!s->ask_due || output_question(s, env));
+	done = output_up_to(s, env, limit);
 	update_late(s, env, gate, limit);
 	session_arm(s, env);
 	return done;
-}
-
-/*
- * What nearly every output behind a request is: all gates are open, nothing is in flight, so many bytes are all that is left, one
- * segment, the windows take it, and neither an end nor a question nor something again goes with it.
- */
-static bool is_one_segment(struct session *s, const struct session_env *env, uint64_t left)
-{
-	const struct session_target *t = &s->target;
-
-	if (s->gate_turn != SLAB_NONE || t->snd_una != t->snd_max || t->snd_nxt != t->snd_max ||
-	    !left || left > t->cwnd || left > t->snd_wnd || s->end_said != TURN_DATA ||
-	    s->ask_due || s->retransmit_una || s->smaller_due)
-		return false;
-	session_path_follow(s, env); /* as output_data does */
-	return left <= t->mss;
-}
-
-/* Says it, as output_due would with more questions: the other half of header prediction (session_target.c). */
-static bool output_one_segment(struct session *s, struct session_env *env, size_t len)
-{
-	struct session_target *t = &s->target;
-	struct ledger_traffic *count = &account(s, env)->traffic;
-	struct segment seg;
-
-	restart_window(s, env);
-	compose(&seg, s, env, TCP_ACK | TCP_PSH, t->snd_nxt);
-	seg.payload_len_bytes =
-		(uint32_t)segment_queue_peek(&s->online->queue, env->blocks, s->una_off, len,
-					     seg.iov, SEGMENT_IOV_MAX, &seg.iov_count);
-	if (!emit(s, env, &seg)) {
-		update_late(s, env, NULL, s->online->queue.end);
-		session_arm(s, env);
-		return false;
-	}
-	count->payload_segments_sent++;
-	count->bytes_sent += len;
-	env->said_bytes += (uint32_t)len;
-	session_recovery_on_sent(s, env, t->snd_nxt, (uint32_t)len);
-	t->snd_nxt += (uint32_t)len;
-	session_set_late(s, env, false); /* nothing waits */
-	session_arm(s, env);
-	return true;
-}
-
-static bool output_synchronized(struct session *s, struct session_env *env)
-{
-	uint64_t left = s->online->queue.end - s->una_off;
-
-	if (session_handshake_is_far(s, env)) {
-		session_arm(s, env);
-		return true;
-	}
-	session_gate_update(s, env);
-	return is_one_segment(s, env, left) ? output_one_segment(s, env, (size_t)left)
-					    : output_due(s, env);
 }
 
 /*
