@@ -246,7 +246,8 @@ static bool fin_is_out(const struct session *s)
 }
 
 /* snd_una moves up to ack, and in the stream up to una_off. */
-static void advance_una(struct session *s, struct session_env *env, uint32_t ack, uint64_t una_off)
+static inline void advance_una(struct session *s, struct session_env *env, uint32_t ack,
+			       uint64_t una_off)
 {
 	struct session_target *t = &s->target;
 	uint32_t acked = ack - t->snd_una;
