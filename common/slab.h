@@ -66,6 +66,12 @@ void slab_free(struct slab *s);
 /* An object that is not cleared, its index in *index; NULL with errno ENOMEM or ENOBUFS (at the maximum). */
 void *slab_take(struct slab *s, uint32_t *index);
 void slab_give(struct slab *s, uint32_t index);
+/* Whether there is one without asking for memory: then slab_take does not fail. */
+static inline bool slab_has_spare(const struct slab *s)
+{
+	return s->levels_with_room && s->count < s->max_objects;
+}
+
 /* The object of an index that was taken. */
 static inline void *slab_at(const struct slab *s, uint32_t index)
 {

@@ -275,15 +275,6 @@ static bool may_have_waited(const struct online *o)
 	return !o->has_newest || o->newest.pushed || !o->ever_pushed;
 }
 
-/*
- * All that it has seen since its turn is as long as "HTTP/1.1 100 Continue": then the rest of that request follows, which
- * must not be taken for one.
- */
-static bool is_told_to_continue(uint64_t turn_seen, const struct segment_note *note)
-{
-	return note->seen - turn_seen == ONLINE_INTERIM_BYTES;
-}
-
 /* It has seen more of an answer in the middle of a write: it speaks while answers are on their way. */
 static void notice_streaming(struct online *o, const struct segment_note *note)
 {
@@ -291,30 +282,10 @@ static void notice_streaming(struct online *o, const struct segment_note *note)
 		o->is_streaming = true;
 }
 
-/* The writes of a client that streams end anywhere: only a long silence tells. */
-static IN_LINE bool is_boundary_behind(const struct online *o, const struct session_env *env,
-				       const struct segment_note *before, uint64_t turn_seen,
-				       const struct segment_note *note)
-{
-	uint64_t silence_us = note->at_us - before->at_us;
-
-	return before->pushed && note->seen > turn_seen && note->seen > before->seen &&
-	       !is_told_to_continue(turn_seen, note) &&
-	       (o->is_streaming ? silence_us >= ONLINE_STREAM_BOUNDARY_US
-				: before->small || silence_us >= env->boundary_us);
-}
-
-bool online_is_boundary(const struct online *o, const struct session_env *env,
-			const struct segment_note *before, uint64_t turn_seen,
-			const struct segment_note *note)
-{
-	return is_boundary_behind(o, env, before, turn_seen, note);
-}
-
 static bool is_boundary(const struct online *o, const struct session_env *env,
 			const struct segment_note *note)
 {
-	return o->has_newest && is_boundary_behind(o, env, &o->newest, o->turns.seen, note);
+	return o->has_newest && online_is_boundary(o, env, &o->newest, o->turns.seen, note);
 }
 
 /* p is that segment. Its ACK has been taken. */
@@ -331,13 +302,6 @@ static bool goes_on_with_tls(const struct online *o, const struct session_env *e
 			     const struct packet *p)
 {
 	return tls_is_records(p->payload, p->payload_len_bytes) && begins_request(o, env, p);
-}
-
-void online_remember(struct online *o, const struct segment_note *note)
-{
-	o->newest = *note;
-	o->has_newest = true;
-	o->ever_pushed |= note->pushed;
 }
 
 /* The first that the client says after its SYN. */
@@ -432,7 +396,7 @@ void online_advance(struct online *o, struct session_env *env, uint64_t fresh)
 
 	while ((note = segment_queue_advance(&o->queue, env->blocks))) {
 		uint64_t end = o->queue.end;
-		bool continues = is_told_to_continue(o->turns.seen, note);
+		bool continues = online_is_told_to_continue(o->turns.seen, note->seen);
 		bool is_tls;
 		bool begins = is_boundary(o, env, note) || (o->began && !o->has_newest);
 		bool is_new;

@@ -132,6 +132,11 @@ void online_offer(struct session_offer *offer, const struct packet *p);
 /* A segment of the client, not a SYN. */
 enum packet_fate online_on_client(struct online *o, struct session_env *env,
 				  const struct packet *p);
+/*
+ * Likewise, if it is what nearly every packet of a client is: the next in order of a connection without anything pending. Then it is
+ * PACKET_FATE_USED. False: it is not, and nothing has changed.
+ */
+bool online_on_usual(struct online *o, struct session_env *env, const struct packet *p);
 /* What came with a SYN, as a segment behind it: its sender may be forged, the connection stays half-open. */
 void online_on_syn_payload(struct online *o, struct session_env *env, const struct packet *p);
 /* A SYN, FIN or RST of the online server. */

@@ -28,15 +28,39 @@ void online_cut_short(struct online *o, struct session_env *env);
 /* Response bytes that the client had seen when it sent this ACK; the server's FIN is not one. */
 uint64_t online_seen_by(const struct online *o, uint32_t ack);
 /* The newest bytes that are known without a hole came with this note. */
-void online_remember(struct online *o, const struct segment_note *note);
+static inline void online_remember(struct online *o, const struct segment_note *note)
+{
+	o->newest = *note;
+	o->has_newest = true;
+	o->ever_pushed |= note->pushed;
+}
+
+/*
+ * All that it has seen since its turn is as long as "HTTP/1.1 100 Continue": then the rest of that request follows, which
+ * must not be taken for one.
+ */
+static inline bool online_is_told_to_continue(uint64_t turn_seen, uint64_t seen)
+{
+	return seen - turn_seen == ONLINE_INTERIM_BYTES;
+}
+
 /*
  * Whether a request certainly begins with the segment of note, which follows that of before: its sender has seen more of an
  * answer than at its last turn (turn_seen), ended its write with the segment before, and has been silent or cannot have gone on in the
- * same write.
+ * same write. The writes of a client that streams end anywhere: only a long silence tells.
  */
-bool online_is_boundary(const struct online *o, const struct session_env *env,
-			const struct segment_note *before, uint64_t turn_seen,
-			const struct segment_note *note);
+static inline bool online_is_boundary(const struct online *o, const struct session_env *env,
+				      const struct segment_note *before, uint64_t turn_seen,
+				      const struct segment_note *note)
+{
+	uint64_t silence_us = note->at_us - before->at_us;
+
+	return before->pushed && note->seen > turn_seen && note->seen > before->seen &&
+	       !online_is_told_to_continue(turn_seen, note->seen) &&
+	       (o->is_streaming ? silence_us >= ONLINE_STREAM_BOUNDARY_US
+				: before->small || silence_us >= env->boundary_us);
+}
+
 /* Makes turns of what has become contiguous. Counts bytes that were captured just now, of these or beyond a hole. */
 void online_advance(struct online *o, struct session_env *env, uint64_t fresh);
 /* The client's FIN or RST takes its place once all before it is there. */

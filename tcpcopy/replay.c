@@ -381,6 +381,8 @@ static enum packet_fate on_client(struct replay *r, struct online *o, const stru
 {
 	enum packet_fate fate;
 
+	if (online_on_usual(o, &r->env, p))
+		return PACKET_FATE_USED;
 	if ((p->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
 		return on_syn_again(r, o, p);
 	if (o->has_reuse && p->seq == o->reuse.isn + 1) {

@@ -454,6 +454,25 @@ long segment_queue_push(struct segment_queue *q, struct segment_blocks *blocks, 
 	return (long)(end - off);
 }
 
+bool segment_queue_begin(struct segment_queue *q, struct segment_blocks *blocks,
+			 const uint8_t *data, size_t len_bytes, const struct segment_note *note)
+{
+	uint8_t *block;
+
+	if (q->root != SLAB_NONE || len_bytes > SEGMENT_BLOCK_BYTES ||
+	    !slab_has_spare(blocks->blocks))
+		return false;
+	assert(q->start == q->end && !q->ranges && q->height == 0);
+	block = slab_take(blocks->blocks, &q->root);
+	q->block_count++;
+	q->shift = (uint16_t)(q->start % SEGMENT_BLOCK_BYTES);
+	memcpy(block, data, len_bytes);
+	q->end += len_bytes;
+	q->ready_end = q->end;
+	q->ready_note = *note;
+	return true;
+}
+
 const struct segment_note *segment_queue_advance_range(struct segment_queue *q,
 						       struct segment_blocks *blocks)
 {

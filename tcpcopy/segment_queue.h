@@ -99,6 +99,13 @@ static inline const struct segment_note *segment_queue_advance(struct segment_qu
 	return &q->ready_note;
 }
 
+/*
+ * The usual segment at once: pushed, next in order, and advanced over. False, without a change, if the queue holds something, if this is
+ * more than a block, or if there is no block at hand.
+ */
+bool segment_queue_begin(struct segment_queue *q, struct segment_blocks *blocks,
+			 const uint8_t *data, size_t len_bytes, const struct segment_note *note);
+
 /* Bytes of memory that it holds. */
 static inline size_t segment_queue_memory(const struct segment_queue *q)
 {

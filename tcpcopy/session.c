@@ -494,3 +494,20 @@ void session_on_stream(struct session *s, struct session_env *env, struct turn *
 	}
 	session_mark_dirty(s, env);
 }
+
+void session_on_request(struct session *s, struct session_env *env, const struct turn *turn)
+{
+	uint64_t bytes = turn->end - turn->start;
+
+	ledger_captured(env->ledger, s->target_index, s->copy, bytes, 1);
+	s->may_take_back = false;
+	if (!session_is_awaiting_target(s))
+		s->progress_us = env->now_us;
+	s->bytes_in_flight += bytes;
+	s->requests_in_flight++;
+	if (s->gate_turn == SLAB_NONE)
+		s->gate_turn = turn->index;
+	if (s->acked_turn == SLAB_NONE)
+		s->acked_turn = turn->index;
+	session_mark_dirty(s, env);
+}

@@ -380,6 +380,11 @@ static inline void session_mark_dirty(struct session *s, struct session_env *env
 
 /* The stream grew to a new end: turn is the turn it went to, fresh or extended. */
 void session_on_stream(struct session *s, struct session_env *env, struct turn *turn, bool is_new);
+/*
+ * The stream grew by a turn that is a whole request so far, and the session is live: session_account_captured and session_on_stream at
+ * once.
+ */
+void session_on_request(struct session *s, struct session_env *env, const struct turn *turn);
 void session_on_target(struct session *s, struct session_env *env, const struct wire_record *r);
 void session_on_timer(struct session *s, struct session_env *env);
 /* A router says that a packet of this session was too big. */

@@ -78,6 +78,21 @@ struct turn *turn_list_data(struct turn_list *l, struct slab *turns, uint64_t st
 	return t;
 }
 
+struct turn *turn_list_request(struct turn_list *l, struct slab *turns, uint64_t start,
+			       uint64_t end, const struct segment_note *note)
+{
+	struct turn *t = append(l, turns, TURN_DATA, start, end);
+
+	if (!t)
+		return NULL;
+	t->need = note->seen - l->seen;
+	t->waited_us = waited_since(l, note);
+	t->is_request = true;
+	l->spoke_us = note->at_us;
+	l->seen = note->seen;
+	return t;
+}
+
 struct turn *turn_list_end(struct turn_list *l, struct slab *turns, enum turn_kind kind,
 			   uint64_t at, const struct segment_note *note)
 {

@@ -56,6 +56,9 @@ void turn_list_fini(struct turn_list *l, struct slab *turns);
  */
 struct turn *turn_list_data(struct turn_list *l, struct slab *turns, uint64_t start, uint64_t end,
 			    const struct segment_note *note, bool waited, bool *is_new);
+/* Likewise, where it certainly begins one: what note says that it had seen is more than at the last turn, and it has waited. */
+struct turn *turn_list_request(struct turn_list *l, struct slab *turns, uint64_t start,
+			       uint64_t end, const struct segment_note *note);
 /* The client's FIN or RST at stream offset at. As above. */
 struct turn *turn_list_end(struct turn_list *l, struct slab *turns, enum turn_kind kind,
 			   uint64_t at, const struct segment_note *note);

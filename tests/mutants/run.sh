@@ -40,7 +40,7 @@ first_units() {
     tcpcopy/half_open.c) echo 'join replay' ;;
     tcpcopy/session_gate.c) echo 'gate join session* copies' ;;
     tcpcopy/session*.c) echo 'session* gate join replay online*' ;;
-    tcpcopy/online.c | tcpcopy/online_gap.c | tcpcopy/online_time.c) echo 'online* gate join session*' ;;
+    tcpcopy/online.c | tcpcopy/online_gap.c | tcpcopy/online_time.c | tcpcopy/online_usual.c) echo 'online* gate join session*' ;;
     tcpcopy/replay*.c) echo 'replay copies join online* session*' ;;
     *) echo "$base*" ;;
   esac
