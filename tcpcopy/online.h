@@ -63,22 +63,47 @@ struct online_syn {
 struct online {
 	struct timer timer; /* first: the wheel hands out timers */
 	struct tuple tuple; /* client -> online server */
+	/* What the usual packet (online_usual.c) reads or writes: together, for it finds all of it cold. */
 	struct session *sessions;
-	struct segment_queue queue;
-	struct turn_list turns;
 	uint64_t seen;          /* response bytes that the client has acknowledged, by ack_last */
 	uint64_t seen_us;       /* when it first said so */
 	uint64_t hole_since_us; /* 0: no hole */
 	uint64_t last_seen_us;
-	struct segment_note
-		newest; /* of the newest bytes that are known without a hole; if has_newest */
-	uint64_t timer_at_us;
-	struct backlog_link backlog; /* its place in the list of backlog_class */
-	uint32_t index;
 	uint32_t isn;
 	uint32_t ack_last;
 	uint32_t
 		known_seq; /* the highest sequence number that the client is known to have sent, plus one */
+	uint8_t state;     /* enum online_state */
+	uint8_t said;      /* bytes of its last request so far; UINT8_MAX: or more */
+	uint8_t hello;     /* of these, the beginning of a ClientHello: tls_match_hello */
+	bool is_confirmed; /* the client has said more than its SYN */
+	bool has_far;      /* something beyond any window came, and nothing near since */
+	bool has_far_ack;
+	bool has_newest;
+	bool is_streaming; /* it does not wait for its answers */
+	bool ever_pushed;  /* otherwise PSH says nothing of this client's writes */
+	bool has_ack;
+	bool has_end; /* a FIN or RST that waits for the bytes before it */
+	bool has_server_fin;
+	bool has_reuse;
+	uint8_t backlog_class; /* how much of the memory it holds: backlog.h */
+	uint8_t admission;     /* enum online_admission */
+	uint8_t end_kind;      /* enum turn_kind */
+	bool began;            /* its SYN was captured */
+	bool has_server_rst;
+	bool was_cut;   /* the stream ended at a gap, not by the client */
+	bool is_mapped; /* found by its tuple; false once a newer connection has that */
+	struct segment_note
+		newest; /* of the newest bytes that are known without a hole; if has_newest */
+	struct turn_list turns;
+	uint64_t need_max;   /* of its turns */
+	uint32_t writes;     /* of the turn that is the last one, as far as they can be told */
+	uint32_t writes_max; /* above 1 it may have had as many requests open at a time */
+	struct segment_queue queue;
+	/* What others do. */
+	uint64_t timer_at_us;
+	struct backlog_link backlog; /* its place in the list of backlog_class */
+	uint32_t index;
 	uint32_t end_seq; /* of the client's FIN or RST; if has_end */
 	uint32_t server_fin_seq;
 	uint32_t far_seq; /* where it ended; if has_far */
@@ -86,31 +111,8 @@ struct online {
 	uint32_t
 		gap_seq; /* [gap_seq, gap_end_seq) was never captured, and nothing waits for it any more */
 	uint32_t gap_end_seq;
-	uint64_t need_max;       /* of its turns */
 	uint32_t rtt_us;         /* of its handshake, SYN-ACK to ACK; 0: not known */
-	uint32_t writes;         /* of the turn that is the last one, as far as they can be told */
-	uint32_t writes_max;     /* above 1 it may have had as many requests open at a time */
 	struct online_syn reuse; /* if has_reuse */
-	uint8_t admission;       /* enum online_admission */
-	uint8_t state;           /* enum online_state */
-	uint8_t end_kind;        /* enum turn_kind */
-	uint8_t said;            /* bytes of its last request so far; UINT8_MAX: or more */
-	uint8_t hello;           /* of these, the beginning of a ClientHello: tls_match_hello */
-	bool is_confirmed;       /* the client has said more than its SYN */
-	bool has_far;            /* something beyond any window came, and nothing near since */
-	bool has_far_ack;
-	bool began; /* its SYN was captured */
-	bool has_newest;
-	bool is_streaming; /* it does not wait for its answers */
-	bool ever_pushed;  /* otherwise PSH says nothing of this client's writes */
-	bool has_ack;
-	bool has_end; /* a FIN or RST that waits for the bytes before it */
-	bool has_server_fin;
-	bool has_server_rst;
-	bool has_reuse;
-	bool was_cut;          /* the stream ended at a gap, not by the client */
-	bool is_mapped;        /* found by its tuple; false once a newer connection has that */
-	uint8_t backlog_class; /* how much of the memory it holds: backlog.h */
 };
 
 /* Bytes of memory that it holds for its stream. */

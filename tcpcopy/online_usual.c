@@ -53,7 +53,7 @@ static inline bool take_request(struct online *o, struct session_env *env, const
 	struct turn *t;
 
 	if (!slab_has_spare(env->turns) ||
-	    !segment_queue_begin(&o->queue, env->blocks, p->payload, p->payload_len_bytes, &note))
+	    !segment_queue_begin(&o->queue, env->blocks, p->payload, p->payload_len_bytes))
 		return false;
 	t = turn_list_request(&o->turns, env->turns, start, o->queue.end, &note);
 	assert(t);

@@ -165,17 +165,14 @@ static uint64_t differ_or_zero(uint64_t v, uint64_t other)
 static const uint16_t online_times[] = {
 	ONLINE(seen_us),
 	ONLINE(newest.seen_us),
-	ONLINE(queue.ready_note.seen_us),
 };
 
 static const struct likeness online_same64[] = {
 	{ONLINE(newest.at_us), ONLINE(last_seen_us)},
-	{ONLINE(queue.ready_note.at_us), ONLINE(last_seen_us)},
 	{ONLINE(turns.spoke_us), ONLINE(last_seen_us)},
 	{ONLINE(queue.start), ONLINE(queue.end)},
 	{ONLINE(queue.ready_end), ONLINE(queue.end)},
 	{ONLINE(newest.seen), ONLINE(seen)},
-	{ONLINE(queue.ready_note.seen), ONLINE(seen)},
 	{ONLINE(turns.seen), ONLINE(seen)},
 };
 
@@ -205,7 +202,7 @@ static const struct online usual_online = {
 	.tuple = {.src = {.addr = {.b = {[10] = 0xff, [11] = 0xff}}},
 		  .dst = {.addr = {.b = {[10] = 0xff, [11] = 0xff}}},
 		  .protocol = PROTOCOL_TCP},
-	.queue = {.ready_note = {.pushed = true, .small = true}, .root = SLAB_NONE},
+	.queue = {.root = SLAB_NONE},
 	.turns = {.first = SLAB_NONE, .last = SLAB_NONE, .any = true},
 	.newest = {.pushed = true, .small = true},
 	.writes = 1,
@@ -289,6 +286,7 @@ static uint8_t *write_online(uint8_t *at, const struct online *o)
 	copy.sessions = NULL;
 	copy.backlog = (struct backlog_link){0, 0};
 	copy.index = 0;
+	memset(&copy.queue.ready_note, 0, sizeof(copy.queue.ready_note)); /* nothing is ready */
 	compare_online(&copy);
 	differ(&copy, &usual_online, sizeof(copy));
 	return write_bytes(at, &copy, sizeof(copy));

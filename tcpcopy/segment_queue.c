@@ -455,7 +455,7 @@ long segment_queue_push(struct segment_queue *q, struct segment_blocks *blocks, 
 }
 
 bool segment_queue_begin(struct segment_queue *q, struct segment_blocks *blocks,
-			 const uint8_t *data, size_t len_bytes, const struct segment_note *note)
+			 const uint8_t *data, size_t len_bytes)
 {
 	uint8_t *block;
 
@@ -469,7 +469,6 @@ bool segment_queue_begin(struct segment_queue *q, struct segment_blocks *blocks,
 	memcpy(block, data, len_bytes);
 	q->end += len_bytes;
 	q->ready_end = q->end;
-	q->ready_note = *note;
 	return true;
 }
 

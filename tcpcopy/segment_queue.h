@@ -47,17 +47,18 @@ struct segment_range {
 };
 
 struct segment_queue {
-	uint64_t start;     /* first byte that is still held */
-	uint64_t end;       /* contiguous end: the next byte expected */
-	uint64_t ready_end; /* in-order bytes that were just pushed reach to here, ... */
-	struct segment_note ready_note; /* ... so that the usual packet needs no range */
-	struct segment_range *ranges;   /* beyond end, sorted, disjoint */
-	uint32_t root;                  /* a block: data (height 0) or a node */
-	uint32_t block_count;           /* that it holds, nodes included */
+	uint64_t start;               /* first byte that is still held */
+	uint64_t end;                 /* contiguous end: the next byte expected */
+	uint64_t ready_end;           /* in-order bytes that were just pushed reach to here, ... */
+	struct segment_range *ranges; /* beyond end, sorted, disjoint */
+	uint32_t root;                /* a block: data (height 0) or a node */
+	uint32_t block_count;         /* that it holds, nodes included */
 	uint16_t range_count;
 	uint16_t
 		shift; /* blocks begin at offsets that leave this remainder: a short request fits one */
 	uint8_t height;
+	/* ... so that the usual packet needs no range; of these bytes, if there are any. */
+	struct segment_note ready_note;
 };
 
 /* At most max_bytes in blocks; budget, borrowed, may be shared with others or NULL. NULL with errno ENOMEM. */
@@ -104,7 +105,7 @@ static inline const struct segment_note *segment_queue_advance(struct segment_qu
  * more than a block, or if there is no block at hand.
  */
 bool segment_queue_begin(struct segment_queue *q, struct segment_blocks *blocks,
-			 const uint8_t *data, size_t len_bytes, const struct segment_note *note);
+			 const uint8_t *data, size_t len_bytes);
 
 /* Bytes of memory that it holds. */
 static inline size_t segment_queue_memory(const struct segment_queue *q)

@@ -37,10 +37,11 @@ struct world {
 	struct session sessions[PARKING_SESSIONS_MAX];
 };
 
-/* Links and timers are the caller's. */
+/* Links and timers are the caller's; and what is ready to be advanced over is nothing. */
 static void unlink_all(struct world *w)
 {
 	memset(&w->online.timer, 0, sizeof(w->online.timer));
+	memset(&w->online.queue.ready_note, 0, sizeof(w->online.queue.ready_note));
 	w->online.timer_at_us = 0;
 	w->online.sessions = NULL;
 	w->online.backlog = (struct backlog_link){0, 0};
