@@ -37,7 +37,7 @@ static inline bool is_request(const struct online *o, const struct packet *p, ui
 	       !online_is_told_to_continue(o->turns.seen, seen) && p->payload[0] != TLS_HELLO_FIRST;
 }
 
-/* As note_of, take_payload and online_advance. False: no block of its own, or no memory at hand; nothing has changed. */
+/* As note_of, take_payload and online_advance. False: it lies in several blocks, or there is no room at hand; nothing has changed. */
 static inline bool take_request(struct online *o, struct session_env *env, const struct packet *p,
 				uint64_t seen, uint64_t seen_us)
 {
@@ -53,7 +53,8 @@ static inline bool take_request(struct online *o, struct session_env *env, const
 	struct turn *t;
 
 	if (!slab_has_spare(env->turns) ||
-	    !segment_queue_begin(&o->queue, env->blocks, p->payload, p->payload_len_bytes))
+	    !segment_queue_append(&o->queue, env->blocks, p->payload, p->payload_len_bytes,
+				  env->backlog_max_bytes))
 		return false;
 	t = turn_list_request(&o->turns, env->turns, start, o->queue.end, &note);
 	assert(t);

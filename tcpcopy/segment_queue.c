@@ -244,6 +244,21 @@ static OUT_OF_LINE uint8_t *block_make(struct segment_queue *q, struct segment_b
 	return data_block(q, blocks, at);
 }
 
+/* Likewise of an offset: nearly always there is but one. */
+static IN_LINE uint8_t *find_or_make(struct segment_queue *q, struct segment_blocks *blocks,
+				     uint64_t off)
+{
+	return q->height ? block_make(q, blocks, block_of(q, off))
+			 : data_block(q, blocks, &q->root);
+}
+
+/* If nothing is held, what comes begins with a block of its own. */
+static inline void begin_anew(struct segment_queue *q)
+{
+	if (q->root == SLAB_NONE)
+		q->shift = (uint16_t)(q->start % SEGMENT_BLOCK_BYTES);
+}
+
 static OUT_OF_LINE const uint8_t *block_search(const struct segment_queue *q,
 					       const struct segment_blocks *blocks, uint64_t block)
 {
@@ -440,12 +455,10 @@ long segment_queue_push(struct segment_queue *q, struct segment_blocks *blocks, 
 		errno = ENOBUFS;
 		return -1;
 	}
-	if (q->root == SLAB_NONE) /* nothing is held: what comes begins with a block of its own */
-		q->shift = (uint16_t)(q->start % SEGMENT_BLOCK_BYTES);
+	begin_anew(q);
 	if (off > q->end || q->ranges || !is_one_block(q, off, end))
 		return push_blocks(q, blocks, off, data, end, note);
-	block = q->height ? block_make(q, blocks, block_of(q, off))
-			  : data_block(q, blocks, &q->root);
+	block = find_or_make(q, blocks, off);
 	if (!block)
 		return -1;
 	memcpy(block + place_of(q, off), data, (size_t)(end - off));
@@ -454,21 +467,22 @@ long segment_queue_push(struct segment_queue *q, struct segment_blocks *blocks, 
 	return (long)(end - off);
 }
 
-bool segment_queue_begin(struct segment_queue *q, struct segment_blocks *blocks,
-			 const uint8_t *data, size_t len_bytes)
+bool segment_queue_append(struct segment_queue *q, struct segment_blocks *blocks,
+			  const uint8_t *data, size_t len_bytes, size_t queue_limit_bytes)
 {
+	uint64_t end = q->end + len_bytes;
 	uint8_t *block;
 
-	if (q->root != SLAB_NONE || len_bytes > SEGMENT_BLOCK_BYTES ||
-	    !slab_has_spare(blocks->blocks))
+	if (q->ranges || end - q->start > queue_limit_bytes)
 		return false;
-	assert(q->start == q->end && !q->ranges && q->height == 0);
-	block = slab_take(blocks->blocks, &q->root);
-	q->block_count++;
-	q->shift = (uint16_t)(q->start % SEGMENT_BLOCK_BYTES);
-	memcpy(block, data, len_bytes);
-	q->end += len_bytes;
-	q->ready_end = q->end;
+	if (q->root == SLAB_NONE ? len_bytes > SEGMENT_BLOCK_BYTES : !is_one_block(q, q->end, end))
+		return false;
+	begin_anew(q);
+	block = find_or_make(q, blocks, q->end);
+	if (!block)
+		return false;
+	memcpy(block + place_of(q, q->end), data, len_bytes);
+	q->end = q->ready_end = end;
 	return true;
 }
 

@@ -101,11 +101,11 @@ static inline const struct segment_note *segment_queue_advance(struct segment_qu
 }
 
 /*
- * The usual segment at once: pushed, next in order, and advanced over. False, without a change, if the queue holds something, if this is
- * more than a block, or if there is no block at hand.
+ * The usual segment at once: pushed, next in order, and advanced over. False, with the stream as it was, if anything lies beyond a hole,
+ * if it does not fit one block, or if segment_queue_push would fail.
  */
-bool segment_queue_begin(struct segment_queue *q, struct segment_blocks *blocks,
-			 const uint8_t *data, size_t len_bytes);
+bool segment_queue_append(struct segment_queue *q, struct segment_blocks *blocks,
+			  const uint8_t *data, size_t len_bytes, size_t queue_limit_bytes);
 
 /* Bytes of memory that it holds. */
 static inline size_t segment_queue_memory(const struct segment_queue *q)
