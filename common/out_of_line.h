@@ -8,4 +8,6 @@
 
 #define OUT_OF_LINE __attribute__((noinline))
 #define IN_LINE     inline __attribute__((always_inline))
+/* For a function of another file's: a hint to the link-time optimiser, which otherwise inlines only what is tiny. */
+#define LINK_IN_LINE inline
 #endif

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/out_of_line.h"
 
 enum {
 	STALLED_TICKS_MAX = 2,
@@ -365,8 +366,8 @@ static struct sender_path *path_find(const struct sender *s, const struct ip_add
 }
 
 /* One packet into the batch. 0 also for one that cannot be built; -1 with errno EAGAIN. */
-static int put_packet(struct sender *s, const struct sender_path *p, struct sender_batch *b,
-		      const struct segment *segment, const struct sender_part *part)
+static IN_LINE int put_packet(struct sender *s, const struct sender_path *p, struct sender_batch *b,
+			      const struct segment *segment, const struct sender_part *part)
 {
 	bool is_link = p->mode == SENDER_LINK;
 	uint8_t *slot = sender_batch_slot(b);
@@ -396,8 +397,8 @@ static int put_packet(struct sender *s, const struct sender_path *p, struct send
 }
 
 /* Cuts by gso_size where the kernel does not. What finds no room after the first is lost. */
-static int put_pieces(struct sender *s, const struct sender_path *p, struct sender_batch *b,
-		      const struct segment *segment)
+static OUT_OF_LINE int put_pieces(struct sender *s, const struct sender_path *p,
+				  struct sender_batch *b, const struct segment *segment)
 {
 	struct sender_part part = {.len_bytes = segment->gso_size_bytes};
 
@@ -431,8 +432,8 @@ static int put_whole(struct sender *s, const struct sender_path *p, struct sende
 	return put_packet(s, p, b, segment, &all);
 }
 
-static int put_super_packet(struct sender *s, const struct sender_path *p, struct sender_batch *b,
-			    const struct segment *segment)
+static OUT_OF_LINE int put_super_packet(struct sender *s, const struct sender_path *p,
+					struct sender_batch *b, const struct segment *segment)
 {
 	if (sender_headers_len(segment) + segment->gso_size_bytes > (size_t)p->mtu_bytes) {
 		sender_count_failure(&s->stats, EMSGSIZE);
@@ -447,7 +448,7 @@ static int put_super_packet(struct sender *s, const struct sender_path *p, struc
 	return 0;
 }
 
-int sender_send(struct sender *s, const struct segment *segment)
+LINK_IN_LINE int sender_send(struct sender *s, const struct segment *segment)
 {
 	struct sender_path *p = path_find(s, &segment->tuple.dst.addr);
 	struct sender_batch *b;

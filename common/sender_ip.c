@@ -153,8 +153,8 @@ static bool copy_payload(uint8_t *to, const struct segment *segment, const struc
 	return true;
 }
 
-size_t sender_build_part(uint8_t *buf, size_t size, const struct segment *segment, uint16_t id,
-			 const struct sender_part *part)
+LINK_IN_LINE size_t sender_build_part(uint8_t *buf, size_t size, const struct segment *segment,
+				      uint16_t id, const struct sender_part *part)
 {
 	const struct tuple *t = &segment->tuple;
 	bool is_v4 = ip_addr_is_v4(&t->dst.addr);

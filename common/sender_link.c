@@ -12,6 +12,7 @@
  * device or, where that cannot, by the kernel (skb_checksum_help). A capture on this host, and on virtual devices up to a target
  * on it, sees them before that: tcpdump calls their checksums incorrect, as those of all that the host itself sends.
  */
+#include "common/out_of_line.h"
 #include "common/sender_private.h"
 
 #include <errno.h>
@@ -133,10 +134,11 @@ static void write_virtio(uint8_t *slot, const struct segment *segment, bool is_v
 	memcpy(slot, &h, sizeof(h));
 }
 
-void sender_link_prefix(const struct sender_link *l, uint8_t *slot, const uint8_t to[MAC_LEN],
-			const uint8_t from[MAC_LEN], const struct segment *segment)
+LINK_IN_LINE void sender_link_prefix(const struct sender_link *l, uint8_t *slot,
+				     const uint8_t to[MAC_LEN], const uint8_t from[MAC_LEN],
+				     const struct segment *segment)
 {
-	bool is_v4 = ip_addr_is_v4(&segment->tuple.dst.addr);
+	bool is_v4 = slot[l->batch.prefix_bytes] >> 4 == 4; /* the version, RFC 791 */
 
 	if (l->completes) {
 		write_virtio(slot, segment, is_v4);

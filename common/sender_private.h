@@ -115,7 +115,7 @@ struct sender_link *sender_link_open(const struct netdev *device);
 void sender_link_close(struct sender_link *l);
 /* Whether its sockets are still those of a device of this host. */
 bool sender_link_is_alive(const struct sender_link *l);
-/* Fills the prefix of a slot whose packet holds the whole segment: virtio header (if completes) and Ethernet header. */
+/* Fills the prefix of a slot whose packet is there and holds the whole segment: virtio header (if completes) and Ethernet header. */
 void sender_link_prefix(const struct sender_link *l, uint8_t *slot, const uint8_t to[MAC_LEN],
 			const uint8_t from[MAC_LEN], const struct segment *segment);
 /*

@@ -211,7 +211,7 @@ static bool is_border(uint32_t count)
 	return count % (1U << SLAB_LEVEL_SHIFT) == 0;
 }
 
-void *slab_take(struct slab *s, uint32_t *index)
+LINK_IN_LINE void *slab_take(struct slab *s, uint32_t *index)
 {
 	struct slab_chunk *c = s->count < s->max_objects ? fullest_with_room(s) : NULL;
 
@@ -240,7 +240,7 @@ static OUT_OF_LINE void give_at_border(struct slab *s, struct slab_chunk *c)
 		drop_chunk(s, c);
 }
 
-void slab_give(struct slab *s, uint32_t index)
+LINK_IN_LINE void slab_give(struct slab *s, uint32_t index)
 {
 	struct slab_chunk *c = s->chunks[index >> SLAB_CHUNK_SHIFT];
 	uint32_t slot = index & SLAB_CHUNK_MASK;

@@ -11,6 +11,7 @@
  * When the current tick reaches a slot of a level above 0, its timers move to lower levels (a
  * cascade); a timer moves at most nine times in its life, one that is set for seconds twice.
  */
+#include "common/out_of_line.h"
 #include "common/timer_wheel.h"
 
 #include <assert.h>
@@ -133,7 +134,7 @@ void timer_wheel_free(struct timer_wheel *w)
 	free(w);
 }
 
-void timer_wheel_set(struct timer_wheel *w, struct timer *t, uint64_t expires_us)
+LINK_IN_LINE void timer_wheel_set(struct timer_wheel *w, struct timer *t, uint64_t expires_us)
 {
 	timer_wheel_cancel(w, t);
 	/* Rounded up without overflow: never early. */
@@ -183,7 +184,7 @@ struct timer *timer_wheel_pop(struct timer_wheel *w, uint64_t now_us)
 	return t;
 }
 
-uint64_t timer_wheel_next_us(const struct timer_wheel *w)
+LINK_IN_LINE uint64_t timer_wheel_next_us(const struct timer_wheel *w)
 {
 	unsigned level, slot;
 	uint64_t tick;

@@ -5,6 +5,7 @@
  * removal shifts the slots behind it back, so there are no tombstones and a table that has seen
  * millions of connections is as fast as a new one.
  */
+#include "common/out_of_line.h"
 #include "common/tuple_map.h"
 
 #include <assert.h>
@@ -111,7 +112,7 @@ static uint32_t search(const struct tuple_map *m, const struct tuple *t)
 	return i;
 }
 
-uint32_t tuple_map_find(const struct tuple_map *m, const struct tuple *t)
+LINK_IN_LINE uint32_t tuple_map_find(const struct tuple_map *m, const struct tuple *t)
 {
 	return m->slots[search(m, t)].value;
 }

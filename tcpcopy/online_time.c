@@ -3,6 +3,7 @@
  * online_time.c - what a connection does by time: its hole is given up, its silence ends it or lets it rest, it is
  * forgotten; and what it lets go of.
  */
+#include "common/out_of_line.h"
 #include "tcpcopy/online_private.h"
 
 static bool gap_is_due(const struct online *o, const struct session_env *env)
@@ -125,7 +126,7 @@ static bool is_needed(const struct online *o, const struct turn *t)
 	return false;
 }
 
-void online_release(struct online *o, struct session_env *env)
+LINK_IN_LINE void online_release(struct online *o, struct session_env *env)
 {
 	uint64_t needed = o->queue.end;
 	struct turn *t;

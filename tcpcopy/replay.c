@@ -65,8 +65,7 @@ static void init_env(struct replay *r, const struct replay_config *config,
 	env->keep_alive_us = config->keep_alive_us;
 	env->park_after_us = config->park_after_us ? config->park_after_us : REPLAY_PARK_AFTER_US;
 	env->boundary_us = boundary_us(config->capture_latency_us);
-	env->rtt_us = config->rtt_us;
-	env->rtt_auto = config->rtt_auto;
+	env->rtt_us = config->rtt_auto ? SESSION_RTT_AUTO : config->rtt_us;
 	env->mss_bytes = config->mss_bytes;
 	env->joins = !config->whole_connections_only;
 	env->no_wait = config->no_wait;

@@ -598,9 +598,10 @@ static OUT_OF_LINE size_t peek_blocks(const struct segment_queue *q,
 	return total;
 }
 
-size_t segment_queue_peek(const struct segment_queue *q, const struct segment_blocks *blocks,
-			  uint64_t off, size_t len_bytes, struct iovec *iov, size_t max,
-			  uint16_t *count)
+LINK_IN_LINE size_t segment_queue_peek(const struct segment_queue *q,
+				       const struct segment_blocks *blocks, uint64_t off,
+				       size_t len_bytes, struct iovec *iov, size_t max,
+				       uint16_t *count)
 {
 	assert(off >= q->start && off <= q->end);
 	if (len_bytes > q->end - off)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* session.c - a session's life: states, start, end, account, timer. */
+#include "common/out_of_line.h"
 #include "tcpcopy/session.h"
 
 #include <assert.h>
@@ -181,7 +182,7 @@ void session_account_dropped(struct session *s, struct session_env *env, enum dr
 }
 
 /* The target has acknowledged the stream up to una_off: account it and pass the turns. */
-void session_acknowledged(struct session *s, struct session_env *env, uint64_t una_off)
+LINK_IN_LINE void session_acknowledged(struct session *s, struct session_env *env, uint64_t una_off)
 {
 	uint64_t bytes = una_off - s->una_off;
 	uint32_t requests = 0;
@@ -339,7 +340,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return b && b < a ? b : a;
 }
 
-void session_arm(struct session *s, struct session_env *env)
+LINK_IN_LINE void session_arm(struct session *s, struct session_env *env)
 {
 	uint64_t at = UINT64_MAX;
 
@@ -473,7 +474,8 @@ void session_on_timer(struct session *s, struct session_env *env)
 		session_ask(s, env);
 	if (is_due(s->settle_at_us, env))
 		s->settle_at_us = 0; /* session_output looks at the gate */
-	session_mark_dirty(s, env);
+	/* It may have been set for an ACK that a request has taken along. */
+	session_speak_or_arm(s, env);
 }
 
 void session_on_stream(struct session *s, struct session_env *env, struct turn *turn, bool is_new)

@@ -117,6 +117,8 @@ enum {
 	SESSION_LAG_MAX_US = 51200, /* ... but all of them follow within this */
 };
 
+#define SESSION_RTT_AUTO UINT64_MAX
+
 /* RFC 9293, section 3.3.2. A session is born in SYN_SENT: there is no passive open. */
 enum session_state {
 	SESSION_SYN_SENT,
@@ -286,8 +288,7 @@ struct session_env {
 	uint64_t keep_alive_us; /* -k */
 	uint64_t park_after_us; /* of silence; UINT64_MAX: never */
 	uint64_t boundary_us;   /* so long silent, a client has begun something new */
-	uint64_t rtt_us;        /* -R; 0: none */
-	bool rtt_auto;          /* that of each client */
+	uint64_t rtt_us;        /* -R; 0: none; SESSION_RTT_AUTO: that of each client */
 	uint16_t mss_bytes;     /* -D; 0: the client's */
 	bool joins;             /* connections in their middle; not with -O */
 	bool no_wait;           /* -W: all gates are open */
@@ -378,6 +379,14 @@ static inline void session_mark_dirty(struct session *s, struct session_env *env
 	env->dirty_tail = &s->next_dirty;
 }
 
+/* All is said and acknowledged, and nothing asks for an answer: session_output would only set the timer. */
+static inline bool session_is_content(const struct session *s)
+{
+	return s->state == SESSION_ESTABLISHED && s->gate_turn == SLAB_NONE &&
+	       s->acked_turn == SLAB_NONE && !s->ack_now && !s->ask_due && !s->retransmit_una &&
+	       !s->smaller_due && !s->probe_due && !s->is_late && s->end_said == TURN_DATA;
+}
+
 /* The stream grew to a new end: turn is the turn it went to, fresh or extended. */
 void session_on_stream(struct session *s, struct session_env *env, struct turn *turn, bool is_new);
 /*
@@ -457,7 +466,7 @@ uint64_t session_rtt_us(const struct session *s, const struct session_env *env);
 
 static inline bool session_has_rtt(const struct session *s, const struct session_env *env)
 {
-	return (env->rtt_us || env->rtt_auto) && session_rtt_us(s, env);
+	return env->rtt_us && session_rtt_us(s, env);
 }
 
 static inline bool session_ack_is_due_later(const struct session *s, const struct session_env *env)
@@ -468,7 +477,7 @@ static inline bool session_ack_is_due_later(const struct session *s, const struc
 /* What the target has sent since our last ACK has not reached the client yet. */
 static inline bool session_ack_is_far(const struct session *s, const struct session_env *env)
 {
-	return session_ack_is_due_later(s, env) && session_has_rtt(s, env);
+	return session_has_rtt(s, env) && session_ack_is_due_later(s, env);
 }
 
 /* Nor has its SYN-ACK: nothing can be said. */
@@ -536,6 +545,15 @@ void session_close(struct session *s, struct session_env *env, enum drop_cause c
 void session_stop(struct session *s, struct session_env *env);
 /* Sets the timer if the earliest deadline is before what it is set to. */
 void session_arm(struct session *s, struct session_env *env);
+/* Behind what mostly leaves nothing to say: it is asked in this batch if it has something, otherwise the timer is set. */
+static inline void session_speak_or_arm(struct session *s, struct session_env *env)
+{
+	if (session_is_content(s))
+		session_arm(s, env);
+	else
+		session_mark_dirty(s, env);
+}
+
 /* As the next one, in any state. */
 bool session_state_awaits_target(const struct session *s);
 

@@ -2,6 +2,7 @@
 /* session_gate.c - when a turn may be said: theory in session.h, examples in docs/session-states.md. */
 #include <assert.h>
 
+#include "common/out_of_line.h"
 #include "common/packet.h"
 #include "common/seq.h"
 #include "tcpcopy/online.h"
@@ -41,8 +42,8 @@ static uint64_t surplus_max(const struct session *s)
  * next turn. What came as such a tail and comes again with a newer ACK may be a repetition or, if that was forged, the answer:
  * it lets the gate settle.
  */
-void session_gate_on_answer(struct session *s, struct session_env *env, const struct wire_record *r,
-			    uint32_t rcv_nxt)
+LINK_IN_LINE void session_gate_on_answer(struct session *s, struct session_env *env,
+					 const struct wire_record *r, uint32_t rcv_nxt)
 {
 	struct session_target *t = &s->target;
 	uint32_t end = r->seq + r->len_bytes;

@@ -2,6 +2,7 @@
 /* session_output.c - what a session has to say: SYN, data, FIN, RST, acknowledgements, probes. */
 #include <string.h>
 
+#include "common/out_of_line.h"
 #include "common/packet.h"
 #include "common/seq.h"
 #include "tcpcopy/online.h"
@@ -532,7 +533,7 @@ static bool is_one_segment(struct session *s, const struct session_env *env, uin
 }
 
 /* Says it, as output_data would with more questions: the other half of header prediction (session_target.c). */
-static bool output_one_segment(struct session *s, struct session_env *env, size_t len)
+static IN_LINE bool output_one_segment(struct session *s, struct session_env *env, size_t len)
 {
 	struct session_target *t = &s->target;
 	struct ledger_traffic *count = &account(s, env)->traffic;
@@ -594,28 +595,12 @@ static bool output_synchronized(struct session *s, struct session_env *env)
 	return done;
 }
 
-/*
- * All is said and acknowledged, and nothing asks for an answer: so it mostly is behind a record, or a timer that was set for
- * an ACK which a request has taken along.
- */
-static bool is_content(const struct session *s)
-{
-	return s->gate_turn == SLAB_NONE && s->acked_turn == SLAB_NONE && !s->ack_now &&
-	       !s->ask_due && !s->retransmit_una && !s->probe_due && !s->is_late &&
-	       s->end_said == TURN_DATA;
-}
-
 bool session_output(struct session *s, struct session_env *env)
 {
 	switch ((enum session_state)s->state) {
 	case SESSION_SYN_SENT:
 		return output_syn(s, env);
 	case SESSION_ESTABLISHED:
-		if (is_content(s)) {
-			session_arm(s, env);
-			return true;
-		}
-		return output_synchronized(s, env);
 	case SESSION_FIN_WAIT_1:
 	case SESSION_FIN_WAIT_2:
 	case SESSION_CLOSE_WAIT:

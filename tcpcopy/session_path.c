@@ -16,6 +16,7 @@
  *   dead target; then the next pair has a smaller one still. Votes are counted for all sessions of a target, and
  *   large packets that got through at the first try speak against them, so loss alone does not make segments small.
  */
+#include "common/out_of_line.h"
 #include "common/seq.h"
 #include "tcpcopy/online.h"
 #include "tcpcopy/session.h"
@@ -65,7 +66,7 @@ static bool is_in_flight(const struct session *s)
 	return s->target.snd_una != s->target.snd_max;
 }
 
-void session_path_follow(struct session *s, const struct session_env *env)
+LINK_IN_LINE void session_path_follow(struct session *s, const struct session_env *env)
 {
 	s->target.mss = mss_now(s, env);
 }

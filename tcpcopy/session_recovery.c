@@ -3,6 +3,7 @@
  * session_recovery.c - round-trip time and retransmission timeout (RFC 6298), congestion control
  * (RFC 5681) and NewReno recovery (RFC 6582). Sends nothing: sets what session_output does.
  */
+#include "common/out_of_line.h"
 #include "common/seq.h"
 #include "tcpcopy/session.h"
 
@@ -54,8 +55,8 @@ static uint64_t backed_off_rto(const struct session_target *t)
 }
 
 /* [seq, seq + len) went out; len counts SYN and FIN. */
-void session_recovery_on_sent(struct session *s, struct session_env *env, uint32_t seq,
-			      uint32_t len)
+LINK_IN_LINE void session_recovery_on_sent(struct session *s, struct session_env *env, uint32_t seq,
+					   uint32_t len)
 {
 	struct session_target *t = &s->target;
 	uint32_t end = seq + len;
@@ -96,7 +97,8 @@ static void leave_recovery(struct session *s)
 }
 
 /* snd_una has moved over acked_bytes of sequence space. */
-void session_recovery_on_ack(struct session *s, struct session_env *env, uint32_t acked_bytes)
+LINK_IN_LINE void session_recovery_on_ack(struct session *s, struct session_env *env,
+					  uint32_t acked_bytes)
 {
 	struct session_target *t = &s->target;
 

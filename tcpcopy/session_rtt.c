@@ -12,7 +12,7 @@
 
 uint64_t session_rtt_us(const struct session *s, const struct session_env *env)
 {
-	if (!env->rtt_auto)
+	if (env->rtt_us != SESSION_RTT_AUTO)
 		return env->rtt_us;
 	return s->online ? s->online->rtt_us : 0;
 }
@@ -22,7 +22,7 @@ void session_ack_handshake(struct session *s, const struct session_env *env)
 {
 	if (session_ack_later(s, env))
 		return;
-	if (env->rtt_auto && !s->online->is_confirmed)
+	if (env->rtt_us == SESSION_RTT_AUTO && !s->online->is_confirmed)
 		s->ack_at_us = env->now_us + SESSION_RTT_MAX_US;
 	else
 		s->ack_now = true;

@@ -3,6 +3,7 @@
  * session_target.c - what the target said, as intercept reports it: RFC 9293 section 3.10.7 for a
  * client, RFC 5961 against blind packets, RFC 7323 for options. Changes state, sends nothing.
  */
+#include "common/out_of_line.h"
 #include "common/packet.h"
 #include "common/seq.h"
 #include "tcpcopy/online.h"
@@ -336,7 +337,8 @@ static bool is_over(const struct session *s)
 }
 
 /* Response bytes, perhaps after a gap in what was captured of them: all were sent. */
-static void on_payload(struct session *s, struct session_env *env, const struct wire_record *r)
+static IN_LINE void on_payload(struct session *s, struct session_env *env,
+			       const struct wire_record *r)
 {
 	struct session_target *t = &s->target;
 	uint32_t before = t->rcv_nxt, unacked;
@@ -450,7 +452,6 @@ static void on_predicted(struct session *s, struct session_env *env, const struc
 {
 	struct session_target *t = &s->target;
 
-	session_mark_dirty(s, env);
 	note_timestamp(t, r);
 	if (r->ack != t->snd_una) {
 		advance_una(s, env, r->ack, s->una_off + (r->ack - t->snd_una));
@@ -458,6 +459,7 @@ static void on_predicted(struct session *s, struct session_env *env, const struc
 	}
 	set_window(t, r, (uint32_t)r->window << t->snd_wscale);
 	on_payload(s, env, r);
+	session_speak_or_arm(s, env);
 }
 
 /* RFC 9293, section 3.10.7.4. */
