@@ -5,18 +5,19 @@
 rows.py ids ONLINE_LOG TARGET_LOG       prints what two access logs say, as NAME=VALUE words
 rows.py run DIRECTORY NAME=VALUE...     a run as a line of JSON; DIRECTORY has tcpcopy.json, intercept.json, both .tap.out
 rows.py instructions NAME=VALUE...      a counted run likewise
-rows.py calls TRACE NAME=VALUE...       likewise, of what strace -c said
+rows.py calls FILE NAME=VALUE...        likewise, of the system calls that calls.so has counted in FILE.before and FILE.after
 """
 import json
 import os
-import re
+import struct
 import sys
 
 import callgrind
 from figures import percentile
 
 PROGRAMS = ("tcpcopy", "intercept")
-STRACE_LINE = re.compile(r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(\w+)$", re.MULTILINE)
+CALLS_RECORD = struct.Struct("=24sQQ")  # name, calls, nanoseconds: calls.c
+CLOCK = "clock"
 
 
 def words_of(words):
@@ -115,20 +116,33 @@ def instructions(*words):
             count("log"), count("log2"), int(said["online2"]) - int(said["online"]))}))
 
 
-def calls_of(trace):
-    """System calls by name, of the table that strace -c prints."""
-    calls = {name: int(count) for count, name in STRACE_LINE.findall(trace)}
-    calls.pop("total", None)
-    return calls
+def calls_between(before, after):
+    """What calls.so has counted in between, by name: how many, and microseconds of the processor. The second value is
+    what looking at the clock has taken beside them. Half of a look lies within a call, half outside."""
+    counts = [{name.rstrip(b"\0").decode(): (n, ns) for name, n, ns in CALLS_RECORD.iter_unpack(data)}
+              for data in (before, after)]
+    clock_ns = counts[1].pop(CLOCK)[1]
+    calls = {}
+    for name, (n, ns) in counts[1].items():
+        n, ns = n - counts[0][name][0], ns - counts[0][name][1]
+        if n:
+            calls[name] = {"calls": n, "us": max(0, ns - n * clock_ns) / 1e3}
+    return calls, sum(c["calls"] for c in calls.values()) * clock_ns / 1e3
 
 
 def calls(path, *words):
     said = words_of(words)
-    with open(path, encoding="ascii", errors="replace") as f:
-        print(json.dumps({"case": said["case"], "program": said["program"],
-                          "online": int(said["online"]),
-                          "missing": max(0, int(said["online"]) - int(said["target"])),
-                          "calls": calls_of(f.read())}))
+
+    def read(when):
+        with open(f"{path}.{when}", "rb") as f:
+            return f.read()
+    by_name, clock_us = calls_between(read("before"), read("after"))
+    used = processor(said[said["program"] + "_before"], said[said["program"] + "_after"])
+    total_us = used["user_us"] + used["system_us"] - 2 * clock_us
+    print(json.dumps({"case": said["case"], "program": said["program"], "online": int(said["online"]),
+                      "missing": max(0, int(said["online"]) - int(said["target"])),
+                      "calls": by_name, "total_us": total_us,
+                      "rest_us": total_us - sum(c["us"] for c in by_name.values())}))
 
 
 def main():

@@ -8,7 +8,7 @@
 #   --compare BUILD     the programs of another build directory too, run by run in turns (--repeat 3)
 #   --rows FILE         keeps what was measured, for tests/bench/table.py
 #   --instructions      instead: instructions a request in user space, by callgrind
-#   --system-calls      instead: system calls a request, by strace
+#   --system-calls      instead: system calls a request, and the processor time of each
 #   --memory SESSIONS   instead: anonymous memory at the start, of an idle session and of a route
 #
 # Processor time is stated in floors: what the kernel alone asks for one packet to the target on this
@@ -146,8 +146,8 @@ run_case() {
   esac
 }
 
-# is_timed: rather than counted
-is_timed() { [ "$mode" = times ] || [ "$mode" = compare ]; }
+# is_timed: the floor is asked for
+is_timed() { [ "$mode" != instructions ]; }
 
 # All cases in turns; the floor before, between and after.
 run_all() {
@@ -188,7 +188,6 @@ why=$(net_why_not)
 [ -z "$why" ] || { echo "bench: $why" >&2; exit 77; }
 case $mode in
   instructions) needs_program valgrind ;;
-  calls) needs_program strace ;;
   compare) [ -x "$other/tcpcopy/tcpcopy" ] || { echo "bench: there is no $other/tcpcopy/tcpcopy" >&2; exit 2; } ;;
 esac
 net_start
@@ -203,5 +202,5 @@ run_all >"$net_dir/rows"
 case $mode in
   compare) tests/bench/table.py compare ;;
   times) tests/bench/table.py show ;;
-  *) tests/bench/table.py counts ;;
+  instructions | calls) tests/bench/table.py "$mode" ;;
 esac <"$net_dir/rows"

@@ -17,14 +17,10 @@ import plot
 import rows
 import table
 
-STRACE = """% time     seconds  usecs/call     calls    errors syscall
------- ----------- ----------- --------- --------- ----------------
- 60.00    0.006000           3      2000           epoll_wait
- 30.00    0.003000           6       500       490 read
- 10.00    0.001000           2       500           sendmmsg
------- ----------- ----------- --------- --------- ----------------
-100.00    0.010000           3      3000       490 total
-"""
+def counts_of(clock_ns, **calls):
+    """What calls.so leaves: calls and nanoseconds by name."""
+    return b"".join(rows.CALLS_RECORD.pack(name.encode(), *counted) for name, counted in
+                    {rows.CLOCK: (0, clock_ns), **calls}.items())
 
 
 def a_run(**changes):
@@ -135,8 +131,20 @@ class Rows(unittest.TestCase):
                                  "target2=1098"))
         self.assertEqual((row["instructions"], row["missing"]), (5000.0, 2))
 
-    def test_system_calls_with_and_without_errors(self):
-        self.assertEqual(rows.calls_of(STRACE), {"epoll_wait": 2000, "read": 500, "sendmmsg": 500})
+    def test_calls_are_what_came_between_less_the_looks_at_the_clock(self):
+        before = counts_of(400, read=(5, 9000), send=(7, 7000), write=(0, 0))
+        after = counts_of(400, read=(15, 33000), send=(7, 7000), write=(2, 1000))
+        self.assertEqual(rows.calls_between(before, after),
+                         ({"read": {"calls": 10, "us": 20.0}, "write": {"calls": 2, "us": 0.2}}, 4.8))
+
+    def test_what_is_in_no_call_is_the_rest(self):
+        path = os.path.join(self.dir.name, "calls")
+        for when, read in (("before", (0, 0)), ("after", (100, 140000))):
+            with open(f"{path}.{when}", "wb") as f:
+                f.write(counts_of(400, read=read))
+        row = json.loads(printed(rows.calls, path, "case=c", "program=intercept", "online=10", "target=9",
+                                 "intercept_before=0,0,0,0,0", "intercept_after=1,1,580000,0,0"))
+        self.assertEqual((row["missing"], row["total_us"], row["rest_us"]), (1, 500.0, 400.0))
 
     def test_a_count_that_is_not_there_is_an_error(self):
         with self.assertRaises(ValueError):
@@ -191,20 +199,27 @@ class Table(unittest.TestCase):
         self.assertIn("other: a-case: 999 requests", said_by(table.compare, floor, a_run(), short)[1])
         self.assertEqual(said_by(table.compare, floor, a_run(arrived=1), a_run(build="other"))[0], 1)
 
-    def test_counts(self):
-        calls = {"case": "c", "program": "tcpcopy", "online": 1000, "missing": 0,
-                 "calls": rows.calls_of(STRACE)}
-        status, text = said_by(table.counts, calls)
+    def test_instructions(self):
+        row = {"case": "c", "program": "intercept", "missing": 0}
+        status, text = said_by(table.instructions, *({**row, "instructions": n} for n in (900, 950, 1300)))
         self.assertEqual(status, 0)
-        self.assertIn("3.000  epoll_wait 2.000", text)
-        counted = {"case": "c", "program": "intercept", "missing": 0}
-        _, text = said_by(table.counts, *({**counted, "instructions": n} for n in (900, 950, 1300)))
         self.assertIn("950 (900-1300)", text)
+
+    def test_calls_in_floors(self):
+        row = {"case": "c", "program": "tcpcopy", "online": 100, "missing": 0, "total_us": 1000.0, "rest_us": 160.0,
+               "calls": {"read": {"calls": 50, "us": 40.0}, "sendmmsg": {"calls": 20, "us": 800.0}}}
+        status, text = said_by(table.calls, {"floor_us": 4.0}, row)
+        self.assertEqual(status, 0)
+        lines = text.split("\n")
+        first = next(i for i, line in enumerate(lines) if line.startswith("c, tcpcopy"))
+        self.assertEqual([line.split()[-3:] for line in lines[first:first + 4]], [
+            ["tcpcopy", "10.00", "2.50"], ["0.200", "8.00", "2.00"], ["0.500", "0.40", "0.10"],
+            ["calls", "1.60", "0.40"]])
 
     def test_a_count_of_a_copy_that_was_not_complete_fails(self):
         row = {"case": "c", "program": "tcpcopy", "missing": 3, "instructions": 5000}
-        self.assertEqual(said_by(table.counts, row)[0], 1)
-        self.assertEqual(said_by(table.counts)[0], 1)
+        self.assertEqual(said_by(table.instructions, row)[0], 1)
+        self.assertEqual(said_by(table.instructions)[0], 1)
 
 
 class Growth(unittest.TestCase):

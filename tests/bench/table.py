@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Turns the rows of rows.py and the lines of floor.c, both on standard input, into tables.
 
-table.py show        what each case delivered and cost; exit 1 if a run fell short
-table.py compare     two builds beside each other; exit 1 if a run of the first one fell short
-table.py counts      instructions or system calls a request; exit 1 if a copy was not complete
+table.py show          what each case delivered and cost; exit 1 if a run fell short
+table.py compare       two builds beside each other; exit 1 if a run of the first one fell short
+table.py instructions  of a request; exit 1 if a copy was not complete
+table.py calls         system calls of a request, and the processor time of each; likewise
 """
 import json
 import sys
@@ -203,40 +204,65 @@ def compare(lines):
     return 1 if short[THIS] else 0
 
 
-def count_text(rows):
-    if "instructions" in rows[0]:
-        return Spread(r["instructions"] for r in rows).text(0), ""
-    names = {name for r in rows for name in r["calls"]}
-    by_name = {name: Spread(r["calls"].get(name, 0) / max(r["online"], 1) for r in rows).median
-               for name in names}
-    first = sorted(by_name, key=by_name.get, reverse=True)[:5]
-    return (Spread(sum(r["calls"].values()) / max(r["online"], 1) for r in rows).text(3),
-            ", ".join(f"{name} {by_name[name]:.3f}" for name in first))
+def uncopied(cases):
+    for case, rows in cases.items():
+        for program in PROGRAMS:
+            missing = sum(r["missing"] for r in rows if r["program"] == program)
+            if missing:
+                yield f"{case}: {missing} requests did not arrive while {program} was counted"
 
 
-def counts(lines):
-    _, cases = read(lines)
-    what, short, out = "", [], []
+def counted(cases):
+    """Case, program and its rows, of what was counted."""
     for case, rows in cases.items():
         for program in PROGRAMS:
             mine = [r for r in rows if r["program"] == program]
-            if not mine:
-                continue
-            what = "instructions" if "instructions" in mine[0] else "system calls"
-            out.append((case, program, *count_text(mine)))
-            missing = sum(r["missing"] for r in mine)
-            if missing:
-                short.append(f"{case}: {missing} requests did not arrive while {program} was counted")
-    lines = aligned([(f"{what} a request", "", "")] + [cells[:3] for cells in out]).splitlines()
-    print("\n" + "\n".join(f"{line}  {of_which}".rstrip() for line, of_which in
-                            zip(lines, [""] + [cells[3] for cells in out])))
-    if short:
-        print("\n" + "\n".join(short))
-    return 1 if short or not out else 0
+            if mine:
+                yield case, program, mine
+
+
+def said_and_judged(table, cases):
+    short = list(uncopied(cases))
+    print("\n" + "\n".join([table] + [""] * bool(short) + short))
+    return 1 if short or not cases else 0
+
+
+def instructions(lines):
+    _, cases = read(lines)
+    out = [(case, program, Spread(r["instructions"] for r in rows).text(0))
+           for case, program, rows in counted(cases)]
+    return said_and_judged(aligned([("instructions a request", "", "")] + out), cases)
+
+
+def call_lines(program, rows, floor_us):
+    """What a request took, in all and by system call: calls, microseconds, floors."""
+    def middle(value_of):
+        return Spread(value_of(r) / max(r["online"], 1) for r in rows).median
+
+    def line(name, calls, us):
+        return f"  {name}", calls, f"{us:.2f}", f"{us / floor_us:.2f}"
+    none = {"calls": 0, "us": 0.0}
+    found = [(name, middle(lambda r, n=name: r["calls"].get(n, none)["calls"]),
+              middle(lambda r, n=name: r["calls"].get(n, none)["us"]))
+             for name in {name for r in rows for name in r["calls"]}]
+    yield (program,) + line("", "", middle(lambda r: r["total_us"]))[1:]
+    for name, calls, us in sorted(found, key=lambda f: -f[2]):
+        yield line(name, f"{calls:.3f}", us)
+    yield line("user space, other calls", "", middle(lambda r: r["rest_us"]))
+
+
+def calls(lines):
+    floors, cases = read(lines)
+    floor_us = Spread(floors).median
+    out = [("a request", "calls", "us", "floors")]
+    for case, program, rows in counted(cases):
+        out += call_lines(f"{case}, {program}", rows, floor_us)
+    return said_and_judged(f"floor: {Spread(floors).text()} us a packet\n" + aligned(out), cases)
 
 
 def main():
-    commands = {"show": show, "compare": compare, "counts": counts}
+    commands = {"show": show, "compare": compare, "instructions": instructions,
+                "calls": calls}
     if len(sys.argv) != 2 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     return commands[sys.argv[1]](sys.stdin)
