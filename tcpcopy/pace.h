@@ -12,7 +12,7 @@
 
 enum {
 	/* Captures that come so soon one after the other, or sooner than every third block, are steady. */
-	PACE_GAP_US = 5000,
+	PACE_GAP_US = 3000,
 	/* The end of a steady time is noticed so late. */
 	PACE_PATIENCE_US = 10000,
 };

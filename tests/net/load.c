@@ -561,6 +561,15 @@ static void prepare(struct load *l)
 	}
 }
 
+static void finish(struct load *l)
+{
+	for (unsigned i = 0; i < l->set.connections; i++)
+		free(l->connections[i].out);
+	free(l->connections);
+	free(l->idle);
+	close(l->epoll_fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct load l = {
@@ -579,5 +588,6 @@ int main(int argc, char **argv)
 	report(&l, (double)(now_us() - l.started_us) / 1e6);
 	if (l.set.hold_s > 0)
 		usleep((useconds_t)(l.set.hold_s * 1e6));
+	finish(&l);
 	return l.ok == l.set.requests ? 0 : 1;
 }

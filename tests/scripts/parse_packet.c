@@ -158,7 +158,7 @@ static int parse_fate(struct words *w, struct packet_text *p)
 
 static int parse_attribute(struct words *w, enum verb verb, struct packet_text *p)
 {
-	int64_t number;
+	int64_t number = 0;
 
 	if (w->mark == '<')
 		return parse_options(w, verb, p);

@@ -294,7 +294,7 @@ static void add_frame(struct crowd *c, uint32_t number, struct frame_words words
 static void client_says(struct crowd *c, uint32_t number, uint8_t flags, uint32_t seq, uint32_t ack)
 {
 	struct frame_words words = {
-		.tuple = {client(c, number), server(c), PROTOCOL_TCP},
+		.tuple = {.src = client(c, number), .dst = server(c), .protocol = PROTOCOL_TCP},
 		.flags = flags,
 		.seq = seq,
 		.ack = ack,
@@ -317,7 +317,7 @@ static void client_says(struct crowd *c, uint32_t number, uint8_t flags, uint32_
 static void server_says(struct crowd *c, uint32_t number, uint8_t flags, uint32_t seq, uint32_t ack)
 {
 	struct frame_words words = {
-		.tuple = {server(c), client(c, number), PROTOCOL_TCP},
+		.tuple = {.src = server(c), .dst = client(c, number), .protocol = PROTOCOL_TCP},
 		.flags = flags,
 		.seq = seq,
 		.ack = ack,
@@ -438,10 +438,12 @@ void crowd_flood(struct crowd *c, struct stopwatch *w, uint32_t first, unsigned 
 
 		if (kind == CROWD_FLOOD_ONE_PORT)
 			from.port = FLOOD_PORT;
-		add_frame(c, first + i,
-			  (struct frame_words){.tuple = {from, server(c), PROTOCOL_TCP},
-					       .flags = TCP_SYN,
-					       .seq = CLIENT_ISN});
+		add_frame(
+			c, first + i,
+			(struct frame_words){
+				.tuple = {.src = from, .dst = server(c), .protocol = PROTOCOL_TCP},
+				.flags = TCP_SYN,
+				.seq = CLIENT_ISN});
 	}
 	run_frames(c, w);
 }
