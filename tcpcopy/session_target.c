@@ -462,6 +462,29 @@ static void on_predicted(struct session *s, struct session_env *env, const struc
 	session_speak_or_arm(s, env);
 }
 
+/* One of plausible numbers, and no RST. */
+static void on_plausible(struct session *s, struct session_env *env, const struct wire_record *r)
+{
+	if (r->flags & TCP_SYN) {
+		session_challenge(s, env); /* our ACK of it was lost; or RFC 5961, section 4 */
+		return;
+	}
+	if (is_outdated(s, r) && !session_doubt_on_outdated(s, env, r))
+		return;
+	if (!(r->flags & TCP_ACK)) {
+		ignore(s, env);
+		return;
+	}
+	note_timestamp(&s->target, r);
+	on_ack(s, env, r);
+	if (!session_is_live(s))
+		return;
+	if (r->len_bytes || (r->flags & TCP_FIN))
+		on_sequence(s, env, r);
+	else
+		session_doubt_on_ack(s, env, r);
+}
+
 /* RFC 9293, section 3.10.7.4. */
 static void on_target_synchronized(struct session *s, struct session_env *env,
 				   const struct wire_record *r)
@@ -478,25 +501,8 @@ static void on_target_synchronized(struct session *s, struct session_env *env,
 		on_reset(s, env, r);
 		return;
 	}
-	session_mark_dirty(s, env);
-	if (r->flags & TCP_SYN) {
-		session_challenge(s, env); /* our ACK of it was lost; or RFC 5961, section 4 */
-		return;
-	}
-	if (is_outdated(s, r) && !session_doubt_on_outdated(s, env, r))
-		return;
-	if (!(r->flags & TCP_ACK)) {
-		ignore(s, env);
-		return;
-	}
-	note_timestamp(t, r);
-	on_ack(s, env, r);
-	if (!session_is_live(s))
-		return;
-	if (r->len_bytes || (r->flags & TCP_FIN))
-		on_sequence(s, env, r);
-	else
-		session_doubt_on_ack(s, env, r);
+	on_plausible(s, env, r);
+	session_speak_or_arm(s, env);
 }
 
 void session_on_target(struct session *s, struct session_env *env, const struct wire_record *r)
