@@ -11,8 +11,6 @@
 #include <stdint.h>
 
 enum {
-	/* Captures that come so soon one after the other, or sooner than every third block, are steady. */
-	PACE_GAP_US = 3000,
 	/* The end of a steady time is noticed so late. */
 	PACE_PATIENCE_US = 10000,
 };
@@ -32,11 +30,7 @@ static inline void pace_init(struct pace *p, uint64_t block_us)
 /* Captured packets woke the worker. now_us is monotonic. */
 static inline void pace_on_capture(struct pace *p, uint64_t now_us)
 {
-	uint64_t gap_us = 5 * p->block_us / 2;
-
-	if (gap_us < PACE_GAP_US)
-		gap_us = PACE_GAP_US;
-	p->is_steady = p->captured_us && now_us - p->captured_us <= gap_us;
+	p->is_steady = p->captured_us && now_us - p->captured_us <= 5 * p->block_us / 2;
 	p->captured_us = now_us;
 }
 

@@ -34,25 +34,12 @@ static void blocks_that_follow_each_other_set_the_pace(void **state)
 	pace_on_capture(&p, NOW);
 	pace_on_capture(&p, NOW + 2 * BLOCK);
 	assert_true(pace_is_steady(&p, NOW + 2 * BLOCK));
-	pace_on_capture(&p, NOW + 2 * BLOCK + PACE_GAP_US);
-	assert_true(pace_is_steady(&p, NOW + 2 * BLOCK + PACE_GAP_US));
-	pace_on_capture(&p, NOW + 3 * BLOCK + 2 * PACE_GAP_US);
-	assert_false(pace_is_steady(&p, NOW + 3 * BLOCK + 2 * PACE_GAP_US));
-	pace_on_capture(&p, NOW + 4 * BLOCK + 2 * PACE_GAP_US);
-	assert_true(pace_is_steady(&p, NOW + 4 * BLOCK + 2 * PACE_GAP_US));
-}
-
-static void longer_blocks_may_come_less_often(void **state)
-{
-	struct pace p;
-
-	(void)state;
-	pace_init(&p, PACE_GAP_US);
-	pace_on_capture(&p, NOW);
-	pace_on_capture(&p, NOW + 5 * PACE_GAP_US / 2);
-	assert_true(pace_is_steady(&p, NOW + 5 * PACE_GAP_US / 2));
-	pace_on_capture(&p, NOW + 5 * PACE_GAP_US + 1);
-	assert_false(pace_is_steady(&p, NOW + 5 * PACE_GAP_US + 1));
+	pace_on_capture(&p, NOW + 4 * BLOCK + BLOCK / 2);
+	assert_true(pace_is_steady(&p, NOW + 4 * BLOCK + BLOCK / 2));
+	pace_on_capture(&p, NOW + 8 * BLOCK);
+	assert_false(pace_is_steady(&p, NOW + 8 * BLOCK));
+	pace_on_capture(&p, NOW + 9 * BLOCK);
+	assert_true(pace_is_steady(&p, NOW + 9 * BLOCK));
 }
 
 static void steady_time_ends_when_nothing_more_comes(void **state)
@@ -88,7 +75,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_captured_is_no_pace),
 		cmocka_unit_test(blocks_that_follow_each_other_set_the_pace),
-		cmocka_unit_test(longer_blocks_may_come_less_often),
 		cmocka_unit_test(steady_time_ends_when_nothing_more_comes),
 		cmocka_unit_test(worker_wakes_when_the_steady_time_is_over_whatever_is_due),
 	};
