@@ -12,7 +12,6 @@
  * device or, where that cannot, by the kernel (skb_checksum_help). A capture on this host, and on virtual devices up to a target
  * on it, sees them before that: tcpdump calls their checksums incorrect, as those of all that the host itself sends.
  */
-#include "common/out_of_line.h"
 #include "common/sender_private.h"
 
 #include <errno.h>
@@ -26,6 +25,7 @@
 #include <unistd.h>
 
 #include "common/bytes.h"
+#include "common/out_of_line.h"
 
 enum {
 	VIRTIO_LEN = sizeof(struct virtio_net_hdr),

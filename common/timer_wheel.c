@@ -11,12 +11,13 @@
  * When the current tick reaches a slot of a level above 0, its timers move to lower levels (a
  * cascade); a timer moves at most nine times in its life, one that is set for seconds twice.
  */
-#include "common/out_of_line.h"
 #include "common/timer_wheel.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+
+#include "common/out_of_line.h"
 
 enum {
 	TICK_SHIFT = 10, /* 1024 microseconds */

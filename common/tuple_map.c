@@ -5,13 +5,14 @@
  * removal shifts the slots behind it back, so there are no tombstones and a table that has seen
  * millions of connections is as fast as a new one.
  */
-#include "common/out_of_line.h"
 #include "common/tuple_map.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "common/out_of_line.h"
 
 enum {
 	SLOTS_MIN = 16,

@@ -47,9 +47,9 @@ struct segment_range {
 };
 
 struct segment_queue {
-	uint64_t start;               /* first byte that is still held */
-	uint64_t end;                 /* contiguous end: the next byte expected */
-	uint64_t ready_end;           /* in-order bytes that were just pushed reach to here, ... */
+	uint64_t start;     /* first byte that is still held */
+	uint64_t end;       /* contiguous end: the next byte expected */
+	uint64_t ready_end; /* in-order bytes that were just pushed, of ready_note, reach to here */
 	struct segment_range *ranges; /* beyond end, sorted, disjoint */
 	uint32_t root;                /* a block: data (height 0) or a node */
 	uint32_t block_count;         /* that it holds, nodes included */
@@ -57,7 +57,7 @@ struct segment_queue {
 	uint16_t
 		shift; /* blocks begin at offsets that leave this remainder: a short request fits one */
 	uint8_t height;
-	/* ... so that the usual packet needs no range; of these bytes, if there are any. */
+	/* Of the bytes between end and ready_end, if there are any: so the usual packet needs no range. */
 	struct segment_note ready_note;
 };
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* session.c - a session's life: states, start, end, account, timer. */
-#include "common/out_of_line.h"
 #include "tcpcopy/session.h"
 
 #include <assert.h>
 #include <string.h>
 
+#include "common/out_of_line.h"
 #include "common/seq.h"
 #include "tcpcopy/online.h"
 

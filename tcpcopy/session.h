@@ -117,6 +117,7 @@ enum {
 	SESSION_LAG_MAX_US = 51200, /* ... but all of them follow within this */
 };
 
+/* In place of a time: that of each client (-R auto). */
 #define SESSION_RTT_AUTO UINT64_MAX
 
 /* RFC 9293, section 3.3.2. A session is born in SYN_SENT: there is no passive open. */

@@ -109,7 +109,7 @@ __attribute__((constructor)) static void begin(void)
 	counts = map;
 }
 
-/* The call as it is, by another name; then the same call, counted. */
+/* Stands in for the C library's function of that name: calls it, and counts. */
 #define COUNTED(type, name, call, parameters, arguments)  \
 	type name parameters                              \
 	{                                                 \

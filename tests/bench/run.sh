@@ -146,16 +146,16 @@ run_case() {
   esac
 }
 
-# is_timed: the floor is asked for
-is_timed() { [ "$mode" != instructions ]; }
+# is_in_floors: what is measured is processor time
+is_in_floors() { [ "$mode" != instructions ]; }
 
 # All cases in turns; the floor before, between and after.
 run_all() {
   local i c
-  ! is_timed || measure_floor 2
+  ! is_in_floors || measure_floor 2
   for ((i = 1; i <= repeat; i++)); do
     for c in $cases; do run_case "$c" "$i"; done
-    ! is_timed || measure_floor 1
+    ! is_in_floors || measure_floor 1
   done
 }
 
