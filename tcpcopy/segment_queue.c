@@ -72,8 +72,9 @@ void segment_blocks_free(struct segment_blocks *blocks)
 
 bool segment_blocks_have_room(const struct segment_blocks *blocks, size_t len_bytes)
 {
-	/* Neither end need lie at a border, and each level of the tree may need two nodes. */
-	uint32_t most = (uint32_t)(len_bytes / SEGMENT_BLOCK_BYTES) + 2 + 2 * HEIGHT_MAX;
+	/* Neither end need lie at a border; each level may need two nodes, and its ring one for each below it. */
+	uint32_t most = (uint32_t)(len_bytes / SEGMENT_BLOCK_BYTES) + 2 +
+			HEIGHT_MAX * (2 + (HEIGHT_MAX + 1) / 2);
 
 	return slab_has_room(blocks->blocks, most);
 }
@@ -159,6 +160,50 @@ void segment_queue_fini(struct segment_queue *q, struct segment_blocks *blocks)
 	free_ranges(q, blocks);
 }
 
+/*
+ * Moves what has wrapped around the end of a ring, all in front of block first, out of its root and into a node of
+ * its own, *wrapped. The slot of first may hold both: it is split likewise. Nothing moves before all nodes are there;
+ * -1 without memory.
+ */
+static int split_ring(struct segment_queue *q, struct segment_blocks *blocks, uint32_t root,
+		      unsigned height, uint64_t first, uint32_t *wrapped)
+{
+	uint64_t slot = first >> (FANOUT_SHIFT * (height - 1)) & (FANOUT - 1);
+	uint32_t *old = slab_at(blocks->blocks, root);
+	uint32_t *node = take_block(q, blocks, wrapped);
+	uint32_t shared = SLAB_NONE;
+
+	if (!node)
+		return -1;
+	if (first % tree_blocks(height - 1) && old[slot] != SLAB_NONE &&
+	    split_ring(q, blocks, old[slot], height - 1, first, &shared)) {
+		give_block(q, blocks, *wrapped);
+		return -1;
+	}
+	memset(node, 0xff, SEGMENT_BLOCK_BYTES);
+	memcpy(node, old, slot * sizeof(*old));
+	memset(old, 0xff, slot * sizeof(*old));
+	node[slot] = shared;
+	return 0;
+}
+
+/* Puts the ring that the root is into the slots of the node above it: one, or two if it wraps. */
+static int lift_ring(struct segment_queue *q, struct segment_blocks *blocks, uint32_t *node)
+{
+	uint64_t first = block_of(q, q->start);
+	uint64_t turn = first >> (FANOUT_SHIFT * q->height);
+	uint32_t wrapped = SLAB_NONE;
+
+	if (q->root == SLAB_NONE)
+		return 0;
+	if (first % tree_blocks(q->height) &&
+	    split_ring(q, blocks, q->root, q->height, first, &wrapped))
+		return -1;
+	node[turn % FANOUT] = q->root;
+	node[(turn + 1) % FANOUT] = wrapped;
+	return 0;
+}
+
 /* Puts nodes above the root until the tree spans the blocks of [start, last]. */
 static int grow_tree(struct segment_queue *q, struct segment_blocks *blocks, uint64_t last)
 {
@@ -174,29 +219,9 @@ static int grow_tree(struct segment_queue *q, struct segment_blocks *blocks, uin
 		if (!node)
 			return -1;
 		memset(node, 0xff, SEGMENT_BLOCK_BYTES);
-		if (q->height == 0) {
-			node[block_of(q, q->start) % FANOUT] = q->root;
-		} else if (q->root != SLAB_NONE) {
-			/* The old ring may wrap around its end: it then spreads over two new slots. */
-			uint32_t *old = slab_at(blocks->blocks, q->root);
-			uint64_t first = block_of(q, q->start);
-			uint64_t turn = first / FANOUT;
-			uint32_t wrapped = SLAB_NONE;
-			uint32_t *next = NULL;
-
-			if (first % FANOUT) {
-				next = take_block(q, blocks, &wrapped);
-				if (!next) {
-					give_block(q, blocks, index);
-					return -1;
-				}
-				memset(next, 0xff, SEGMENT_BLOCK_BYTES);
-				memcpy(next, old, first % FANOUT * sizeof(*old));
-				memset(old, 0xff, first % FANOUT * sizeof(*old));
-			}
-			node[turn % FANOUT] = q->root;
-			if (next)
-				node[(turn + 1) % FANOUT] = wrapped;
+		if (lift_ring(q, blocks, node)) {
+			give_block(q, blocks, index);
+			return -1;
 		}
 		q->root = index;
 		q->height++;

@@ -15,7 +15,7 @@ enum {
 	SESSIONS_DEFAULT = 100,
 	SESSIONS_OF_A_MIX = 24,
 	SESSIONS_LIMIT = 10000000,
-	BULK_MAX_MB = 64,
+	BULK_MAX_MB = 200,
 };
 
 enum option_key {

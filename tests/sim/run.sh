@@ -158,6 +158,8 @@ check_all() {
   expect "one with 16 MB in hand, and 1,000 who ask" --seed 1 --sessions 1000 --requests 20 --bulk 16
   expect "the same, where packets are lost" \
     --seed 2 --sessions 1000 --requests 20 --bulk 16 --loss 0.01
+  expect "one with 100 MB in hand, which the target takes slowly" \
+    --seed 3 --sessions 100 --requests 20 --bulk 100 --memory 600000
   expect "200 new sessions a second" --seed 1 --sessions 2000 --rate 200
   expect "requests wait for no answer" --seed 1 --sessions 2000 --loss 0.1 --reorder 0.1 --no-wait
   expect "three copies of everything, a lossy network" --seed 1 --sessions 3000 --copies 3 --loss 0.1 --reorder 0.1

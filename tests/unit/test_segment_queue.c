@@ -305,6 +305,66 @@ static void tree_grows_whatever_the_first_block_is(void **state)
 	}
 }
 
+/*
+ * A ring of rings, which one upload of more than 64 MiB makes: its first block may lie anywhere in each of them. A chunk of
+ * 64 kB in every node is enough to tell whether each has found its place.
+ */
+static void ring_of_rings_grows_wherever_it_begins(void **state)
+{
+	static const uint64_t first_blocks[] = {
+		0, 1, 255, 256, 257, 5000, 65280, 65535, 65536, 65537, 300000, 8388608, 16777215};
+	const uint64_t limit = UINT64_C(200) << 20;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(first_blocks) / sizeof(first_blocks[0]); i++) {
+		uint64_t start = first_blocks[i] * SEGMENT_BLOCK_BYTES + 100;
+		uint64_t released = start + (70 << 20), end = start + (90 << 20);
+		struct queue t;
+
+		open_queue(&t, start, limit);
+		for (uint64_t off = start; off < end; off += 1 << 20)
+			assert_int_equal(push_pattern(&t, off, 1 << 20, limit), 1 << 20);
+		assert_int_equal(advance_all(&t), end);
+		for (uint64_t off = start; off < end; off += 1 << 18)
+			expect_pattern(&t, off, off + 2000);
+		segment_queue_release(&t.q, t.blocks, released);
+		assert_int_equal(push_pattern(&t, end, 60 << 20, limit), 60 << 20);
+		assert_int_equal(advance_all(&t), end + (60 << 20));
+		for (uint64_t off = released; off < t.q.end; off += 1 << 18)
+			expect_pattern(&t, off, off + 2000);
+		close_queue(&t);
+	}
+}
+
+/* Likewise if memory ends at any of the nodes that it takes. */
+static void ring_that_finds_no_memory_to_grow_is_as_it_was(void **state)
+{
+	const uint64_t limit = UINT64_C(200) << 20, start = 5000 * SEGMENT_BLOCK_BYTES + 100;
+	const uint64_t end = start + 65536 * SEGMENT_BLOCK_BYTES - 300;
+	const size_t held = 65536 + 257 + 1; /* blocks, nodes of them, the root */
+
+	(void)state;
+	for (size_t spare = 0; spare < 5; spare++) {
+		struct queue t;
+		long n;
+
+		open_queue(&t, start, (held + spare) * SEGMENT_BLOCK_BYTES);
+		for (uint64_t off = start; off < end; off += 1 << 20) {
+			size_t len = end - off < 1 << 20 ? (size_t)(end - off) : 1 << 20;
+
+			assert_int_equal(push_pattern(&t, off, len, limit), len);
+		}
+		assert_int_equal(advance_all(&t), end);
+		n = push_pattern(&t, end, 2000, limit);
+		if (spare < 4) /* three nodes and a block */
+			assert_int_equal(errno, ENOMEM);
+		assert_int_equal(n, spare < 4 ? -1 : 2000);
+		for (uint64_t off = start; off < end; off += 1 << 18)
+			expect_pattern(&t, off, off + 200);
+		close_queue(&t);
+	}
+}
+
 static void peek_is_bounded_by_pieces_length_and_end(void **state)
 {
 	struct iovec iov[4];
@@ -822,6 +882,8 @@ int main(void)
 		cmocka_unit_test(ranges_around_every_border),
 		cmocka_unit_test(window_slides_over_many_nodes),
 		cmocka_unit_test(tree_grows_whatever_the_first_block_is),
+		cmocka_unit_test(ring_of_rings_grows_wherever_it_begins),
+		cmocka_unit_test(ring_that_finds_no_memory_to_grow_is_as_it_was),
 		cmocka_unit_test(peek_is_bounded_by_pieces_length_and_end),
 		cmocka_unit_test(queue_limit_counts_from_the_first_byte_held),
 		cmocka_unit_test(number_of_holes_is_limited),
