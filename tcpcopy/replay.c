@@ -716,17 +716,73 @@ void replay_on_time(struct replay *r, uint64_t now_us)
 	check_breakers(r);
 }
 
-/* The first of those that have something to say has spoken; what it has left comes behind all others. */
-static void pass_turn(struct session_env *env, bool is_left)
+/* The first of those that have something to say. */
+static struct session *take_first(struct session_env *env)
 {
 	struct session *s = env->dirty;
 
 	env->dirty = s->next_dirty;
 	if (!env->dirty)
 		env->dirty_tail = &env->dirty;
+	return s;
+}
+
+static void queue_up(struct waiting_line *line, struct session *s)
+{
+	s->next_dirty = NULL;
+	if (line->first)
+		line->last->next_dirty = s;
+	else
+		line->first = s;
+	line->last = s;
+}
+
+/* It has spoken; what it has left comes behind all others. */
+static void pass_turn(struct replay *r, struct session *s)
+{
 	s->is_dirty = false;
-	if (is_left)
-		session_mark_dirty(s, env);
+	if (r->env.has_more)
+		session_mark_dirty(s, &r->env);
+	if (s->state != SESSION_ESTABLISHED) /* which asks nothing */
+		replay_settle_session(r, s);
+}
+
+static bool speak(struct session *s, struct session_env *env)
+{
+	env->has_more = false;
+	return session_output(s, env);
+}
+
+/*
+ * Those that found the sender to their target full go on in their order, as far as it takes it. Targets have senders of their own:
+ * one that takes nothing holds nobody up but who speaks to it.
+ */
+static void serve_lines(struct replay *r)
+{
+	struct session_env *env = &r->env;
+
+	for (uint64_t targets = r->full_senders; targets; targets &= targets - 1) {
+		unsigned target = (unsigned)__builtin_ctzll(targets);
+		struct waiting_line *line = &r->lines[target];
+
+		while (line->first && env->said_bytes < BATCH_MAX_BYTES) {
+			struct session *s = line->first;
+			uint32_t before = env->said_bytes;
+			bool is_done = speak(s, env);
+
+			if (!is_done && env->said_bytes == before)
+				break;
+			line->first = s->next_dirty;
+			if (is_done)
+				pass_turn(r, s);
+			else {
+				queue_up(line, s);
+				break;
+			}
+		}
+		if (!line->first)
+			r->full_senders &= ~(UINT64_C(1) << target);
+	}
 }
 
 void replay_end_batch(struct replay *r, uint64_t now_us)
@@ -734,23 +790,20 @@ void replay_end_batch(struct replay *r, uint64_t now_us)
 	struct session_env *env = &r->env;
 
 	env->now_us = now_us;
-	r->is_blocked = false;
 	env->said_bytes = 0;
+	if (r->full_senders)
+		serve_lines(r);
 	while (env->dirty && env->said_bytes < BATCH_MAX_BYTES) {
-		struct session *s = env->dirty;
-		uint32_t before = env->said_bytes;
+		struct session *s = take_first(env);
+		uint64_t target = UINT64_C(1) << s->target_index;
 
-		env->has_more = false;
-		/* It stays first until it has spoken, so what it marks meanwhile is itself. */
-		if (!session_output(s, env)) {
-			r->is_blocked = true;
-			if (env->said_bytes != before)
-				pass_turn(env, true);
-			break;
+		/* What it marks meanwhile is itself, and that it is already. */
+		if (!(r->full_senders & target) && speak(s, env)) {
+			pass_turn(r, s);
+		} else {
+			r->full_senders |= target;
+			queue_up(&r->lines[s->target_index], s);
 		}
-		pass_turn(env, env->has_more);
-		if (s->state != SESSION_ESTABLISHED) /* which asks nothing */
-			replay_settle_session(r, s);
 	}
 	check_breakers(r);
 	update_urgency(r);
@@ -767,7 +820,7 @@ uint64_t replay_next_us(const struct replay *r)
 		sooner(timer_wheel_next_us(r->env.wheel), timer_wheel_next_us(r->env.online_wheel));
 
 	at = sooner(at, timer_wheel_next_us(r->parked_wheel));
-	if (r->env.dirty && !r->is_blocked)
+	if (r->env.dirty)
 		return r->env.now_us; /* what a breaker hurried after the batch */
 	for (size_t i = 0; i < r->transfer_count && !r->env.is_deaf; i++)
 		at = sooner(at, breaker_next_us(&r->env.breakers[i]));
@@ -785,7 +838,7 @@ bool replay_is_silent(const struct replay *r, size_t target)
 
 bool replay_is_blocked(const struct replay *r)
 {
-	return r->is_blocked;
+	return r->full_senders != 0;
 }
 
 uint64_t replay_take_doubts(struct replay *r)

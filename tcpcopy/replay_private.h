@@ -17,6 +17,12 @@ enum {
 	REPLAY_FRAME_TURNS = SEGMENT_QUEUE_RANGES_MAX + 1, /* become contiguous by one frame */
 };
 
+/* Sessions in order, linked as those that are to speak. */
+struct waiting_line {
+	struct session *first; /* NULL: nobody */
+	struct session *last;
+};
+
 struct replay {
 	struct session_env env;
 	struct session_table table;
@@ -44,8 +50,10 @@ struct replay {
 	bool is_urgent;         /* what it was told last */
 	int online_mtu_bytes;
 	unsigned links_up;
+	struct waiting_line
+		lines[TRANSFERS_MAX]; /* of each target: who waits as its sender was full */
+	uint64_t full_senders;        /* the targets of which somebody waits, a bit each */
 	bool check_checksums;
-	bool is_blocked;
 	bool told_full;
 	bool told_fragment;
 	struct online_share share;
@@ -53,9 +61,9 @@ struct replay {
 	bool told_cut;
 };
 
-/* Whether a transfer copies what clients say to this server. */
 /* Whether an address is one of this host. */
 bool replay_is_local(const struct replay *r, const struct ip_addr *a);
+/* Whether a transfer copies what clients say to this server. */
 bool replay_matches_source(const struct replay *r, const struct transfer *t,
 			   const struct endpoint *server);
 void replay_notice(struct replay *r, enum replay_notice what, size_t target);

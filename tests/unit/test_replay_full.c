@@ -336,6 +336,70 @@ static void what_cannot_be_used_is_counted(void **state)
 	built_frame_free(&frame);
 }
 
+/* Which of two targets has a sender that is full. */
+static struct ip_addr full_target;
+static bool is_full;
+static unsigned full_tries;
+
+static int emit_unless_full(void *ctx, const struct segment *seg)
+{
+	if (is_full && ip_addr_equal(&seg->tuple.dst.addr, &full_target)) {
+		full_tries++;
+		return -1;
+	}
+	return fixture_emit(ctx, seg);
+}
+
+static size_t said_to(const struct fixture *f, const char *target)
+{
+	struct ip_addr a = addr_of(target);
+	size_t n = 0;
+
+	for (size_t i = f->expected; i < f->sent_count; i++)
+		n += ip_addr_equal(&f->sent[i].tuple.dst.addr, &a);
+	return n;
+}
+
+/* Two targets behind two devices, and one device takes nothing. */
+static void target_whose_sender_is_full_holds_up_no_other(void **state)
+{
+	struct fixture *f = fixture_new(&(struct fixture_config){
+		.transfers = {"10.0.0.2:80-10.1.0.1:8080", "10.0.0.2:80-10.2.0.1:8080"}});
+	char who[32];
+
+	(void)state;
+	full_target = addr_of("10.1.0.1");
+	is_full = false;
+	full_tries = 0;
+	f->effects.emit = emit_unless_full;
+	for (int i = 0; i < 10; i++) {
+		snprintf(who, sizeof(who), "10.9.0.%d:1000", i + 1);
+		f->client = who;
+		client_says(f, "S 0:0(0) <mss 1460>");
+		for (f->at = 2 * (size_t)i; f->at < f->faked_count; f->at++)
+			target_says(f, "S. 0:0(0) ack 1 <mss 1460>");
+	}
+	f->expected = f->sent_count;
+	is_full = true;
+	for (int i = 0; i < 10; i++) {
+		snprintf(who, sizeof(who), "10.9.0.%d:1000", i + 1);
+		client_data(f, 1, 1, "GET /");
+	}
+	assert_int_equal(said_to(f, "10.2.0.1"), 10);
+	assert_int_equal(said_to(f, "10.1.0.1"), 0);
+	assert_int_equal(full_tries, 10); /* one a batch, however many wait */
+	assert_true(replay_is_blocked(f->replay));
+	is_full = false;
+	f->expected = f->sent_count;
+	end_batch(f);
+	assert_int_equal(said_to(f, "10.1.0.1"), 10);
+	assert_false(replay_is_blocked(f->replay));
+	for (size_t i = f->expected; i < f->sent_count; i++)
+		assert_int_equal(f->sent[i].faked, 2 * (i - f->expected)); /* in their order */
+	f->expected = f->sent_count;
+	fixture_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -346,6 +410,7 @@ int main(void)
 		fixture_test(refusal_of_a_session_that_has_ended_begins_nothing),
 		cmocka_unit_test(session_joins_again_only_when_its_reset_is_out),
 		cmocka_unit_test(session_that_is_to_join_again_is_refused_its_old_tuple),
+		cmocka_unit_test(target_whose_sender_is_full_holds_up_no_other),
 		cmocka_unit_test(port_comes_back_while_the_table_is_full),
 		cmocka_unit_test(server_confirms_a_port_that_comes_back_while_the_table_is_full),
 		cmocka_unit_test(request_with_the_syn_while_the_table_is_full),
