@@ -317,7 +317,8 @@ void link_server_close_peer(struct link_server *s, unsigned peer)
 	(void)send_some(c);
 	/* Unread input would make the close a reset, which can overtake what was just sent. */
 	for (int i = 0; i < DRAIN_READS; i++)
-		if (recv(c->fd, s->input, sizeof(s->input), MSG_DONTWAIT) <= 0)
+		if (recv(c->fd, NULL, READ_LEN, MSG_DONTWAIT | MSG_TRUNC) <=
+		    0) /* what is in s->input may be in use */
 			break;
 	client_free(c);
 }

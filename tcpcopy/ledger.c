@@ -215,7 +215,8 @@ const char *drop_cause_text(enum drop_cause cause)
 {
 	switch (cause) {
 	case DROP_BEFORE_JOIN:
-		return "the connection is older than tcpcopy: its beginning was never captured";
+		return "the connection's beginning was not captured: it is older than tcpcopy, or "
+		       "the kernel dropped that";
 	case DROP_NO_INTERCEPT:
 		return "no link to intercept when the connection began: start intercept, check -s "
 		       "and -p";
@@ -223,17 +224,19 @@ const char *drop_cause_text(enum drop_cause cause)
 		return "the target's answers did not come back, so the copy paused: see the log's "
 		       "diagnosis";
 	case DROP_CAPTURE_GAP:
-		return "packets of the client were not captured: see kernel drops, raise -B";
+		return "packets of the client were not captured (kernel drops? raise -B), or came "
+		       "too late";
 	case DROP_SAMPLED_OUT:
 		return "not in the sample that was asked for (-r)";
 	case DROP_RATE:
 		return "more new sessions a second than --rate allows";
 	case DROP_LIMIT:
-		return "sessions or memory at their limit: raise -m";
+		return "sessions or memory at their limit: raise -m; or too many half-open ones (a "
+		       "flood of SYNs)";
 	case DROP_BACKLOG:
-		return "16 MiB of one connection were waiting: the target, or the way to it, is "
-		       "slower than "
-		       "the client";
+		return "a quarter of -m (at least 16 MiB) of one connection was waiting: the "
+		       "target, "
+		       "or the way to it, is slower than the client";
 	case DROP_NO_TUPLE:
 		return "no free address and port left: give more addresses with -c (for clients on "
 		       "loopback: -H)";

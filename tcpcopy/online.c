@@ -210,10 +210,12 @@ bool online_is_encrypted(const struct online *o, const struct session_env *env, 
 	uint8_t header[TLS_HEADER_LEN];
 	uint64_t at = off;
 
-	while (at < o->queue.end &&
-	       read_stream(o, env, at, header, sizeof(header)) == sizeof(header)) {
-		size_t record = tls_record_len(header);
+	for (unsigned i = 0; i < TLS_RECORDS_TELLING && at < o->queue.end; i++) {
+		size_t record;
 
+		if (read_stream(o, env, at, header, sizeof(header)) < sizeof(header))
+			break;
+		record = tls_record_len(header);
 		if (!record)
 			return false;
 		at += record;
@@ -670,6 +672,21 @@ static enum packet_fate on_crowded_hole(struct online *o, struct session_env *en
 	return on_client_lost(o, env, p, true);
 }
 
+/* A packet with bytes of a hole that was given up, so many of them no longer awaited, may go on with what is. */
+static OUT_OF_LINE enum packet_fate on_rest_behind_gap(struct online *o, struct session_env *env,
+						       const struct packet *p, uint64_t past_bytes)
+{
+	struct packet rest = *p;
+
+	if (past_bytes >= p->payload_len_bytes)
+		return PACKET_FATE_USED;
+	rest.seq += (uint32_t)past_bytes;
+	rest.payload += past_bytes;
+	rest.payload_len_bytes -= (uint32_t)past_bytes;
+	rest.payload_wire_len_bytes -= (uint32_t)past_bytes;
+	return on_client_open(o, env, &rest, true);
+}
+
 static enum packet_fate on_client_open(struct online *o, struct session_env *env,
 				       const struct packet *p, bool is_news)
 {
@@ -678,7 +695,7 @@ static enum packet_fate on_client_open(struct online *o, struct session_env *env
 	long fresh;
 
 	if (distance < 0 && online_fill_gap(o, env, p->seq, p->seq + p->payload_wire_len_bytes))
-		return PACKET_FATE_USED;
+		return on_rest_behind_gap(o, env, p, (uint64_t)-distance);
 	if (distance < 0 && (uint64_t)-distance > o->queue.end + 1)
 		return PACKET_FATE_DUPLICATE;
 	if (distance > ONLINE_WINDOW_MAX)

@@ -398,15 +398,70 @@ static struct segment_range *range_new(struct segment_blocks *blocks, struct seg
 	return r;
 }
 
-/* Whether bytes from `from` on with this note go on with the same write, so that one range may hold both. */
+/* Whether bytes [from, until) with this note go on with the write of the range before them. */
 static bool continues(const struct segment_range *r, uint64_t from, const struct segment_note *note)
 {
 	return r && r->end == from && !r->note.pushed && r->note.seen == note->seen;
 }
 
+/* Or the range behind them with theirs. */
+static bool is_continued(const struct segment_range *r, uint64_t until,
+			 const struct segment_note *note)
+{
+	return r && r->start == until && !note->pushed && r->note.seen == note->seen;
+}
+
+static void join_next(struct segment_queue *q, struct segment_blocks *blocks,
+		      struct segment_range *r)
+{
+	struct segment_range *next = r->next;
+
+	r->end = next->end;
+	r->note = next->note;
+	r->next = next->next;
+	q->range_count--;
+	slab_give(blocks->ranges, next->index);
+}
+
 /*
- * Fills every gap that [off, end) covers between the ranges, in order: as ranges of their own or, within one write
- * (an upload behind a hole has thousands of segments), as more of the range before.
+ * Says that the bytes [from, until) are there, between the ranges before, NULL if there is none, and *at: as more of either, of
+ * both, which are one then, or as a range of their own. That one which holds them, or NULL with errno: no memory, or
+ * too many ranges.
+ */
+static struct segment_range *add_range(struct segment_queue *q, struct segment_blocks *blocks,
+				       struct segment_range *before, struct segment_range **at,
+				       uint64_t from, uint64_t until,
+				       const struct segment_note *note)
+{
+	bool is_left = continues(before, from, note);
+	bool is_right = is_continued(*at, until, note);
+
+	if (is_left) {
+		before->end = until;
+		before->note = *note;
+		if (is_right)
+			join_next(q, blocks, before);
+		return before;
+	}
+	if (is_right) {
+		(*at)->start = from;
+		return *at;
+	}
+	if (q->range_count >= SEGMENT_QUEUE_RANGES_MAX) {
+		errno = ENOBUFS;
+		return NULL;
+	}
+	before = range_new(blocks, *at, from, until, note);
+	if (!before)
+		return NULL;
+	*at = before;
+	q->range_count++;
+	return before;
+}
+
+/*
+ * Fills every gap that [off, end) covers between the ranges, in order. An upload behind a hole has thousands of segments:
+ * those of one write are one range, in whichever order they come.
  */
 static long insert(struct segment_queue *q, struct segment_blocks *blocks, uint64_t off,
 		   const uint8_t *data, uint64_t end, const struct segment_note *note)
@@ -418,31 +473,21 @@ static long insert(struct segment_queue *q, struct segment_blocks *blocks, uint6
 
 	while (from < end) {
 		struct segment_range *r = *at;
-		uint64_t until = r && r->start < end ? r->start : end;
 
-		if (r && r->end <= from) {
-			before = r;
-			at = &r->next;
-			continue;
-		}
-		if (from < until && continues(before, from, note)) {
-			copy_in(q, blocks, from, data + (from - off), until - from);
-			before->end = until;
-			before->note = *note;
-			added += (long)(until - from);
-		} else if (from < until) {
-			struct segment_range *fresh = range_new(blocks, r, from, until, note);
+		if (!r || r->end > from) {
+			uint64_t until = r && r->start < end ? r->start : end;
 
-			if (!fresh)
-				return added ? added : -1;
-			copy_in(q, blocks, from, data + (from - off), until - from);
-			*at = fresh;
-			at = &fresh->next;
-			before = fresh;
-			q->range_count++;
-			added += (long)(until - from);
+			if (from < until) {
+				r = add_range(q, blocks, before, at, from, until, note);
+				if (!r)
+					return added ? added : -1;
+				copy_in(q, blocks, from, data + (from - off), until - from);
+				added += (long)(until - from);
+			}
+			from = r->end;
 		}
-		from = r && r->start < end ? r->end : end;
+		before = r;
+		at = &r->next;
 	}
 	return added;
 }

@@ -20,7 +20,7 @@
 
 enum {
 	SEGMENT_BLOCK_BYTES = 1024,
-	SEGMENT_QUEUE_RANGES_MAX = 256, /* holes, or writes behind one, a connection */
+	SEGMENT_QUEUE_RANGES_MAX = 1024, /* holes, or writes behind one, a connection */
 };
 
 /* What a captured segment says of its sender, besides the bytes. */

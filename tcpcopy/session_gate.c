@@ -136,7 +136,7 @@ static bool is_half_close(const struct session *s, const struct turn *t)
 {
 	uint32_t since_turn = s->target.answer_seq - s->target.turn_seq;
 
-	return t->need == 0 && s->forgotten == s->deficit && s->answered == since_turn;
+	return t->need == 0 && s->forgotten == s->deficit && (uint32_t)s->answered == since_turn;
 }
 
 static bool may_end(const struct session *s, const struct turn *t)
@@ -178,7 +178,7 @@ static uint64_t patience_us(const struct habits *h)
 /* The target has said something on this connection: it works. */
 static bool answers(const struct session *s)
 {
-	return seq_gt(s->target.rcv_nxt, s->target.irs + 1);
+	return s->target.rcv_nxt != s->target.irs + 1; /* however far: numbers wrap */
 }
 
 /* When time will open the gate before t; UINT64_MAX: it will not. */

@@ -120,6 +120,9 @@ static bool output_stale_rst(struct session *s, struct session_env *env)
 		return false;
 	s->rst_due = false;
 	s->syn_due = true;
+	/* The SYN behind it takes the place of the one before: that was no timeout. */
+	if (s->target.backoff)
+		s->target.backoff--;
 	return true;
 }
 
@@ -347,16 +350,20 @@ static bool output_retransmission(struct session *s, struct session_env *env, ui
 /* One byte into a closed window makes the target say how it stands. snd_nxt stays. */
 static bool output_probe(struct session *s, struct session_env *env, uint64_t off)
 {
+	uint8_t before = s->target.backoff;
+
 	if (!s->probe_due) {
 		if (!s->retransmit_at_us)
 			s->retransmit_at_us = env->now_us + s->target.rto_us;
 		return true;
 	}
 	s->retransmit_at_us = 0;
-	if (s->target.backoff < UINT8_MAX)
-		s->target.backoff++;
-	if (!output_segment(s, env, off, 1, true, false))
+	if (before < UINT8_MAX)
+		s->target.backoff++; /* of the timer that this one sets */
+	if (!output_segment(s, env, off, 1, true, false)) {
+		s->target.backoff = before;
 		return false;
+	}
 	s->probe_due = false;
 	account(s, env)->traffic.zero_window_probes++;
 	return true;

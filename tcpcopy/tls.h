@@ -11,9 +11,10 @@
 #include <stdint.h>
 
 enum {
-	TLS_HEADER_LEN = 5, /* of a record */
-	TLS_HELLO_LEN = 11, /* by so many bytes a ClientHello is recognized ... */
-	TLS_HELLO_NONE,     /* ... and these were none */
+	TLS_HEADER_LEN = 5,       /* of a record */
+	TLS_HELLO_LEN = 11,       /* by so many bytes a ClientHello is recognized ... */
+	TLS_HELLO_NONE,           /* ... and these were none */
+	TLS_RECORDS_TELLING = 16, /* so many records, one behind the other, are no accident */
 };
 
 /* The first byte of a ClientHello, as of few other things that clients say. */

@@ -10,6 +10,7 @@
 #include "tcpcopy/worker_private.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -25,7 +26,8 @@
 enum {
 	RESYNC_SLICE_MAX = 2048, /* sessions a turn and link */
 	BLOCKED_RETRY_US = 1000,
-	LINK_REMINDER_S = 60,   /* the same trouble of a link is not told again sooner */
+	LINK_REMINDER_S = 60, /* the same trouble of a link is not told again sooner */
+	DROPS_REMINDER_US = 60000000,
 	LINK_FLAPS_TOLD = 5,    /* and so often in a row it is */
 	LINK_TEXT_MORE = 64,    /* behind its name */
 	SHUTDOWN_WAIT_MS = 500, /* for a sender that takes nothing */
@@ -475,6 +477,23 @@ void worker_refresh_sender_fds(struct worker *w)
 	w->sender_fd_count = count;
 }
 
+/* What the kernel could not keep for us is missing at the target, and looks like a gap of the client's. */
+static void tell_kernel_drops(struct worker *w, uint64_t now_us)
+{
+	struct capture_stats stats;
+
+	online_capture_get_stats(w->captures, &stats);
+	if (stats.dropped == w->kernel_drops_told ||
+	    (w->kernel_drops_told && now_us < w->kernel_drops_told_us + DROPS_REMINDER_US))
+		return;
+	log_warn("the kernel dropped %" PRIu64
+		 " captured packets, as tcpcopy was too late for them: what "
+		 "they said is missing in the copy; give a larger -B, or copy less (-r)",
+		 stats.dropped - w->kernel_drops_told);
+	w->kernel_drops_told = stats.dropped;
+	w->kernel_drops_told_us = now_us;
+}
+
 void worker_on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *w = arg;
@@ -489,6 +508,7 @@ void worker_on_tick(evutil_socket_t fd, short what, void *arg)
 	if (w->addresses_stale)
 		refresh_addresses(w);
 	online_capture_on_tick(w->captures);
+	tell_kernel_drops(w, now_us);
 	worker_refresh_mtu(w);
 	worker_refresh_sender_fds(w);
 	if (!worker_is_alone(w))

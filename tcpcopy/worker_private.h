@@ -95,6 +95,8 @@ struct worker {
 	unsigned batched; /* packets in the sender since the links were written */
 	uint64_t start_us;
 	uint64_t ticks;
+	uint64_t kernel_drops_told;
+	uint64_t kernel_drops_told_us;
 	struct sender_stats send_history[WORKER_SEND_HISTORY];       /* a ring, one a tick */
 	struct worker_diagnosis diagnosed[DIAGNOSIS_UNKNOWN + 1][2]; /* IPv4, IPv6 */
 	struct worker_firewall firewall;

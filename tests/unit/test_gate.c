@@ -650,6 +650,55 @@ static void gate_of_one_target_does_not_open_that_of_another(void **state)
 	fixture_free(f);
 }
 
+/* So many bytes of answer, here and online, that the numbers of the target are past half of their circle. */
+static void download(struct fixture *f, uint64_t total)
+{
+	const uint32_t at_once = 512 << 10, seen_at_once = 256 << 20;
+	char ack[64];
+
+	f->mute = true;
+	for (uint64_t said = 0; said < total; said += at_once) {
+		struct wire_record r = record_of(f, f->at, "P. 1:1(0) ack 6");
+
+		r.seq += (uint32_t)said;
+		r.len_bytes = at_once;
+		give_record(f, &r);
+		pass_us(f, 100);
+		if ((said + at_once) % seen_at_once == 0) {
+			snprintf(ack, sizeof(ack), ". 6:6(0) ack %u",
+				 (uint32_t)(said + at_once + 1));
+			client_says(f, ack);
+		}
+	}
+	f->mute = false;
+}
+
+/* A target that leaves a request unanswered has had its time, whatever it has said before. */
+static void turn_without_an_answer_is_over_behind_any_download(void **state)
+{
+	const uint32_t total = UINT32_C(3) << 30;
+	struct fixture *f = *state;
+	struct wire_record r;
+
+	session_established_wide(f);
+	client_data(f, 1, 1, "GET 1");
+	expect_segment(f, "P. 1:6(5) ack 1");
+	download(f, total);
+	client_data(f, 6, total + 1, "GET 2");
+	r = record_of(f, f->at, ". 1:1(0) ack 11");
+	r.seq += total;
+	pass_ms(f, 1);
+	give_record(f, &r);
+	client_data(f, 11, total + 101, "GET 3");
+	f->expected = f->sent_count;
+	pass_ms(f, 1000);
+	expect_nothing(f);
+	pass_ms(f, 2100);
+	assert_int_equal(f->sent_count, f->expected + 1);
+	assert_int_equal(f->sent[f->expected].len_bytes, 5);
+	f->expected = f->sent_count;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -691,6 +740,7 @@ int main(void)
 		fixture_test(late_packet_with_an_older_view_waits_for_nothing_more),
 		fixture_test(impossible_acknowledgement_of_a_client_is_not_waited_for),
 		cmocka_unit_test(gate_of_one_target_does_not_open_that_of_another),
+		fixture_test(turn_without_an_answer_is_over_behind_any_download),
 	};
 
 	return cmocka_run_group_tests_name("gate", tests, NULL, NULL);

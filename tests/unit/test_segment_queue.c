@@ -870,6 +870,69 @@ static void write_behind_a_hole_is_one_range(void **state)
 	close_queue(&t);
 }
 
+/* An upload behind a hole, out of order: neither its segments nor the gaps between them count against the limit. */
+static void segments_of_one_write_are_one_range_in_any_order(void **state)
+{
+	static const uint32_t order[] = {7, 3, 5, 9, 1, 8, 2, 6, 4};
+	static const uint16_t ranges[] = {1, 2, 3, 4, 5, 4, 3, 2, 1};
+	const size_t len = 1448;
+	struct queue t;
+
+	(void)state;
+	open_queue(&t, 0, 1 << 20);
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		assert_int_equal(push_pattern(&t, order[i] * len, len, LIMIT), len);
+		assert_int_equal(t.q.range_count, ranges[i]);
+	}
+	assert_int_equal(push_pattern(&t, 0, 10 * len, LIMIT), len);
+	assert_int_equal(advance_all(&t), 10 * len);
+	expect_pattern(&t, 0, 10 * len);
+	close_queue(&t);
+}
+
+static void end_of_a_write_stays_where_it_was(void **state)
+{
+	struct segment_note pushed = {.seen = 7, .pushed = true}, open = {.seen = 7};
+	const uint8_t data[100] = {0};
+	struct queue t;
+
+	(void)state;
+	open_queue(&t, 0, 1 << 20);
+	assert_int_equal(segment_queue_push(&t.q, t.blocks, 300, data, 100, &open, LIMIT), 100);
+	assert_int_equal(segment_queue_push(&t.q, t.blocks, 200, data, 100, &pushed, LIMIT), 100);
+	assert_int_equal(t.q.range_count, 2); /* a write ended at 300 */
+	assert_int_equal(segment_queue_push(&t.q, t.blocks, 100, data, 100, &no_note, LIMIT), 100);
+	assert_int_equal(t.q.range_count, 3); /* the client had seen less */
+	assert_int_equal(segment_queue_push(&t.q, t.blocks, 400, data, 100, &pushed, LIMIT), 100);
+	assert_int_equal(t.q.range_count, 3);
+	assert_int_equal(segment_queue_push(&t.q, t.blocks, 0, data, 100, &no_note, LIMIT), 100);
+	expect_advance(&t, 100, 0);
+	expect_advance(&t, 200, 0);
+	expect_advance(&t, 300, 7);
+	expect_advance(&t, 500, 7);
+	expect_no_advance(&t);
+	close_queue(&t);
+}
+
+/* However many gaps one segment covers. */
+static void one_segment_over_all_holes_keeps_the_limit(void **state)
+{
+	const struct segment_note pushed = {.pushed = true};
+	static uint8_t data[4 * SEGMENT_QUEUE_RANGES_MAX];
+	struct queue t;
+	long n;
+
+	(void)state;
+	open_queue(&t, 0, 1 << 20);
+	for (uint64_t i = 0; i < SEGMENT_QUEUE_RANGES_MAX - 10; i++)
+		assert_int_equal(
+			segment_queue_push(&t.q, t.blocks, 2 + 2 * i, data, 1, &pushed, LIMIT), 1);
+	n = segment_queue_push(&t.q, t.blocks, 1, data, sizeof(data) - 1, &pushed, LIMIT);
+	assert_int_equal(n, 10);
+	assert_int_equal(t.q.range_count, SEGMENT_QUEUE_RANGES_MAX);
+	close_queue(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -900,6 +963,9 @@ int main(void)
 		cmocka_unit_test(drop_beyond_of_a_queue_that_holds_nothing_else),
 		cmocka_unit_test(what_is_skipped_makes_room),
 		cmocka_unit_test(skip_without_memory_changes_nothing),
+		cmocka_unit_test(segments_of_one_write_are_one_range_in_any_order),
+		cmocka_unit_test(end_of_a_write_stays_where_it_was),
+		cmocka_unit_test(one_segment_over_all_holes_keeps_the_limit),
 		cmocka_unit_test(random_pushes_and_releases),
 	};
 
