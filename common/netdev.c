@@ -201,6 +201,33 @@ int netdev_local_addresses(const char *device, struct ip_addr *addresses, size_t
 	return (int)count;
 }
 
+int netdev_all_addresses(struct netdev_address **list)
+{
+	struct ifaddrs *all;
+	int count = 0;
+
+	if (getifaddrs(&all) < 0)
+		return -1;
+	for (const struct ifaddrs *at = all; at; at = at->ifa_next)
+		count++;
+	*list = calloc((size_t)count + 1, sizeof(**list));
+	count = 0;
+	for (const struct ifaddrs *at = all; at && *list; at = at->ifa_next) {
+		struct netdev_address *a = &(*list)[count];
+
+		if (!address_of(&a->addr, at->ifa_addr))
+			continue;
+		snprintf(a->device, sizeof(a->device), "%.*s", (int)strcspn(at->ifa_name, ":"),
+			 at->ifa_name);
+		count++;
+	}
+	freeifaddrs(all);
+	if (*list)
+		return count;
+	errno = ENOMEM;
+	return -1;
+}
+
 static bool device_has_address(const char *device, const struct ip_addr *addr)
 {
 	struct ifaddrs *list;
@@ -572,25 +599,27 @@ static void watch_rules(int fd)
 				 sizeof(groups[i]));
 }
 
-int netdev_watch_open(void)
+int netdev_watch_open(enum netdev_watch what)
 {
 	struct sockaddr_nl groups = {
 		.nl_family = AF_NETLINK,
-		.nl_groups = RTMGRP_LINK | RTMGRP_NEIGH | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE |
-			     RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE,
+		.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR,
 	};
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
 	int saved_errno;
 
 	if (fd < 0)
 		return -1;
+	if (what == NETDEV_WATCH_WAYS)
+		groups.nl_groups |= RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
 	if (bind(fd, (struct sockaddr *)&groups, sizeof(groups)) < 0) {
 		saved_errno = errno;
 		close(fd);
 		errno = saved_errno;
 		return -1;
 	}
-	watch_rules(fd);
+	if (what == NETDEV_WATCH_WAYS)
+		watch_rules(fd);
 	return fd;
 }
 

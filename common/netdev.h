@@ -59,6 +59,16 @@ bool netdev_is_port(const char *name);
  * there are (which may be more), or -1 with errno. device may be NULL (all), a name otherwise.
  */
 int netdev_local_addresses(const char *device, struct ip_addr *addresses, size_t max);
+/* An address, and the device that carries it. */
+struct netdev_address {
+	char device[NETDEV_NAME_MAX];
+	struct ip_addr addr;
+};
+/*
+ * All of them, read at once: for who looks at many devices. Returns how many, *list to be freed by the caller, or -1 with
+ * errno.
+ */
+int netdev_all_addresses(struct netdev_address **list);
 bool netdev_is_local_address(const struct ip_addr *a);
 /*
  * Whether what leaves by this device comes in by another one of this host or of another namespace: a veth pair. True if that
@@ -77,10 +87,15 @@ int netdev_conf(const char *device, const char *name);
 int netdev_route(struct route *r, const struct ip_addr *dst, int device_index);
 /* The kernel's neighbour entry if it has a usable one. 0, or -1 with errno ENOENT. */
 int netdev_neighbour(uint8_t mac[MAC_LEN], int device_index, const struct ip_addr *next_hop);
+enum netdev_watch {
+	NETDEV_WATCH_DEVICES, /* links and addresses */
+	NETDEV_WATCH_WAYS,    /* and routes, neighbours and rules, which change far more often */
+};
+
 /*
- * A descriptor that becomes readable when links, routes, addresses or neighbours change (rtnetlink
- * groups), non-blocking; netdev_watch_drain empties it. -1 with errno.
+ * A descriptor that becomes readable when these change (rtnetlink groups), non-blocking;
+ * netdev_watch_drain empties it. -1 with errno.
  */
-int netdev_watch_open(void);
+int netdev_watch_open(enum netdev_watch what);
 void netdev_watch_drain(int fd);
 #endif

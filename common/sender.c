@@ -248,7 +248,7 @@ static int poll_too(const struct sender *s, int fd)
 static int open_watch(struct sender *s, char error[SENDER_ERROR_MAX])
 {
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	s->watch_fd = netdev_watch_open();
+	s->watch_fd = netdev_watch_open(NETDEV_WATCH_WAYS);
 	s->later_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	if (s->epoll_fd >= 0 && poll_too(s, s->watch_fd) == 0 && poll_too(s, s->later_fd) == 0)
 		return 0;

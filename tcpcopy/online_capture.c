@@ -87,6 +87,8 @@ bool online_capture_counts(const struct ip_addr *a)
 struct selection {
 	const struct tcpcopy_options *options;
 	struct device_names *names;
+	struct netdev_address *addresses; /* of all devices */
+	int address_count;
 	bool is_carried[TRANSFERS_MAX]; /* sources that some device has */
 };
 
@@ -133,18 +135,15 @@ static int select_device(void *ctx, const struct netdev *d)
 {
 	struct selection *s = ctx;
 	struct ip_addr addresses[DEVICE_ADDRESSES_MAX];
-	int count;
+	size_t count = 0;
 
 	if (!d->is_up)
 		return 0;
-	count = netdev_local_addresses(d->name, addresses, DEVICE_ADDRESSES_MAX);
-	if (count < 0)
-		count = 0;
-	if (count > DEVICE_ADDRESSES_MAX)
-		count = DEVICE_ADDRESSES_MAX;
+	for (int i = 0; i < s->address_count && count < DEVICE_ADDRESSES_MAX; i++)
+		if (strcmp(s->addresses[i].device, d->name) == 0)
+			addresses[count++] = s->addresses[i].addr;
 	for (size_t i = 0; i < s->options->transfer_count; i++) {
-		if (!device_carries(s->options, d, &s->options->transfers[i], addresses,
-				    (size_t)count))
+		if (!device_carries(s->options, d, &s->options->transfers[i], addresses, count))
 			continue;
 		s->is_carried[i] = true;
 		names_add(s->names, d->name);
@@ -179,7 +178,10 @@ static int select_devices(const struct tcpcopy_options *options, struct device_n
 		names_add(names, options->devices[i]);
 	if (options->device_count)
 		return 0;
+	s.address_count = netdev_all_addresses(&s.addresses);
 	netdev_for_each(select_device, &s);
+	if (s.address_count >= 0)
+		free(s.addresses);
 	if (names->overflow) {
 		names->count = 0;
 		names_add(names, "any");

@@ -232,7 +232,7 @@ static int open_events(struct worker *w)
 		return -1;
 	if (worker_is_alone(w) ? open_signals(w) : open_asked(w))
 		return -1;
-	w->watch_fd = netdev_watch_open();
+	w->watch_fd = netdev_watch_open(NETDEV_WATCH_DEVICES);
 	if (w->watch_fd == -1) {
 		log_warn("changes of this host's addresses will not be noticed: %s",
 			 strerror(errno));

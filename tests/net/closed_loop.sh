@@ -10,6 +10,8 @@ start_nginx online 80
 start_nginx target 8080
 start_intercept
 start_tcpcopy
+# What wakes it must not lose the processor to it: SCHED_BATCH is 3 (proc(5)).
+equal "intercept preempts no server on its host" 3 "$(sed 's/.*) //' "/proc/$intercept/stat" | cut -d' ' -f39)"
 run_load --connections 10 --requests 20000
 load_is_ok "the online server answers all"
 wait_delivered 20

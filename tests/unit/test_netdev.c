@@ -191,9 +191,30 @@ static void an_unknown_neighbour_is_enoent(void **state)
 	assert_int_equal(errno, ENOENT);
 }
 
+/* Read at once they are those of each device. */
+static void addresses_of_all_devices_are_those_of_each(void **state)
+{
+	struct netdev_address *all;
+	struct ip_addr some[64];
+	int count = netdev_all_addresses(&all);
+
+	(void)state;
+	assert_true(count >= 0);
+	assert_int_equal(count, netdev_local_addresses(NULL, some, 64));
+	for (int i = 0; i < count; i++) {
+		int of_device = netdev_local_addresses(all[i].device, some, 64);
+		bool found = false;
+
+		for (int k = 0; k < of_device && k < 64; k++)
+			found |= ip_addr_equal(&some[k], &all[i].addr);
+		assert_true(found);
+	}
+	free(all);
+}
+
 static void a_watch_does_not_block(void **state)
 {
-	int fd = netdev_watch_open();
+	int fd = netdev_watch_open(NETDEV_WATCH_WAYS);
 
 	(void)state;
 	assert_true(fd >= 0);
@@ -214,6 +235,7 @@ int main(void)
 		cmocka_unit_test(the_route_to_loopback_is_local),
 		cmocka_unit_test(a_multicast_destination_has_no_route),
 		cmocka_unit_test(an_unknown_neighbour_is_enoent),
+		cmocka_unit_test(addresses_of_all_devices_are_those_of_each),
 		cmocka_unit_test(a_watch_does_not_block),
 	};
 

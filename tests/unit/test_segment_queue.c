@@ -413,14 +413,17 @@ static void queue_limit_counts_from_the_first_byte_held(void **state)
 static void number_of_holes_is_limited(void **state)
 {
 	struct queue t;
+	uint32_t held;
 
 	(void)state;
 	open_queue(&t, 0, LIMIT);
 	for (uint64_t i = 0; i < SEGMENT_QUEUE_RANGES_MAX; i++)
 		assert_int_equal(push_pattern(&t, 1 + i * 2, 1, LIMIT), 1);
+	held = segment_blocks_count(t.blocks);
 	errno = 0;
-	assert_int_equal(push_pattern(&t, 10001, 1, LIMIT), -1);
+	assert_int_equal(push_pattern(&t, 100001, 1, LIMIT), -1);
 	assert_int_equal(errno, ENOBUFS);
+	assert_int_equal(segment_blocks_count(t.blocks), held);
 	assert_int_equal(segment_queue_beyond(&t.q), SEGMENT_QUEUE_RANGES_MAX);
 	close_queue(&t);
 }
