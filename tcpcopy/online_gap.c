@@ -6,6 +6,10 @@
 #include "common/seq.h"
 #include "tcpcopy/online_private.h"
 
+enum {
+	RESUMED_AT_ONCE = 16, /* holes that one packet goes on behind */
+};
+
 /* Bytes of a hole that was given up come after all: captured, and too late. */
 bool online_fill_gap(struct online *o, struct session_env *env, uint32_t seq, uint32_t end)
 {
@@ -181,7 +185,8 @@ void online_cut(struct online *o, struct session_env *env)
 	uint64_t seen_beyond;
 	bool is_gap;
 
-	while (resume(o, env))
+	/* Each moves up all that is behind: what has more holes is not worth that. */
+	for (unsigned i = 0; i < RESUMED_AT_ONCE && resume(o, env); i++)
 		;
 	is_gap = has_gap(o);
 	seen_before = o->turns.seen;
