@@ -315,10 +315,12 @@ void link_server_close_peer(struct link_server *s, unsigned peer)
 	if (c->fd < 0)
 		return;
 	(void)send_some(c);
-	/* Unread input would make the close a reset, which can overtake what was just sent. */
+	/*
+	 * Unread input would make the close a reset, which can overtake what was just sent. It is not read into
+	 * s->input, from which the hello of the one that takes this place may be being decoded.
+	 */
 	for (int i = 0; i < DRAIN_READS; i++)
-		if (recv(c->fd, NULL, READ_LEN, MSG_DONTWAIT | MSG_TRUNC) <=
-		    0) /* what is in s->input may be in use */
+		if (recv(c->fd, NULL, READ_LEN, MSG_DONTWAIT | MSG_TRUNC) <= 0)
 			break;
 	client_free(c);
 }

@@ -235,8 +235,7 @@ const char *drop_cause_text(enum drop_cause cause)
 		       "flood of SYNs)";
 	case DROP_BACKLOG:
 		return "a quarter of -m (at least 16 MiB) of one connection was waiting: the "
-		       "target, "
-		       "or the way to it, is slower than the client";
+		       "target or the way to it is slower than the client";
 	case DROP_NO_TUPLE:
 		return "no free address and port left: give more addresses with -c (for clients on "
 		       "loopback: -H)";

@@ -138,7 +138,8 @@ void link_socket_write(struct link_socket *s, uint64_t now_us)
 			intercept_link_on_written(s->link, (size_t)written);
 		} else if (errno == EAGAIN) {
 			s->is_full = true;
-			event_add(s->writable, NULL);
+			if (event_add(s->writable, NULL) == -1)
+				socket_lost(s, no_event, now_us);
 		} else if (errno != EINTR) {
 			socket_lost(s, strerror(errno), now_us);
 		}

@@ -753,33 +753,40 @@ static bool speak(struct session *s, struct session_env *env)
 	return session_output(s, env);
 }
 
+/* Those in line speak in their order, as far as the sender takes it, until so many bytes are said in this batch. */
+static void serve_line(struct replay *r, struct waiting_line *line, uint32_t until_bytes)
+{
+	struct session_env *env = &r->env;
+
+	while (line->first && env->said_bytes < until_bytes) {
+		struct session *s = line->first;
+		uint32_t before = env->said_bytes;
+		bool is_done = speak(s, env);
+
+		if (!is_done && env->said_bytes == before)
+			return;
+		line->first = s->next_dirty;
+		if (!is_done) {
+			queue_up(line, s);
+			return;
+		}
+		pass_turn(r, s);
+	}
+}
+
 /*
- * Those that found the sender to their target full go on in their order, as far as it takes it. Targets have senders of their own:
- * one that takes nothing holds nobody up but who speaks to it.
+ * Targets have senders of their own: one that takes nothing holds nobody up but who speaks to it. When it takes something again,
+ * those who waited for it share half of the batch.
  */
 static void serve_lines(struct replay *r)
 {
-	struct session_env *env = &r->env;
+	uint32_t each_bytes = BATCH_MAX_BYTES / 2 / (uint32_t)__builtin_popcountll(r->full_senders);
 
 	for (uint64_t targets = r->full_senders; targets; targets &= targets - 1) {
 		unsigned target = (unsigned)__builtin_ctzll(targets);
 		struct waiting_line *line = &r->lines[target];
 
-		while (line->first && env->said_bytes < BATCH_MAX_BYTES) {
-			struct session *s = line->first;
-			uint32_t before = env->said_bytes;
-			bool is_done = speak(s, env);
-
-			if (!is_done && env->said_bytes == before)
-				break;
-			line->first = s->next_dirty;
-			if (is_done)
-				pass_turn(r, s);
-			else {
-				queue_up(line, s);
-				break;
-			}
-		}
+		serve_line(r, line, r->env.said_bytes + each_bytes);
 		if (!line->first)
 			r->full_senders &= ~(UINT64_C(1) << target);
 	}

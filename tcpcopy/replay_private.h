@@ -50,9 +50,9 @@ struct replay {
 	bool is_urgent;         /* what it was told last */
 	int online_mtu_bytes;
 	unsigned links_up;
-	struct waiting_line
-		lines[TRANSFERS_MAX]; /* of each target: who waits as its sender was full */
-	uint64_t full_senders;        /* the targets of which somebody waits, a bit each */
+	/* Of each target: who waits, as its sender was full; and the targets of which somebody does, a bit each. */
+	struct waiting_line lines[TRANSFERS_MAX];
+	uint64_t full_senders;
 	bool check_checksums;
 	bool told_full;
 	bool told_fragment;

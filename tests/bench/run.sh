@@ -47,7 +47,7 @@ usage() {
 list_cases() {
   for c in "${all_cases[@]}"; do
     case_is "$c"
-    printf '%-18s%s\n' "$name" "$about"
+    printf '%-23s%s\n' "$name" "$about"
   done
 }
 
