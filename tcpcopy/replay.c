@@ -780,8 +780,11 @@ static void serve_line(struct replay *r, struct waiting_line *line, uint32_t unt
  */
 static void serve_lines(struct replay *r)
 {
-	uint32_t each_bytes = BATCH_MAX_BYTES / 2 / (uint32_t)__builtin_popcountll(r->full_senders);
+	uint32_t each_bytes, count = 0;
 
+	for (uint64_t targets = r->full_senders; targets; targets &= targets - 1)
+		count++;
+	each_bytes = BATCH_MAX_BYTES / 2 / count;
 	for (uint64_t targets = r->full_senders; targets; targets &= targets - 1) {
 		unsigned target = (unsigned)__builtin_ctzll(targets);
 		struct waiting_line *line = &r->lines[target];
